@@ -1,0 +1,38 @@
+import * as z from 'zod'
+
+/**
+ * How rows lie in bytes, in the words of COPY, so that the same value describes a file, a staged chunk and a statement.
+ * Single-byte delimiter, quote and escape: COPY takes no more.
+ */
+export const CsvEncoding = z.object({
+  format: z.literal('csv'),
+  delimiter: z.string().length(1),
+  quote: z.string().length(1),
+  escape: z.string().length(1),
+  /** What an unquoted field must be to mean NULL. COPY's default is the empty string. */
+  null: z.string(),
+  charset: z.string(),
+})
+
+/** COPY text: tab, `\N`, backslash escapes; a newline byte always ends a record. */
+export const TextEncoding = z.object({
+  format: z.literal('text'),
+  delimiter: z.string().length(1),
+  null: z.string(),
+  charset: z.string(),
+})
+
+export const Encoding = z.discriminatedUnion('format', [CsvEncoding, TextEncoding])
+export type CsvEncoding = z.infer<typeof CsvEncoding>
+export type TextEncoding = z.infer<typeof TextEncoding>
+export type Encoding = z.infer<typeof Encoding>
+
+export const defaultCsv: CsvEncoding = {
+  format: 'csv',
+  delimiter: ',',
+  quote: '"',
+  escape: '"',
+  null: '',
+  charset: 'utf-8',
+}
+export const copyText: TextEncoding = { format: 'text', delimiter: '\t', null: '\\N', charset: 'utf-8' }

@@ -1,0 +1,123 @@
+import type * as z from 'zod'
+import type { Encoding } from '../codecs/encoding.ts'
+import type { Log, ObjectStore, OssConnection, PostgresConnection, PutOptions, SqlSession } from '../ports/index.ts'
+import type { Column, TableName } from '../schema/index.ts'
+
+/** JSON-safe, because a slice travels inside an invocation payload and is kept in the ledger. */
+export type Slice = { readonly [key: string]: string | number | boolean | null }
+
+/** What a connector may reach. Each function opens something that the caller closes. */
+export interface ConnectorContext {
+  openStore(connection: OssConnection): Promise<ObjectStore>
+  connectSql(connection: PostgresConnection): Promise<SqlSession>
+  readonly log: Log
+  readonly signal: AbortSignal
+}
+
+export interface SplitRequest {
+  /** Slices that may be read side by side. */
+  readonly concurrent: number
+  /** The size a slice should have; a strategy may miss it when the source cannot be cut there. */
+  readonly targetBytes: number
+}
+
+/** What was decided, with the numbers compared: `one slice: table 12 MB is smaller than 64 MB`. */
+export interface Decision {
+  readonly what: string
+  readonly why: string
+}
+
+export interface Split {
+  /** Each row of the source is in exactly one slice. Empty when the source is. */
+  readonly slices: readonly Slice[]
+  readonly decisions: readonly Decision[]
+}
+
+/** Bytes of whole records. `records` is known once `body` has been read to its end. */
+export interface Body {
+  readonly encoding: Encoding
+  readonly body: AsyncIterable<Uint8Array>
+}
+
+/** An opened source. Any call may be repeated after a crash, so all are idempotent. */
+export interface Source extends AsyncDisposable {
+  /** The columns in the order in which `read` gives them; null when only the records know (a CSV without a column list). */
+  columns(): Promise<readonly Column[] | null>
+  split(want: SplitRequest): Promise<Split>
+  /** The encoding `read` will give when the destination would like `preferred`: databases can choose, files cannot. */
+  offer(preferred: Encoding): Encoding
+  /** COPY's bytes of one slice, header lines left out. */
+  read(slice: Slice, encoding: Encoding, signal: AbortSignal): Promise<Body>
+  /**
+   * Keeps all slices on one state of the source: resolves with a token that `read` understands in `slice.snapshot`,
+   * valid until released. null: the server cannot; slices are then read at different times.
+   */
+  readonly holdSnapshot: null | (() => Promise<{ readonly token: string } & AsyncDisposable>)
+}
+
+/** What a connector states about itself, readable without opening a connection (wizard, documentation, job lint). */
+export interface About<O> {
+  /** Our name: `mysql`. */
+  readonly kind: string
+  /** The name of the console: `ApsaraDB RDS for MySQL`. */
+  readonly title: string
+  /** Other names it answers to: DataX plugins (`mysqlreader`), DataWorks step types and datasource types. */
+  readonly aliases: readonly string[]
+  /** Parses the parameters after datasource and secrets were resolved into connections; draws the form, prints the docs table. */
+  readonly options: z.ZodType<O>
+}
+
+export interface Reader<O> extends About<O> {
+  readonly role: 'reader'
+  /**
+   * true: reading a slice twice gives the same bytes (an object pinned to its ETag), so a loader may read it directly.
+   * false: a slice is staged first, because a second read may give other rows or another order.
+   */
+  readonly repeatable: boolean
+  open(options: O, context: ConnectorContext): Promise<Source>
+}
+
+/** A destination that commits rows and our ledger in one transaction. */
+export interface CopyTarget extends AsyncDisposable {
+  readonly kind: 'copy'
+  readonly connection: PostgresConnection
+  readonly table: TableName
+  /** Columns in COPY's order, `*` resolved. @throws target/table-missing, target/column-missing */
+  columns(): Promise<readonly Column[]>
+  /** null: COPY takes it; otherwise the reason why not. */
+  refuses(encoding: Encoding): string | null
+  readonly preferred: Encoding
+  readonly preSql: readonly string[]
+  readonly postSql: readonly string[]
+}
+
+/** A destination that takes each slice as one object, whole or not at all, under a name derived from run and slice. */
+export interface ObjectTarget extends AsyncDisposable {
+  readonly kind: 'object'
+  readonly preferred: Encoding
+  readonly store: ObjectStore
+  /** Once per run, before the first slice: truncate or check the prefix. Safe to repeat: never touches objects of `runTag`. */
+  prepare(runTag: string): Promise<void>
+  keyOf(runTag: string, sliceIndex: number): string
+  /** Bytes before the first record of each object; empty for none. */
+  header(columns: readonly Column[] | null): Uint8Array
+  readonly putOptions: PutOptions
+}
+
+export type Target = CopyTarget | ObjectTarget
+
+export interface Writer<O> extends About<O> {
+  readonly role: 'writer'
+  open(options: O, context: ConnectorContext): Promise<Target>
+}
+
+export const defineReader = <O>(reader: Reader<O>): Reader<O> => reader
+export const defineWriter = <O>(writer: Writer<O>): Writer<O> => writer
+
+/** One file of `connectors/`: what a catalogue entry loads. */
+export interface Connector {
+  // biome-ignore lint/suspicious/noExplicitAny: options types differ by connector; `options` parses before `open` is called
+  readonly reader: Reader<any> | null
+  // biome-ignore lint/suspicious/noExplicitAny: as above
+  readonly writer: Writer<any> | null
+}

@@ -1,0 +1,119 @@
+import type { ErrorCode } from './codes.ts'
+
+/** Whose hands the fix is in. */
+export type Blame = 'job' | 'source' | 'target' | 'platform' | 'us'
+
+export interface Policy {
+  /** `again`: the platform's retry may succeed. `never`: the same call fails the same way until somebody acts. */
+  readonly retry: 'again' | 'never'
+  readonly blame: Blame
+  /** One sentence for the person who reads the error: the next step. */
+  readonly advice: string
+}
+
+const never = (blame: Blame, advice: string): Policy => ({ retry: 'never', blame, advice })
+const again = (blame: Blame, advice: string): Policy => ({ retry: 'again', blame, advice })
+
+/** The one place that decides retry and advice. A `Record`, so that a new code does not compile undecided. */
+export const policies: Record<ErrorCode, Policy> = {
+  'job/syntax': never(
+    'job',
+    'Correct the JSON at the line and column shown; comments and trailing commas are allowed.',
+  ),
+  'job/invalid': never('job', 'Correct the fields listed; each line names the path, the value and what is allowed.'),
+  'job/unsupported': never('job', 'Remove the option or use the alternative the message names.'),
+  'job/no-adbpg-end': never('job', 'Make AnalyticDB for PostgreSQL (adbpg) the reader or the writer of the job.'),
+  'job/unknown-datasource': never(
+    'job',
+    'Register the datasource, or pass its definition with --datasources file.json.',
+  ),
+  'job/unknown-job': never(
+    'job',
+    'List the jobs with `adbpg-sync ls jobs`, or put the job document under jobs/ in the configuration bucket.',
+  ),
+  'job/literal-secret': never('job', 'Replace the secret by a reference: "env:NAME" or "vault:NAME".'),
+  'job/unknown-parameter': never(
+    'job',
+    'Pass the parameter with --param name=value, or define it in the job document.',
+  ),
+  'job/secret-missing': never('job', 'Set the environment variable or vault entry that the reference names.'),
+  'connect/unreachable': again('platform', 'Check host and port, the VPC of the function and its security group.'),
+  'connect/refused-by-whitelist': never(
+    'platform',
+    'Add the vSwitch CIDR of the function to the whitelist of the instance.',
+  ),
+  'connect/wrong-credentials': never('job', 'Check user name and password reference of the datasource.'),
+  'connect/permission-denied': never(
+    'job',
+    'Grant the privilege that the message names to the user or role of the datasource.',
+  ),
+  'connect/too-many-connections': again('target', 'Lower `concurrent`, or raise the connection limit of the instance.'),
+  'connect/lost': again('platform', 'The connection broke; the work is repeated by itself.'),
+  'source/bucket-missing': never('source', 'Check the bucket name and region of the datasource.'),
+  'source/object-missing': never('source', 'Upload the object again; it was deleted before it could be read.'),
+  'source/object-changed': never(
+    'source',
+    'Run the job again: the object was replaced while it was read, and nothing of the new version was loaded.',
+  ),
+  'source/no-objects': never('source', 'Check `object`: no key in the bucket matches it.'),
+  'source/table-missing': never(
+    'source',
+    'Check schema and table name of the reader; names are case-sensitive once quoted.',
+  ),
+  'source/column-missing': never('source', 'Check `column` of the reader against the table.'),
+  'source/unclosed-quote': never(
+    'source',
+    'Close the quoted field, or check the delimiter and quote settings of the reader.',
+  ),
+  'source/record-too-large': never('source', 'Check for an unclosed quote; or raise maxRecordBytes.'),
+  'source/sql-failed': never('source', 'Correct the SQL of the reader; the message of the server is attached.'),
+  'source/unsplittable-deadline': never(
+    'source',
+    'Give the reader a splitPk, raise `concurrent`, or raise the timeout of the stage function (24 h at most).',
+  ),
+  'target/table-missing': never(
+    'target',
+    'Create the table, or correct `table` of the writer; names are case-sensitive once quoted.',
+  ),
+  'target/column-missing': never('target', 'Check `column` of the writer against the table.'),
+  'target/column-count': never('job', 'Give reader and writer the same number of columns.'),
+  'target/bucket-missing': never('target', 'Check the bucket name and region of the datasource.'),
+  'target/object-exists': never('target', 'Choose another `object` prefix, or writeMode truncate or append.'),
+  'target/sql-failed': never('target', 'Correct the statement; the message of the server is attached.'),
+  'target/constraint': never('target', 'Correct the rows or the constraint; or allow dirty records with errorLimit.'),
+  'target/read-only': again('target', 'The instance is being upgraded or failed over; the work is repeated by itself.'),
+  'record/column-count': never('source', 'Correct the number of fields of the record.'),
+  'record/encoding': never('source', 'Save the file as UTF-8, or set `encoding` of the reader.'),
+  'record/nul-byte': never('source', 'Remove the NUL bytes: PostgreSQL text cannot hold them.'),
+  'record/unclosed-quote': never('source', 'Close the quoted field.'),
+  'record/format': never('source', 'Correct the value for the type of its column.'),
+  'record/constraint': never('source', 'Correct the record, or the constraint of the table.'),
+  'record/limit-exceeded': never(
+    'source',
+    'Look at the records with `adbpg-sync dirty <run>`; correct them or raise errorLimit.',
+  ),
+  'run/unknown': never('job', 'List the runs with `adbpg-sync status`.'),
+  'run/counts-differ': never(
+    'us',
+    'Rows read, loaded, dirty and filtered do not add up; please report it with the run id.',
+  ),
+  'run/stopped': never('job', 'The run was stopped on request; `adbpg-sync retry <run>` goes on with what is left.'),
+  'run/snapshot-lost': again('platform', 'The snapshot holder died; the export starts over by itself.'),
+  'run/gave-up': never('platform', 'Look at the error of the last attempt; then `adbpg-sync retry <run>`.'),
+  'event/invalid': never('job', 'Send an event of the shape in events/.'),
+  'event/too-large': never(
+    'job',
+    'Keep the event under 128 KB: put the job into the configuration bucket and send its name.',
+  ),
+  'event/no-job': never('job', 'No job has a trigger for this object; add one, or drop the object elsewhere.'),
+  'platform/throttled': again('platform', 'Raise the concurrency quota, or lower `concurrent`.'),
+  'platform/unavailable': again('platform', 'The service answered 5xx; the work is repeated by itself.'),
+  'platform/function-missing': never('platform', 'Deploy the functions with `npm run deploy`.'),
+  'platform/function-failed': again('platform', 'Look at the log of the function under the request id shown.'),
+  'platform/deadline': again('platform', 'The function stopped before its time limit; the work is repeated by itself.'),
+  'platform/misconfigured': never(
+    'platform',
+    'Set the environment variable that the message names; docs/deploy.md lists them all.',
+  ),
+  'internal/bug': again('us', 'This should not happen; please report it with the stack.'),
+}

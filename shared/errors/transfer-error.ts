@@ -1,0 +1,44 @@
+import type { ErrorCode } from './codes.ts'
+import { type Policy, policies } from './policy.ts'
+
+/** Facts that place an error: names, counts, ids, paths into the script. Never cell values, secrets or signed URLs. */
+export type ErrorContext = Readonly<Record<string, string | number | boolean | null>>
+
+/** The JSON form, kept in the ledger and printed by `--json`. */
+export interface ErrorReport {
+  readonly code: ErrorCode
+  readonly message: string
+  readonly advice: string
+  readonly context: ErrorContext
+}
+
+/**
+ * The only error class of the product. `code` decides retry, blame and advice (see `policy.ts`);
+ * `context` says where; `cause` keeps what was caught.
+ */
+export class TransferError extends Error {
+  override readonly name = 'TransferError'
+  readonly code: ErrorCode
+  readonly context: ErrorContext
+
+  constructor(code: ErrorCode, message: string, context: ErrorContext = {}, options: { cause?: unknown } = {}) {
+    super(message, options)
+    this.code = code
+    this.context = context
+  }
+
+  get policy(): Policy {
+    return policies[this.code]
+  }
+
+  report(): ErrorReport {
+    return { code: this.code, message: this.message, advice: this.policy.advice, context: this.context }
+  }
+}
+
+/** Turns anything thrown into a TransferError; what is not one already is a bug of ours. */
+export function asTransferError(thrown: unknown): TransferError {
+  if (thrown instanceof TransferError) return thrown
+  const message = thrown instanceof Error ? thrown.message : String(thrown)
+  return new TransferError('internal/bug', message, {}, { cause: thrown })
+}

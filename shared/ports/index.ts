@@ -1,0 +1,120 @@
+import type { ErrorReport } from '../errors/index.ts'
+
+/** One version of an object. `etag` is upper-case hex without quotes, the form OSS events carry. */
+export interface ObjectHead {
+  readonly key: string
+  readonly etag: string
+  readonly size: number
+  readonly lastModified: Date
+  readonly metadata: Readonly<Record<string, string>>
+}
+
+export interface PutOptions {
+  /** Refuses with `target/object-exists` instead of replacing. */
+  readonly ifAbsent?: boolean
+  readonly metadata?: Readonly<Record<string, string>>
+  readonly contentType?: string
+  readonly signal?: AbortSignal
+}
+
+/** One bucket. Every method throws TransferError: `connect/*`, `source/bucket-missing`, `platform/throttled`, `platform/unavailable`. */
+export interface ObjectStore {
+  readonly bucket: string
+  /** null when the object does not exist. */
+  head(key: string): Promise<ObjectHead | null>
+  /** In UTF-8 order of keys, page by page. `metadata` is empty here: a listing does not carry it. */
+  list(prefix: string): AsyncIterable<ObjectHead>
+  /**
+   * The bytes `start` (inclusive) to `end` (exclusive) of the version `etag`.
+   * @throws source/object-missing, source/object-changed (another etag), connect/lost (cut short; never silent)
+   */
+  readRange(
+    key: string,
+    range: { start: number; end: number; etag: string; signal?: AbortSignal },
+  ): AsyncIterable<Uint8Array>
+  /** A small object whole, with its version; null when it does not exist. */
+  read(key: string, maxBytes: number): Promise<{ body: Buffer; etag: string } | null>
+  put(key: string, body: Uint8Array, options?: PutOptions): Promise<{ etag: string }>
+  /** Multipart underneath: visible whole or not at all, in bounded memory. An empty body gives an empty object. */
+  putStream(
+    key: string,
+    body: AsyncIterable<Uint8Array>,
+    options?: PutOptions & { partBytes?: number },
+  ): Promise<{ etag: string; size: number }>
+  /** Missing keys are not an error. */
+  remove(keys: readonly string[]): Promise<void>
+}
+
+export interface OssConnection {
+  readonly kind: 'oss'
+  /** `http://127.0.0.1:9000` or `https://oss-cn-hangzhou-internal.aliyuncs.com`. */
+  readonly endpoint: string
+  readonly region: string
+  readonly bucket: string
+  /** null: the credentials of the function's role. Secrets are references, see `Secrets`. */
+  readonly credentials: { readonly accessKeyId: string; readonly accessKeySecret: SecretRef } | null
+}
+
+export interface PostgresConnection {
+  readonly kind: 'postgres'
+  readonly host: string
+  readonly port: number
+  readonly database: string
+  readonly user: string
+  readonly password: SecretRef | null
+  readonly ssl: 'disable' | 'require' | 'verify-full'
+}
+
+/** `env:NAME` (environment of the function) or `vault:NAME` (local file, later KMS). The only form in which a secret travels. */
+export type SecretRef = `env:${string}` | `vault:${string}`
+
+export interface Secrets {
+  /** @throws job/secret-missing */
+  resolve(ref: SecretRef): Promise<string>
+}
+
+export interface QueryResult<R> {
+  readonly rows: R[]
+  readonly rowCount: number
+}
+
+/** One session of a PostgreSQL-like server. Errors are TransferErrors with the SQLSTATE in `context.sqlstate` and the pg error as `cause`. */
+export interface Sql {
+  query<R extends Record<string, unknown>>(text: string, values?: readonly unknown[]): Promise<QueryResult<R>>
+  /** begin … commit, rolled back when `work` throws. Not nestable: use `savepoint` inside. */
+  transaction<T>(work: () => Promise<T>): Promise<T>
+  /** savepoint … release, rolled back to when `work` throws. */
+  savepoint<T>(work: () => Promise<T>): Promise<T>
+  /** Feeds a `copy … from stdin`. `rows` is the number in the command tag: on Greenplum it counts rejected rows too. */
+  copyIn(statement: string, body: AsyncIterable<Uint8Array>, signal?: AbortSignal): Promise<{ rows: number }>
+  /** Reads a `copy … to stdout`. Leaving the loop early cancels the statement. */
+  copyOut(statement: string, signal?: AbortSignal): AsyncIterable<Uint8Array>
+}
+
+export interface SqlSession extends Sql, AsyncDisposable {}
+
+export type FunctionName = 'start' | 'object' | 'tick' | 'api' | 'plan' | 'stage' | 'load' | 'finish'
+
+export interface Invoker {
+  /**
+   * Queues an invocation. The same `taskId` is queued once: a repeat resolves as `duplicate`.
+   * @throws event/too-large (128 KB), platform/throttled, platform/unavailable, platform/function-missing
+   */
+  invokeAsync(name: FunctionName, event: unknown, taskId: string): Promise<'queued' | 'duplicate'>
+  /** Waits for the answer. @throws platform/function-failed when the handler threw */
+  invokeSync(name: FunctionName, event: unknown, timeoutMs: number): Promise<unknown>
+}
+
+export interface Clock {
+  now(): Date
+}
+
+export type LogFields = Readonly<Record<string, string | number | boolean | null | ErrorReport>>
+
+/** JSON lines. `child` adds fields to every line. */
+export interface Log {
+  info(message: string, fields?: LogFields): void
+  warn(message: string, fields?: LogFields): void
+  error(message: string, fields?: LogFields): void
+  child(fields: LogFields): Log
+}
