@@ -1,6 +1,6 @@
 import type * as z from 'zod'
 import type { Encoding } from '../codecs/encoding.ts'
-import type { Log, ObjectStore, OssConnection, PostgresConnection, PutOptions, SqlSession } from '../ports/index.ts'
+import type { Log, ObjectStore, OssConnection, PostgresConnection, PutOptions, Sql, SqlSession } from '../ports/index.ts'
 import type { Column, TableName } from '../schema/index.ts'
 
 /** JSON-safe, because a slice travels inside an invocation payload and is kept in the ledger. */
@@ -33,7 +33,16 @@ export interface Split {
   readonly decisions: readonly Decision[]
 }
 
-/** Bytes of whole records. `records` is known once `body` has been read to its end. */
+/**
+ * How the fields of a record become columns, where they do not already lie in that order. `width` is the number of fields
+ * of the file; entry i says what column i is made of.
+ */
+export interface Projection {
+  readonly width: number
+  readonly fields: readonly ({ readonly index: number } | { readonly value: string | null })[]
+}
+
+/** Bytes of whole records. */
 export interface Body {
   readonly encoding: Encoding
   readonly body: AsyncIterable<Uint8Array>
@@ -49,10 +58,18 @@ export interface Source extends AsyncDisposable {
   /** COPY's bytes of one slice, header lines left out. */
   read(slice: Slice, encoding: Encoding, signal: AbortSignal): Promise<Body>
   /**
-   * Keeps all slices on one state of the source: resolves with a token that `read` understands in `slice.snapshot`,
-   * valid until released. null: the server cannot; slices are then read at different times.
+   * null: field i is column i, in every slice. Otherwise asked for each slice, as files differ; a `null` answer means the
+   * same. What COPY's column list can say (`copyOrder`) needs no rewriting of the bytes, anything else does.
    */
-  readonly holdSnapshot: null | (() => Promise<{ readonly token: string } & AsyncDisposable>)
+  readonly projection: null | ((slice: Slice) => Projection | null)
+  /** What is left of a slice after `consumed` whole records were taken from its start; null when the source cannot resume. */
+  readonly rest: null | ((slice: Slice, consumed: { readonly bytes: number; readonly records: number }) => Slice)
+  /**
+   * Keeps all slices on one state of the source: resolves with a token that `read` understands in `slice.snapshot`,
+   * valid until released; or with null when this server refuses. null: no server of the kind can. Slices are then read at
+   * different times.
+   */
+  readonly holdSnapshot: null | (() => Promise<({ readonly token: string } & AsyncDisposable) | null>)
 }
 
 /** What a connector states about itself, readable without opening a connection (wizard, documentation, job lint). */
@@ -63,8 +80,14 @@ export interface About<O> {
   readonly title: string
   /** Other names it answers to: DataX plugins (`mysqlreader`), DataWorks step types and datasource types. */
   readonly aliases: readonly string[]
+  /** The kind of connection that `options.connection` takes, and so the kind of datasource. */
+  readonly connection: (OssConnection | PostgresConnection)['kind']
+  /** Parameters that are understood and have no effect, with the reason: each used one deserves a warning. `options` drops them. */
+  readonly ignored: Readonly<Record<string, string>>
   /** Parses the parameters after datasource and secrets were resolved into connections; draws the form, prints the docs table. */
   readonly options: z.ZodType<O>
+  /** Where the ledger of a job lives when this connector is its ADBPG end; null for every other kind (design §5). */
+  readonly ledger: null | ((options: O) => PostgresConnection)
 }
 
 export interface Reader<O> extends About<O> {
@@ -82,8 +105,11 @@ export interface CopyTarget extends AsyncDisposable {
   readonly kind: 'copy'
   readonly connection: PostgresConnection
   readonly table: TableName
-  /** Columns in COPY's order, `*` resolved. @throws target/table-missing, target/column-missing */
-  columns(): Promise<readonly Column[]>
+  /**
+   * Columns in COPY's order, `*` resolved. A caller that has a session in the target's database lends it, which saves a
+   * connection per chunk. @throws target/table-missing, target/column-missing
+   */
+  columns(session?: Sql): Promise<readonly Column[]>
   /** null: COPY takes it; otherwise the reason why not. */
   refuses(encoding: Encoding): string | null
   readonly preferred: Encoding

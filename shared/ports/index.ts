@@ -41,6 +41,19 @@ export interface ObjectStore {
     body: AsyncIterable<Uint8Array>,
     options?: PutOptions & { partBytes?: number },
   ): Promise<{ etag: string; size: number }>
+  /**
+   * Uploads everything and shows nothing: the object appears with `completeUpload`. Lets a ledger row decide which of two
+   * attempts is published. `body` must not be empty.
+   */
+  prepareUpload(
+    key: string,
+    body: AsyncIterable<Uint8Array>,
+    options?: Omit<PutOptions, 'ifAbsent'> & { partBytes?: number },
+  ): Promise<{ uploadId: string; size: number }>
+  /** Idempotent: an upload that was completed before is not an error. @throws source/object-missing when it was aborted */
+  completeUpload(key: string, uploadId: string): Promise<void>
+  /** Idempotent. */
+  abortUpload(key: string, uploadId: string): Promise<void>
   /** Missing keys are not an error. */
   remove(keys: readonly string[]): Promise<void>
 }

@@ -1,0 +1,57 @@
+import type * as z from 'zod'
+import { readConfig } from '../config/index.ts'
+import { asTransferError, TransferError } from '../errors/index.ts'
+import type { Deadline, World } from '../run/world.ts'
+import { FunctionContext } from './function-context.ts'
+import { jsonLog } from './json-log.ts'
+import { openWorld } from './world.ts'
+
+export type Handler = (event: Buffer, context: unknown) => Promise<unknown>
+
+/**
+ * The frame of every function: parses the event, wires the world, arms the deadline and logs under the request's id.
+ * An error is thrown on, so that the platform sees a failed invocation and its queue repeats it; one that no repeat can
+ * cure has been recorded before (run/step.ts) or is the caller's to read.
+ */
+export function handle<S extends z.ZodType, A>(
+  schema: S,
+  useCase: (world: World, event: z.infer<S>, deadline: Deadline) => Promise<A>,
+): Handler {
+  return async (event, rawContext) => {
+    const context = FunctionContext.parse(rawContext)
+    const log = jsonLog((line) => process.stdout.write(`${line}\n`), { requestId: context.requestId })
+    try {
+      const config = readConfig(process.env)
+      const world = await openWorld({ config, environment: process.env, context, log })
+      const deadline = armDeadline(context.function.timeout, world.settings.deadlineReserveMs)
+      return await useCase(world, parseEvent(schema, event), deadline)
+    } catch (thrown) {
+      const error = asTransferError(thrown)
+      log.error('the function failed', { error: error.report() })
+      throw error
+    }
+  }
+}
+
+/** @throws event/invalid with the path of each fault, never its value */
+export function parseEvent<S extends z.ZodType>(schema: S, event: Buffer): z.infer<S> {
+  const parsed = schema.safeParse(parseJson(event))
+  if (parsed.success) return parsed.data
+  const faults = parsed.error.issues.map((issue) => `${issue.path.join('.') || 'event'}: ${issue.message}`)
+  throw new TransferError('event/invalid', faults.join('; '), { faults: faults.length })
+}
+
+function parseJson(event: Buffer): unknown {
+  try {
+    return JSON.parse(event.toString('utf8'))
+  } catch (cause) {
+    throw new TransferError('event/invalid', 'the event is not JSON', { bytes: event.length }, { cause })
+  }
+}
+
+/** New records are refused a reserve before the platform's limit, and work is aborted half that reserve before it. */
+function armDeadline(timeoutSeconds: number, reserveMs: number): Deadline {
+  const timeoutMs = timeoutSeconds * 1000
+  const reserve = Math.min(reserveMs, timeoutMs / 4)
+  return { signal: AbortSignal.timeout(timeoutMs - reserve / 2), softAt: new Date(Date.now() + timeoutMs - reserve) }
+}

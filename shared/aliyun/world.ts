@@ -1,0 +1,100 @@
+import { type Config, openSecrets } from '../config/index.ts'
+import { findReader, findWriter } from '../connectors/catalogue.ts'
+import { TransferError } from '../errors/index.ts'
+import type { Invoker, Log, ObjectStore, OssConnection, Secrets } from '../ports/index.ts'
+import { connectSql } from '../postgres/session.ts'
+import type { World } from '../run/world.ts'
+import { crashAt } from './crash.ts'
+import type { FunctionContext } from './function-context.ts'
+import { openFc2Invoker } from './invoker-fc2.ts'
+import { openFc3Invoker } from './invoker-fc3.ts'
+import { openOssStore } from './oss-store.ts'
+
+export interface WorldParts {
+  readonly config: Config
+  readonly environment: Readonly<Record<string, string | undefined>>
+  readonly context: Pick<FunctionContext, 'region' | 'accountId' | 'credentials'>
+  readonly log: Log
+}
+
+/** The one place where ports meet adapters: the same for a function, the CLI and the API. */
+export async function openWorld(parts: WorldParts): Promise<World> {
+  const { config, environment, log } = parts
+  const secrets = openSecrets(environment, config.ADBPG_SYNC_VAULT_FILE)
+  return {
+    settings: {
+      chunkBytes: config.ADBPG_SYNC_CHUNK_BYTES,
+      stageChunkBytes: config.ADBPG_SYNC_STAGE_CHUNK_BYTES,
+      leaseMs: config.ADBPG_SYNC_LEASE_SECONDS * 1000,
+      deadlineReserveMs: config.ADBPG_SYNC_DEADLINE_RESERVE_SECONDS * 1000,
+      scheduleLookbackMs: config.ADBPG_SYNC_SCHEDULE_LOOKBACK_SECONDS * 1000,
+    },
+    clock: { now: () => new Date() },
+    log,
+    secrets,
+    invoker: openInvoker(parts),
+    store: await openHomeStore(parts, secrets),
+    findReader,
+    findWriter,
+    openStore: (connection) => openConnectedStore(parts, secrets, connection),
+    connectSql: (connection, signal) => connectSql(connection, { secrets, applicationName: 'adbpg-sync', signal, log }),
+    reach: crashAt(config.ADBPG_SYNC_CRASH_FILE),
+  }
+}
+
+type Keys = { accessKeyId: string; accessKeySecret: string; securityToken?: string }
+
+function roleKeys({ context }: WorldParts): () => Promise<Keys> {
+  return async () => {
+    const keys = context.credentials
+    if (keys === undefined)
+      throw new TransferError('platform/misconfigured', 'the function has no role, so no credentials')
+    const { accessKeyId, accessKeySecret, securityToken } = keys
+    return { accessKeyId, accessKeySecret, ...(securityToken === undefined ? {} : { securityToken }) }
+  }
+}
+
+const ossEndpoint = ({ config, context }: WorldParts) =>
+  config.ADBPG_SYNC_OSS_ENDPOINT ?? `https://oss-${context.region}-internal.aliyuncs.com`
+
+async function openHomeStore(parts: WorldParts, secrets: Secrets): Promise<ObjectStore> {
+  const { config, context } = parts
+  const region = config.ADBPG_SYNC_REGION ?? context.region
+  const home = {
+    kind: 'oss',
+    endpoint: ossEndpoint(parts),
+    region,
+    bucket: config.ADBPG_SYNC_BUCKET,
+    credentials: null,
+  } as const
+  return await openConnectedStore(parts, secrets, home)
+}
+
+async function openConnectedStore(
+  parts: WorldParts,
+  secrets: Secrets,
+  connection: OssConnection,
+): Promise<ObjectStore> {
+  const own = connection.credentials
+  const credentials =
+    own === null
+      ? roleKeys(parts)
+      : async () => ({ accessKeyId: own.accessKeyId, accessKeySecret: await secrets.resolve(own.accessKeySecret) })
+  return await openOssStore(connection, { credentials, log: parts.log })
+}
+
+function openInvoker(parts: WorldParts): Invoker {
+  const { config, context } = parts
+  const region = config.ADBPG_SYNC_REGION ?? context.region
+  const accountId = config.ADBPG_SYNC_ACCOUNT_ID ?? context.accountId
+  const common = {
+    endpoint: config.ADBPG_SYNC_FC_ENDPOINT ?? `https://${accountId}.${region}-internal.fc.aliyuncs.com`,
+    accountId,
+    region,
+    credentials: roleKeys(parts),
+    functionName: (name: string) => `${config.ADBPG_SYNC_FUNCTION_PREFIX}-${name}`,
+  }
+  return config.ADBPG_SYNC_FC_API === '2016-08-15'
+    ? openFc2Invoker({ ...common, serviceName: config.ADBPG_SYNC_FC_SERVICE })
+    : openFc3Invoker(common)
+}

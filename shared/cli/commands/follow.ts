@@ -1,0 +1,36 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { TransferError } from '../../errors/index.ts'
+import type { RunId } from '../../job/index.ts'
+import type { PostgresConnection } from '../../ports/index.ts'
+import { type RunReport, reportRun } from '../../run/report.ts'
+import type { ExitCode, Verbs } from '../main.ts'
+import { progressText, summaryText } from '../run-text.ts'
+import type { Session } from '../session.ts'
+
+const pollMs = 300
+
+/** Shows a run until it ends. Ctrl-C leaves the run going: it is the functions that work, not this command. */
+export async function followRun(verbs: Verbs, session: Session, at: { ledger: PostgresConnection; runId: RunId }): Promise<ExitCode> {
+  const { output, signal } = verbs
+  await using sql = await session.world.connectSql(at.ledger, AbortSignal.timeout(24 * 3_600_000))
+  for (;;) {
+    const report = await reportRun(sql, at.runId, session.world.clock.now())
+    if (report === null) throw new TransferError('run/unknown', `no run ${at.runId} in this ledger`)
+    if (isEnded(report)) return endOf(verbs, session, report)
+    if (signal.aborted) return interrupted(verbs, report)
+    output.progress(progressText(report))
+    await sleep(pollMs, undefined, { signal }).catch(() => undefined)
+  }
+}
+
+const isEnded = ({ state }: RunReport) => state === 'succeeded' || state === 'failed' || state === 'stopped'
+
+function endOf({ output }: Verbs, session: Session, report: RunReport): ExitCode {
+  output.answer(report, () => summaryText(report, session.world.store.bucket))
+  return report.state === 'succeeded' ? 0 : 1
+}
+
+function interrupted({ output }: Verbs, report: RunReport): ExitCode {
+  output.answer(report, () => `run ${report.runId} goes on; adbpg-sync stop ${report.runId} ends it`)
+  return 1
+}

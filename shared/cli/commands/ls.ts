@@ -1,0 +1,25 @@
+import type { Command } from 'commander'
+import { bytesText } from '../output.ts'
+import type { Verbs } from '../main.ts'
+
+export function addLs(program: Command, verbs: Verbs): void {
+  program
+    .command('ls [prefix]')
+    .description('list objects of the bucket: jobs/, datasources/, in/, stage/, dirty/, …')
+    .option('--limit <n>', 'at most so many objects', '1000')
+    .action((prefix: string | undefined, options: { limit: string }) =>
+      verbs.withSession(async ({ world }) => {
+        const limit = Math.max(1, Number.parseInt(options.limit, 10) || 1000)
+        const objects: { key: string; size: number; etag: string; lastModified: string }[] = []
+        for await (const { key, size, etag, lastModified } of world.store.list(bareKey(prefix ?? '', world.store.bucket))) {
+          objects.push({ key, size, etag, lastModified: lastModified.toISOString() })
+          if (objects.length === limit) break
+        }
+        const lines = () => objects.map((object) => `${object.lastModified}  ${bytesText(object.size).padStart(10)}  ${object.key}`)
+        verbs.output.answer(objects, () => (objects.length === 0 ? 'nothing here' : lines().join('\n')))
+        return 0
+      }),
+    )
+}
+
+const bareKey = (text: string, bucket: string) => text.replace(`oss://${bucket}/`, '').replace(/^oss:\/\/\//, '')

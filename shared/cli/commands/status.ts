@@ -1,0 +1,57 @@
+import Table from 'cli-table3'
+import type { Command } from 'commander'
+import { TransferError } from '../../errors/index.ts'
+import { JobName } from '../../job/index.ts'
+import * as ledger from '../../ledger/index.ts'
+import { type Incident, listIncidents } from '../../run/job-store.ts'
+import { reportRun } from '../../run/report.ts'
+import type { ExitCode, Verbs } from '../main.ts'
+import { summaryText } from '../run-text.ts'
+import type { Session } from '../session.ts'
+import { eachLedger, findRun } from './find-run.ts'
+
+export function addStatus(program: Command, verbs: Verbs): void {
+  program
+    .command('status [run]')
+    .description('list runs and incidents, or show one run')
+    .option('--job <name>', 'only runs of this job')
+    .option('--limit <n>', 'at most so many runs', '20')
+    .addHelpText('after', '\nAn incident is something outside any run that somebody should see: a dropped file that no job waits for.')
+    .action((run: string | undefined, options: { job?: string; limit: string }) =>
+      verbs.withSession((session) => (run === undefined ? list(verbs, session, options) : show(verbs, session, run))),
+    )
+}
+
+async function show({ output }: Verbs, session: Session, run: string): Promise<ExitCode> {
+  const found = await findRun(session, run)
+  await using sql = await session.world.connectSql(found.address, session.deadline.signal)
+  const report = await reportRun(sql, found.runId, session.world.clock.now())
+  if (report === null) throw new TransferError('run/unknown', `no run ${run}`)
+  const plan = report.decisions.map(({ what, why }) => `plan     ${what}: ${why}`)
+  output.answer(report, () => [summaryText(report, session.world.store.bucket), ...plan].join('\n'))
+  return 0
+}
+
+async function list({ output }: Verbs, session: Session, options: { job?: string; limit: string }): Promise<ExitCode> {
+  const job = options.job === undefined ? null : JobName.parse(options.job)
+  const limit = Math.max(1, Number.parseInt(options.limit, 10) || 20)
+  const before = new Date(session.world.clock.now().getTime() + 60_000)
+  const lists = await eachLedger(session, (sql) => ledger.listRuns(sql, { before, job, limit }))
+  const newestFirst = lists.flat().sort((a, b) => b.requestedAt.getTime() - a.requestedAt.getTime())
+  const runs = newestFirst.slice(0, limit)
+  const incidents = await listIncidents(session.world.store, limit)
+  output.answer({ runs, incidents }, () => [runsText(runs), ...incidentsText(incidents)].join('\n'))
+  return 0
+}
+
+function runsText(runs: readonly ledger.RunListRow[]): string {
+  if (runs.length === 0) return 'no runs yet'
+  const table = new Table({ head: ['run', 'job', 'state', 'requested', 'finished'], style: { head: [], border: [] } })
+  for (const run of runs) {
+    table.push([run.runId, run.job, run.state, run.requestedAt.toISOString(), run.finishedAt?.toISOString() ?? ''])
+  }
+  return table.toString()
+}
+
+const incidentsText = (incidents: readonly Incident[]) =>
+  incidents.map(({ at, code, message, advice }) => `incident ${at} ${code}: ${message}\n         next: ${advice}`)

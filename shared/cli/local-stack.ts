@@ -1,0 +1,55 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { readRunningStack, type Stack, type StackFile, startStack } from '../local/stack.ts'
+import type { Log } from '../ports/index.ts'
+import { buildFunctions } from './build-functions.ts'
+import type { Output } from './output.ts'
+
+export const projectDir = fileURLToPath(new URL('../..', import.meta.url))
+
+export const stateDirOf = (environment: Readonly<Record<string, string | undefined>>): string =>
+  environment.ADBPG_SYNC_HOME ?? join(process.cwd(), '.adbpg-sync')
+
+export interface LocalAccess {
+  readonly environment: Readonly<Record<string, string>>
+  readonly region: string
+  readonly accountId: string
+  readonly credentials: { readonly accessKeyId: string; readonly accessKeySecret: string }
+  readonly vaultFile: string
+  release(): Promise<void>
+}
+
+/** Bundles the functions, then starts the servers: what runs is always what the sources say. */
+export async function startLocalStack(
+  stateDir: string,
+  log: Log,
+  environment: Readonly<Record<string, string>> = {},
+): Promise<Stack> {
+  await buildFunctions(projectDir, join(projectDir, 'dist'))
+  return await startStack({ projectDir, stateDir, environment, log })
+}
+
+export async function findOrStartStack(
+  environment: Readonly<Record<string, string | undefined>>,
+  output: Output,
+  log: Log,
+): Promise<LocalAccess> {
+  const stateDir = stateDirOf(environment)
+  const running = await readRunningStack(stateDir)
+  if (running !== null) return accessTo(running, async () => undefined)
+  output.note('starting the local stack for this command (`npx adbpg-sync up` keeps one running)')
+  const stack = await startLocalStack(stateDir, log)
+  return accessTo(stack.file, () => stack[Symbol.asyncDispose]())
+}
+
+function accessTo(file: StackFile, release: () => Promise<void>): LocalAccess {
+  const { accessKeyId, accessKeySecret, region, accountId } = file.address.fc
+  const vaultFile = file.environment.ADBPG_SYNC_VAULT_FILE ?? ''
+  return { environment: file.environment, region, accountId, credentials: { accessKeyId, accessKeySecret }, vaultFile, release }
+}
+
+export async function readPackageVersion(): Promise<string> {
+  const { version } = JSON.parse(await readFile(join(projectDir, 'package.json'), 'utf8')) as { version: string }
+  return version
+}

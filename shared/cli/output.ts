@@ -1,0 +1,63 @@
+import type { TransferError } from '../errors/index.ts'
+
+/** stdout carries the answer, in one form; everything else goes to stderr. */
+export interface Output {
+  readonly json: boolean
+  /** One JSON document, or its text for people. */
+  answer(document: unknown, text: () => string): void
+  /** A line on stderr. */
+  note(line: string): void
+  /** A line that replaces the last one on a terminal; elsewhere one line every few seconds. */
+  progress(line: string): void
+  fail(error: TransferError): void
+}
+
+const plainEveryMs = 5_000
+
+export function openOutput(json: boolean, stdout: NodeJS.WriteStream, stderr: NodeJS.WriteStream): Output {
+  let drawn = false
+  let lastPlainAt = 0
+  const clear = () => {
+    if (drawn) stderr.write('\r\x1b[2K')
+    drawn = false
+  }
+  const note = (line: string) => {
+    clear()
+    stderr.write(`${line}\n`)
+  }
+  return {
+    json,
+    answer(document, text) {
+      clear()
+      stdout.write(json ? `${JSON.stringify(document, null, 2)}\n` : `${text()}\n`)
+    },
+    note,
+    progress(line) {
+      if (stderr.isTTY) {
+        clear()
+        stderr.write(line.slice(0, Math.max(20, (stderr.columns || 80) - 1)))
+        drawn = true
+      } else if (Date.now() - lastPlainAt >= plainEveryMs) {
+        lastPlainAt = Date.now()
+        stderr.write(`${line}\n`)
+      }
+    },
+    fail(error) {
+      const report = error.report()
+      clear()
+      if (json) stdout.write(`${JSON.stringify({ error: report }, null, 2)}\n`)
+      else stderr.write(`error ${report.code}: ${report.message}\n  next: ${report.advice}\n`)
+    },
+  }
+}
+
+const units = ['B', 'kB', 'MB', 'GB', 'TB']
+
+export function bytesText(bytes: number): string {
+  let value = bytes
+  let unit = 0
+  for (; value >= 1000 && unit < units.length - 1; unit += 1) value /= 1000
+  return `${unit === 0 ? value : value.toFixed(1)} ${units[unit]}`
+}
+
+export const countText = (count: number): string => count.toLocaleString('en-US')

@@ -1,0 +1,25 @@
+import type { RunReport } from '../run/report.ts'
+import { bytesText, countText } from './output.ts'
+
+/** One line while a run is going on. */
+export function progressText(report: RunReport): string {
+  const { rows, chunks } = report
+  const total = chunks.total === null ? '?' : countText(chunks.total)
+  const dirty = rows.dirty > 0 ? `, ${countText(rows.dirty)} dirty` : ''
+  return `${report.job} ${report.state}: ${countText(rows.read)} rows read${dirty}, ${bytesText(report.bytes)}, chunk ${countText(chunks.done)}/${total}, ${report.seconds.toFixed(0)} s`
+}
+
+/** The block that ends a run. */
+export function summaryText(report: RunReport, bucket: string): string {
+  const { rows, bytes, seconds, chunks, error } = report
+  const speed = seconds > 0 ? bytes / 1e6 / seconds : 0
+  const lines = [
+    `run      ${report.runId} of ${report.job}: ${report.state}`,
+    `rows     ${countText(rows.read)} read, ${countText(rows.loaded)} loaded, ${countText(rows.dirty)} dirty, ${countText(rows.filtered)} filtered`,
+    `bytes    ${bytesText(bytes)} in ${seconds.toFixed(1)} s = ${speed.toFixed(1)} MB/s, ${countText(chunks.done)} chunks`,
+  ]
+  if (error !== null) lines.push(`error    ${error.code}: ${error.message}`, `next     ${error.advice}`)
+  if (report.dirtyObject !== null) lines.push(`dirty    oss://${bucket}/${report.dirtyObject}  (adbpg-sync dirty ${report.runId})`)
+  lines.push(`look     adbpg-sync status ${report.runId}`)
+  return lines.join('\n')
+}

@@ -1,0 +1,65 @@
+import { openWorld } from '../aliyun/world.ts'
+import { readConfig } from '../config/index.ts'
+import { TransferError } from '../errors/index.ts'
+import type { Log } from '../ports/index.ts'
+import type { Deadline, World } from '../run/world.ts'
+import { findOrStartStack, type LocalAccess } from './local-stack.ts'
+import type { Output } from './output.ts'
+
+/** What a verb works with: the same world as a function's, reached with the caller's own keys. */
+export interface Session extends AsyncDisposable {
+  readonly world: World
+  readonly deadline: Deadline
+  /** Where `run` puts secrets that stand literally in a script; null on the cloud, where they are set at deployment. */
+  readonly vaultFile: string | null
+}
+
+/**
+ * With `ADBPG_SYNC_BUCKET` in the environment, the cloud; otherwise the local stack of this folder, started for the
+ * duration of the command when it is not up.
+ */
+export async function openSession(
+  environment: Readonly<Record<string, string | undefined>>,
+  output: Output,
+  log: Log,
+  signal: AbortSignal,
+): Promise<Session> {
+  if (environment.ADBPG_SYNC_BUCKET !== undefined) return await openCloud(environment, log, signal)
+  const local = await findOrStartStack(environment, output, log)
+  const world = await openLocalWorld(environment, local, log)
+  return { world, deadline: unlimited(signal), vaultFile: local.vaultFile, [Symbol.asyncDispose]: () => local.release() }
+}
+
+async function openLocalWorld(
+  environment: Readonly<Record<string, string | undefined>>,
+  local: LocalAccess,
+  log: Log,
+): Promise<World> {
+  const laid = { ...environment, ...local.environment }
+  const { region, accountId, credentials } = local
+  return await openWorld({ config: readConfig(laid), environment: laid, context: { region, accountId, credentials }, log })
+}
+
+async function openCloud(
+  environment: Readonly<Record<string, string | undefined>>,
+  log: Log,
+  signal: AbortSignal,
+): Promise<Session> {
+  const read = (name: string): string => {
+    const value = environment[name]
+    if (value === undefined || value === '') throw new TransferError('platform/misconfigured', `${name} is not set`, { name })
+    return value
+  }
+  const token = environment.ALIBABA_CLOUD_SECURITY_TOKEN
+  const credentials = {
+    accessKeyId: read('ALIBABA_CLOUD_ACCESS_KEY_ID'),
+    accessKeySecret: read('ALIBABA_CLOUD_ACCESS_KEY_SECRET'),
+    ...(token === undefined ? {} : { securityToken: token }),
+  }
+  const context = { region: read('ADBPG_SYNC_REGION'), accountId: read('ADBPG_SYNC_ACCOUNT_ID'), credentials }
+  const world = await openWorld({ config: readConfig(environment), environment, context, log })
+  return { world, deadline: unlimited(signal), vaultFile: null, [Symbol.asyncDispose]: async () => undefined }
+}
+
+/** A command ends when its user says so, not at a platform's limit. */
+const unlimited = (signal: AbortSignal): Deadline => ({ signal, softAt: new Date(8.64e15) })

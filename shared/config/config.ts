@@ -1,0 +1,51 @@
+import * as z from 'zod'
+import { TransferError } from '../errors/index.ts'
+
+const Bytes = z.coerce
+  .number()
+  .int()
+  .min(64 * 1024)
+const Seconds = z.coerce.number().positive()
+const Unset = z.literal('').transform(() => undefined)
+const optional = <T extends z.ZodType>(schema: T) => z.union([Unset, schema]).optional()
+
+/**
+ * Every variable the functions and the CLI read, with its default. `s.yaml` sets them in the cloud; the local stack sets
+ * them for its own servers. An empty string counts as unset, because `s.yaml` cannot leave a variable out.
+ */
+const Environment = z.object({
+  /** Bucket of jobs, datasources, staged chunks, dirty records and incidents. */
+  ADBPG_SYNC_BUCKET: z.string().min(3),
+  /** `adbpg-sync` gives `adbpg-sync-start`, `adbpg-sync-load`, … */
+  ADBPG_SYNC_FUNCTION_PREFIX: optional(z.string()).transform((value) => value ?? 'adbpg-sync'),
+  /** Service of the 2016-08-15 API; the newer API has none. */
+  ADBPG_SYNC_FC_SERVICE: optional(z.string()).transform((value) => value ?? 'adbpg-sync'),
+  ADBPG_SYNC_FC_API: optional(z.enum(['2016-08-15', '2023-03-30'])).transform((value) => value ?? '2023-03-30'),
+  ADBPG_SYNC_FC_ENDPOINT: optional(z.url()),
+  ADBPG_SYNC_OSS_ENDPOINT: optional(z.url()),
+  ADBPG_SYNC_REGION: optional(z.string()),
+  ADBPG_SYNC_ACCOUNT_ID: optional(z.string()),
+  /** 64 MiB: one COPY of a second or two, so that a repeat is cheap and 50 ms of overhead are not seen. */
+  ADBPG_SYNC_CHUNK_BYTES: optional(Bytes).transform((value) => value ?? 64 * 1024 * 1024),
+  /** 32 MiB: a staged chunk is held in memory once (staging/write-chunks.ts). */
+  ADBPG_SYNC_STAGE_CHUNK_BYTES: optional(Bytes).transform((value) => value ?? 32 * 1024 * 1024),
+  ADBPG_SYNC_LEASE_SECONDS: optional(Seconds).transform((value) => value ?? 120),
+  ADBPG_SYNC_DEADLINE_RESERVE_SECONDS: optional(Seconds).transform((value) => value ?? 20),
+  ADBPG_SYNC_SCHEDULE_LOOKBACK_SECONDS: optional(Seconds).transform((value) => value ?? 600),
+  /** Secret of the HTTP API: callers send it as a bearer token. */
+  ADBPG_SYNC_API_TOKEN: optional(z.string().min(16)),
+  /** File with the secrets that `vault:NAME` refers to; local stack only. */
+  ADBPG_SYNC_VAULT_FILE: optional(z.string()),
+  /** Names a file that holds a crash point; tests only (shared/run/crash-points.ts). */
+  ADBPG_SYNC_CRASH_FILE: optional(z.string()),
+})
+
+export type Config = z.infer<typeof Environment>
+
+/** The only reader of the environment. @throws platform/misconfigured naming each variable that is missing or wrong */
+export function readConfig(environment: Readonly<Record<string, string | undefined>>): Config {
+  const parsed = Environment.safeParse(environment)
+  if (parsed.success) return parsed.data
+  const faults = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`)
+  throw new TransferError('platform/misconfigured', faults.join('; '), { variables: faults.length })
+}

@@ -1,0 +1,95 @@
+import type { RunId } from '../job/index.ts'
+import type { Sql } from '../ports/index.ts'
+import { ChunkCounts, ChunkRow, type ChunkSource, ChunkTotals, PlannedTotals } from './rows.ts'
+import { statements } from './statements.ts'
+
+/** `ordinal` counts the chunks of a run in the order in which they became known; `part` counts hand-overs of one chunk. */
+export interface ChunkId {
+  readonly runId: RunId
+  readonly ordinal: number
+  readonly part: number
+}
+
+export interface NewChunk {
+  readonly ordinal: number
+  readonly part: number
+  readonly slice: number
+  readonly source: ChunkSource
+  /** null: not counted yet. */
+  readonly records: number | null
+  readonly bytes: number
+}
+
+export async function nextOrdinal(sql: Sql, runId: RunId): Promise<number> {
+  const { rows } = await sql.query<{ ordinal: number }>(statements['next-ordinal'], [runId])
+  return rows[0]?.ordinal ?? 0
+}
+
+/** Inside the transaction that seals their slice or plan. */
+export async function insertChunks(sql: Sql, runId: RunId, chunks: readonly NewChunk[]): Promise<void> {
+  if (chunks.length === 0) return
+  await sql.query(statements['insert-chunks'], [
+    runId,
+    chunks.map((chunk) => chunk.ordinal),
+    chunks.map((chunk) => chunk.part),
+    chunks.map((chunk) => chunk.slice),
+    chunks.map((chunk) => JSON.stringify(chunk.source)),
+    chunks.map((chunk) => chunk.records),
+    chunks.map((chunk) => chunk.bytes),
+  ])
+}
+
+export async function readChunk(sql: Sql, id: ChunkId): Promise<ChunkRow | null> {
+  const { rows } = await sql.query(statements['read-chunk'], [id.runId, id.ordinal, id.part])
+  return rows[0] === undefined ? null : ChunkRow.parse(rows[0])
+}
+
+export type ChunkProgress = 'unknown' | 'open' | 'done'
+
+/** A chunk is done when its last part is: a part that was handed over leaves the rest to the next part. */
+export async function readProgress(sql: Sql, runId: RunId, ordinal: number): Promise<ChunkProgress> {
+  const { rows } = await sql.query<{ done: boolean; handed_over: boolean }>(statements['list-parts'], [runId, ordinal])
+  const last = rows[0]
+  if (last === undefined) return 'unknown'
+  return last.done && !last.handed_over ? 'done' : 'open'
+}
+
+/** First statement of a load: a second delivery of the chunk waits here until the first has ended. */
+export async function insertClaim(sql: Sql, id: ChunkId): Promise<void> {
+  await sql.query(statements['insert-claim'], [id.runId, id.ordinal, id.part])
+}
+
+export async function insertChunkDone(sql: Sql, id: ChunkId, counts: ChunkCounts, now: Date): Promise<void> {
+  const { read, loaded, dirty, filtered, bytes, dirtyObject, handedOver } = counts
+  const values = [id.runId, id.ordinal, id.part, read, loaded, dirty, filtered, bytes, dirtyObject, handedOver, now]
+  await sql.query(statements['insert-chunk-done'], values)
+}
+
+export async function readChunkDone(sql: Sql, id: ChunkId): Promise<ChunkCounts | null> {
+  const { rows } = await sql.query(statements['read-chunk-done'], [id.runId, id.ordinal, id.part])
+  return rows[0] === undefined ? null : ChunkCounts.parse(rows[0])
+}
+
+export async function countChunks(sql: Sql, runId: RunId) {
+  const { rows } = await sql.query(statements['count-chunks'], [runId])
+  return PlannedTotals.parse(rows[0])
+}
+
+export async function countChunksDone(sql: Sql, runId: RunId) {
+  const { rows } = await sql.query(statements['count-chunks-done'], [runId])
+  return ChunkTotals.parse(rows[0])
+}
+
+export async function listOpenChunks(
+  sql: Sql,
+  runId: RunId,
+  limit: number,
+): Promise<{ ordinal: number; part: number }[]> {
+  const { rows } = await sql.query<{ ordinal: number; part: number }>(statements['list-open-chunks'], [runId, limit])
+  return rows
+}
+
+export async function listDirtyObjects(sql: Sql, runId: RunId): Promise<string[]> {
+  const { rows } = await sql.query<{ dirty_object: string }>(statements['list-dirty-objects'], [runId])
+  return rows.map((row) => row.dirty_object)
+}

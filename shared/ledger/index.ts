@@ -1,0 +1,17 @@
+export * from './chunks.ts'
+export * from './dispatches.ts'
+export { isDuplicate } from './insert-once.ts'
+export * from './liveness.ts'
+export { migrate } from './migrate.ts'
+export {
+  ChunkCounts,
+  ChunkSource,
+  type EndState,
+  type FinishedRow,
+  type PlanRow,
+  type RunListRow,
+  type RunRow,
+  TriggerFact,
+} from './rows.ts'
+export * from './runs.ts'
+export * from './slices.ts'

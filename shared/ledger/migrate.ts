@@ -1,0 +1,69 @@
+import { TransferError } from '../errors/index.ts'
+import type { Sql } from '../ports/index.ts'
+import { migrations, statements } from './statements.ts'
+
+const duplicateObject = new Set(['42P06', '42P07', '23505']) // schema, table, unique: another session was faster
+const missingObject = new Set(['3F000', '42P01'])
+
+const sqlStateIn = (error: unknown) => (error instanceof TransferError ? error.context.sqlstate : undefined)
+const isOneOf = (states: ReadonlySet<string>, error: unknown) => states.has(String(sqlStateIn(error)))
+
+/**
+ * Brings the ledger of this database to the newest version. Safe under races: the marker row is inserted
+ * first, so a second migrator waits on its primary key and then finds the work done.
+ * @returns the versions applied by this call
+ * @throws connect/permission-denied when the user may not create the schema
+ */
+export async function migrate(sql: Sql, now: Date): Promise<number[]> {
+  const applied = await appliedVersions(sql)
+  const missing = Object.keys(migrations).filter((name) => !applied.has(Number(name)))
+  if (missing.length === 0) return []
+  await createIfMissing(sql, statements['create-schema'])
+  await createIfMissing(sql, statements['create-migration-table'])
+  const done: number[] = []
+  for (const name of missing) if (await applyOne(sql, name, now)) done.push(Number(name))
+  return done
+}
+
+async function appliedVersions(sql: Sql): Promise<ReadonlySet<number>> {
+  try {
+    const { rows } = await sql.query<{ version: number }>(statements['read-migrations'])
+    return new Set(rows.map((row) => row.version))
+  } catch (error) {
+    if (isOneOf(missingObject, error)) return new Set()
+    throw error
+  }
+}
+
+/** `if not exists` still races in PostgreSQL: two sessions may both see nothing and one fails on the catalog's unique index. */
+async function createIfMissing(sql: Sql, statement: string): Promise<void> {
+  try {
+    await sql.query(statement)
+  } catch (error) {
+    if (!isOneOf(duplicateObject, error)) throw error
+  }
+}
+
+async function applyOne(sql: Sql, name: string, now: Date): Promise<boolean> {
+  try {
+    await sql.transaction(async () => {
+      await sql.query(statements['insert-migration'], [Number(name), now])
+      for (const statement of await statementsOf(sql, name)) await sql.query(statement)
+    })
+    return true
+  } catch (error) {
+    if (isOneOf(duplicateObject, error)) return false
+    throw error
+  }
+}
+
+async function statementsOf(sql: Sql, name: string): Promise<string[]> {
+  const { rows } = await sql.query<{ greenplum: boolean }>(statements['detect-greenplum'])
+  const distribution = rows[0]?.greenplum ? 'distributed by (run_id)' : ''
+  return (migrations[name] ?? '')
+    .replaceAll(/^--.*$/gm, '')
+    .replaceAll('{{distribution}}', distribution)
+    .split(';')
+    .map((statement) => statement.trim())
+    .filter((statement) => statement !== '')
+}

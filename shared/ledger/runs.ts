@@ -1,0 +1,115 @@
+import type { ErrorReport } from '../errors/index.ts'
+import type { JobName, JobSpec, RunId, RunKey } from '../job/index.ts'
+import type { Sql } from '../ports/index.ts'
+import { insertOnce } from './insert-once.ts'
+import { type EndState, FailureRow, FinishedRow, RunListRow, RunRow, type TriggerFact } from './rows.ts'
+import { statements } from './statements.ts'
+
+export interface NewRun {
+  readonly runId: RunId
+  readonly runKey: RunKey
+  readonly job: JobName
+  readonly spec: JobSpec
+  readonly trigger: TriggerFact
+  readonly requestedAt: Date
+}
+
+/** @returns false when the run was there already: its trigger has been delivered before. */
+export function insertRun(sql: Sql, run: NewRun): Promise<boolean> {
+  const { runId, runKey, job, spec, trigger, requestedAt } = run
+  const values = [runId, runKey, job, JSON.stringify(spec), JSON.stringify(trigger), requestedAt]
+  return insertOnce(sql, statements['insert-run'], values)
+}
+
+export async function readRun(sql: Sql, runId: RunId): Promise<RunRow | null> {
+  const { rows } = await sql.query(statements['read-run'], [runId])
+  return rows[0] === undefined ? null : RunRow.parse(rows[0])
+}
+
+/** Newest first; `before` is the `requestedAt` of the last line of the previous page. */
+export async function listRuns(
+  sql: Sql,
+  page: { before: Date; job: JobName | null; limit: number },
+): Promise<RunListRow[]> {
+  const { rows } = await sql.query(statements['list-runs'], [page.before, page.job, page.limit])
+  return rows.map((row) => RunListRow.parse(row))
+}
+
+/** Runs that have not ended, oldest first. */
+export async function listOpenRuns(sql: Sql, limit: number): Promise<RunId[]> {
+  const { rows } = await sql.query<{ run_id: RunId }>(statements['list-open-runs'], [limit])
+  return rows.map((row) => row.run_id)
+}
+
+/** Begins the next generation of a run that ended. @returns false when somebody else has just done so */
+export function insertRetry(sql: Sql, runId: RunId, generation: number, reason: string, now: Date): Promise<boolean> {
+  return insertOnce(sql, statements['insert-retry'], [runId, generation, reason, now])
+}
+
+export function insertStop(sql: Sql, runId: RunId, generation: number, now: Date): Promise<boolean> {
+  return insertOnce(sql, statements['insert-stop'], [runId, generation, now])
+}
+
+export interface Place {
+  readonly runId: RunId
+  readonly generation: number
+  readonly step: Step
+  readonly piece: string
+}
+export type Step = 'plan' | 'stage' | 'load' | 'finish'
+
+/** The first failure of a piece is kept; a later one of the same piece says nothing new. */
+export function insertFailure(sql: Sql, place: Place, error: ErrorReport, now: Date): Promise<boolean> {
+  const { runId, generation, step, piece } = place
+  return insertOnce(sql, statements['insert-failure'], [runId, generation, step, piece, JSON.stringify(error), now])
+}
+
+export async function readFirstFailure(sql: Sql, runId: RunId, generation: number) {
+  const { rows } = await sql.query(statements['read-first-failure'], [runId, generation])
+  return rows[0] === undefined ? null : FailureRow.parse(rows[0])
+}
+
+/** Why no further work should begin in this generation; null when it should. */
+export async function readHalt(
+  sql: Sql,
+  runId: RunId,
+  generation: number,
+): Promise<'finished' | 'stopped' | 'failed' | null> {
+  const { rows } = await sql.query<{ stops: number; failures: number; finished: number }>(statements['read-halt'], [
+    runId,
+    generation,
+  ])
+  const row = rows[0]
+  if (row === undefined) return null
+  if (row.finished > 0) return 'finished'
+  if (row.stops > 0) return 'stopped'
+  return row.failures > 0 ? 'failed' : null
+}
+
+export interface Ending {
+  readonly runId: RunId
+  readonly generation: number
+  readonly state: EndState
+  readonly error: ErrorReport | null
+  readonly at: Date
+}
+
+/** Not `insertOnce`: inside finish's transaction a second ending must undo the second `postSql`. @throws 23505 as target/sql-failed */
+export async function insertFinished(sql: Sql, ending: Ending): Promise<void> {
+  const error = ending.error === null ? null : JSON.stringify(ending.error)
+  await sql.query(statements['insert-finished'], [ending.runId, ending.generation, ending.state, error, ending.at])
+}
+
+export async function readFinished(sql: Sql, runId: RunId, generation: number): Promise<FinishedRow | null> {
+  const { rows } = await sql.query(statements['read-finished'], [runId, generation])
+  return rows[0] === undefined ? null : FinishedRow.parse(rows[0])
+}
+
+/** Held to the end of a loader's transaction, so that the end of a failed run can wait for rows that are on their way. */
+export async function lockRunShared(sql: Sql, runId: RunId): Promise<void> {
+  await sql.query(statements['lock-run-shared'], [runId])
+}
+
+export async function lockRunExclusive(sql: Sql, runId: RunId): Promise<void> {
+  await sql.query(statements['lock-run-exclusive'], [runId])
+}

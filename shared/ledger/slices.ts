@@ -1,0 +1,72 @@
+import type * as z from 'zod'
+import type { RunId } from '../job/index.ts'
+import type { Sql } from '../ports/index.ts'
+import { type Decisions, PlanRow, SliceRow, SliceTotals, UploadRow } from './rows.ts'
+import { statements } from './statements.ts'
+
+export interface NewPlan {
+  readonly runId: RunId
+  /** Counts up when an export starts over because its snapshot was lost; 0 otherwise. */
+  readonly epoch: number
+  readonly slices: readonly Readonly<Record<string, string | number | boolean | null>>[]
+  readonly staged: boolean
+  /** The slices hang on a snapshot that the planner's session keeps open. */
+  readonly held: boolean
+  readonly decisions: readonly z.infer<typeof Decisions>[number][]
+  readonly capabilities: unknown
+  readonly plannedAt: Date
+}
+
+/** Inside a transaction, together with what was planned. */
+export async function insertPlan(sql: Sql, plan: NewPlan): Promise<void> {
+  const { runId, epoch, slices, staged, held, decisions, capabilities, plannedAt } = plan
+  const facts = [JSON.stringify(decisions), JSON.stringify(capabilities), plannedAt]
+  await sql.query(statements['insert-plan'], [runId, epoch, slices.length, staged, held, ...facts])
+  if (!staged || slices.length === 0) return
+  const descriptors = slices.map((slice) => JSON.stringify(slice))
+  await sql.query(statements['insert-slices'], [runId, epoch, [...slices.keys()], descriptors])
+}
+
+/** The newest epoch's plan. */
+export async function readPlan(sql: Sql, runId: RunId): Promise<PlanRow | null> {
+  const { rows } = await sql.query(statements['read-plan'], [runId])
+  return rows[0] === undefined ? null : PlanRow.parse(rows[0])
+}
+
+export async function readSlice(sql: Sql, runId: RunId, epoch: number, slice: number): Promise<SliceRow | null> {
+  const { rows } = await sql.query(statements['read-slice'], [runId, epoch, slice])
+  return rows[0] === undefined ? null : SliceRow.parse(rows[0])
+}
+
+export interface Seal {
+  readonly runId: RunId
+  readonly epoch: number
+  readonly slice: number
+  readonly records: number
+  readonly bytes: number
+  /** The prepared upload that `finish` completes; null when the slice became chunks. */
+  readonly upload: { readonly key: string; readonly uploadId: string | null } | null
+  readonly at: Date
+}
+
+/** The first of two attempts at a slice wins; the other gets 23505 and its transaction rolls back. */
+export async function insertSliceDone(sql: Sql, seal: Seal): Promise<void> {
+  const { runId, epoch, slice, records, bytes, upload, at } = seal
+  const values = [runId, epoch, slice, records, bytes, upload?.key ?? null, upload?.uploadId ?? null, at]
+  await sql.query(statements['insert-slice-done'], values)
+}
+
+export async function listUploads(sql: Sql, runId: RunId, epoch: number) {
+  const { rows } = await sql.query(statements['list-uploads'], [runId, epoch])
+  return rows.map((row) => UploadRow.parse(row))
+}
+
+export async function countSlicesDone(sql: Sql, runId: RunId, epoch: number) {
+  const { rows } = await sql.query(statements['count-slices-done'], [runId, epoch])
+  return SliceTotals.parse(rows[0])
+}
+
+export async function listOpenSlices(sql: Sql, runId: RunId, epoch: number, limit: number): Promise<number[]> {
+  const { rows } = await sql.query<{ slice: number }>(statements['list-open-slices'], [runId, epoch, limit])
+  return rows.map((row) => row.slice)
+}

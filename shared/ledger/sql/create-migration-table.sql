@@ -1,0 +1,4 @@
+create table if not exists adbpg_sync.migration (
+  version integer primary key,
+  applied_at timestamp with time zone not null
+)

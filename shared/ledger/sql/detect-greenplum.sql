@@ -1,0 +1,1 @@
+select exists (select 1 from pg_catalog.pg_class where relname = 'gp_distribution_policy') as greenplum

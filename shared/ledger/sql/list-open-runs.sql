@@ -1,0 +1,9 @@
+select r.run_id
+from adbpg_sync.run r
+where not exists (
+  select 1 from adbpg_sync.run_finished f
+  where f.run_id = r.run_id
+    and f.generation = coalesce((select max(t.generation) from adbpg_sync.run_retry t where t.run_id = r.run_id), 0)
+)
+order by r.requested_at
+limit $1

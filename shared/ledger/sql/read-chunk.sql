@@ -1,0 +1,4 @@
+select c.slice, c.source, c.records, c.bytes, d.ordinal is not null as done
+from adbpg_sync.chunk c
+left join adbpg_sync.chunk_done d on d.run_id = c.run_id and d.ordinal = c.ordinal and d.part = c.part
+where c.run_id = $1 and c.ordinal = $2 and c.part = $3

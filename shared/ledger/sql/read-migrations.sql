@@ -1,0 +1,1 @@
+select version from adbpg_sync.migration order by version

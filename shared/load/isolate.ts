@@ -1,0 +1,155 @@
+import { TransferError } from '../errors/index.ts'
+import type { Sql } from '../ports/index.ts'
+import { bytesOf, LookAhead, recordAtLine, type SourceRecord } from './look-ahead.ts'
+import { isRecordError, miscounted, type RecordReason, reasonOf } from './record-error.ts'
+
+export interface IsolationRequest<R extends SourceRecord> {
+  /** A `copy … from stdin` in the encoding of the records. */
+  readonly statement: string
+  readonly records: AsyncIterable<readonly R[]>
+  /** Called once for each refused record, in the order of the stream. */
+  readonly onDirty: (record: R, reason: RecordReason) => void | Promise<void>
+  /** Dirty records that may be met here; one more ends it. null: no limit. */
+  readonly limit: number | null
+  readonly signal?: AbortSignal
+  /** Bounds of one attempt; a single record may be longer. */
+  readonly maxAttemptRecords?: number
+  readonly maxAttemptBytes?: number
+}
+
+export interface Isolated {
+  readonly loaded: number
+  readonly dirty: number
+}
+
+/*
+ * Attempts of 20,000 records cost 6 % over one COPY where few are bad, and keep the repeat after an error short
+ * (perf.md §8). Bytes bound the memory: one attempt and one batch are held.
+ */
+const defaultMaxRecords = 20_000
+const defaultMaxBytes = 8 * 1024 * 1024
+
+/** After so many wrong ones the reported line is no longer looked at; each costs one attempt. */
+const maxWrongHints = 3
+
+/**
+ * Loads every record that the destination takes, in order, and hands the others to `onDirty`. Must run inside a
+ * transaction: each attempt is a savepoint.
+ *
+ * No record is dirty because the server named its line: it is dirty when COPY refuses it alone, after all good records
+ * before it are in. So the later of two equal keys is the dirty one, whatever line Greenplum reports. The line only saves
+ * attempts; where it proves wrong, halves are tried. The size of the next attempt follows the distance between bad
+ * records, down to one: when all are bad, each costs one COPY.
+ *
+ * @throws record/limit-exceeded; and any error that is no record's fault, as it came
+ */
+export async function loadIsolating<R extends SourceRecord>(sql: Sql, request: IsolationRequest<R>): Promise<Isolated> {
+  const { statement, onDirty, limit, signal } = request
+  const maxRecords = request.maxAttemptRecords ?? defaultMaxRecords
+  const ahead = new LookAhead(request.records, request.maxAttemptBytes ?? defaultMaxBytes)
+  let loaded = 0
+  let dirty = 0
+  let wrongHints = 0
+
+  let size = maxRecords
+  for (;;) {
+    const records = await ahead.peek(size)
+    if (records.length === 0) return { loaded, dirty }
+    const refusal = await attempt(records)
+    if (refusal === null) {
+      ahead.drop(records.length)
+      size = Math.min(size * 2, maxRecords)
+      continue
+    }
+    const dirtyBefore = dirty
+    const settled = await settle(records, refusal)
+    ahead.drop(settled)
+    size = nextSize(settled, dirty - dirtyBefore, maxRecords)
+  }
+
+  /** All of them or none. */
+  async function attempt(records: readonly R[]): Promise<Refusal | null> {
+    try {
+      await sql.savepoint(async () => {
+        const { rows } = await sql.copyIn(statement, bytesOf(records), signal)
+        if (rows !== records.length) throw new Miscount(rows)
+      })
+    } catch (error) {
+      if (error instanceof Miscount) return { line: null, reason: (record) => miscounted(error.rows, record) }
+      if (!isRecordError(error)) throw error
+      const { line } = error.context
+      return { line: typeof line === 'number' ? line : null, reason: (record) => reasonOf(error, record) }
+    }
+    loaded += records.length
+    return null
+  }
+
+  /** Decides on the first records of a refused attempt. @returns how many of them, at least one */
+  async function settle(records: readonly R[], refusal: Refusal): Promise<number> {
+    const hinted = wrongHints < maxWrongHints && refusal.line !== null ? recordAtLine(records, refusal.line) : null
+    const suspect = hinted === null ? undefined : records[hinted]
+    if (records.length === 1 || hinted === null || suspect === undefined) {
+      await halve(records, refusal)
+      return records.length
+    }
+    if (hinted > 0) {
+      const before = records.slice(0, hinted)
+      const refusedBefore = await attempt(before)
+      if (refusedBefore !== null) {
+        wrongHints += 1
+        await halve(before, refusedBefore)
+      }
+    }
+    const refusedAlone = await attempt([suspect])
+    if (refusedAlone === null) wrongHints += 1
+    else await setAside(suspect, refusedAlone)
+    return hinted + 1
+  }
+
+  /** Decides on records that were refused together. `refusal` null: it is known only from the other half being good. */
+  async function halve(records: readonly R[], refusal: Refusal | null): Promise<void> {
+    const [only] = records
+    if (only === undefined) return
+    if (records.length === 1) {
+      const own = refusal ?? (await attempt(records))
+      if (own !== null) await setAside(only, own)
+      return
+    }
+    const middle = records.length >> 1
+    const left = records.slice(0, middle)
+    const right = records.slice(middle)
+    const refusedLeft = await attempt(left)
+    if (refusedLeft === null) return await halve(right, null)
+    await halve(left, refusedLeft)
+    const refusedRight = await attempt(right)
+    if (refusedRight !== null) await halve(right, refusedRight)
+  }
+
+  async function setAside(record: R, refusal: Refusal): Promise<void> {
+    dirty += 1
+    await onDirty(record, refusal.reason(record.bytes))
+    if (limit === null || dirty <= limit) return
+    throw new TransferError('record/limit-exceeded', `more than ${limit} dirty records`, { dirty, limit })
+  }
+}
+
+interface Refusal {
+  /** Where the server says it happened, counted in lines of the attempt. */
+  readonly line: number | null
+  readonly reason: (record: Uint8Array) => RecordReason
+}
+
+/** Rolls back a savepoint whose COPY succeeded with another number of rows than records. */
+class Miscount extends Error {
+  readonly rows: number
+  constructor(rows: number) {
+    super(`COPY took ${rows} rows`)
+    this.rows = rows
+  }
+}
+
+/** As many as are likely to hold one bad record. Refused together but good alone (mixed line ends): one by one. */
+function nextSize(settled: number, dirty: number, maxRecords: number): number {
+  if (dirty === 0) return 1
+  return Math.min(maxRecords, Math.max(1, Math.ceil((2 * settled) / (dirty + 1))))
+}

@@ -1,0 +1,32 @@
+import { randomBytes } from 'node:crypto'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import * as z from 'zod'
+
+/** Keys of one local stack: random, made once, readable by their owner only. They open nothing but loopback servers. */
+export const StackCredentials = z.object({
+  accessKeyId: z.string(),
+  accessKeySecret: z.string(),
+  apiToken: z.string(),
+  postgresPassword: z.string(),
+})
+export type StackCredentials = z.infer<typeof StackCredentials>
+
+export async function readOrMakeCredentials(stateDir: string): Promise<StackCredentials> {
+  const file = join(stateDir, 'credentials.json')
+  await mkdir(stateDir, { recursive: true })
+  try {
+    // `wx`: of two stacks that start at once, one writes and the other reads what was written.
+    await writeFile(file, JSON.stringify(makeCredentials(), null, 2), { mode: 0o600, flag: 'wx' })
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error
+  }
+  return StackCredentials.parse(JSON.parse(await readFile(file, 'utf8')))
+}
+
+const makeCredentials = (): StackCredentials => ({
+  accessKeyId: `local${randomBytes(8).toString('hex')}`,
+  accessKeySecret: randomBytes(24).toString('base64url'),
+  apiToken: randomBytes(24).toString('base64url'),
+  postgresPassword: randomBytes(18).toString('base64url'),
+})

@@ -1,0 +1,122 @@
+import { createHash, randomBytes } from 'node:crypto'
+import { createReadStream, createWriteStream, existsSync } from 'node:fs'
+import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { pipeline } from 'node:stream/promises'
+import * as z from 'zod'
+import { createCrc64 } from './crc64.ts'
+
+/** Bytes on disk. A part of an upload, an append or a whole put: never changed after it was written. */
+export const Segment = z.object({ file: z.string(), size: z.number().int() })
+export type Segment = z.infer<typeof Segment>
+
+/** One version of an object. It lies in a file of its own, and renaming that file into place is what makes it visible. */
+export const StoredObject = z.object({
+  key: z.string(),
+  segments: z.array(Segment),
+  size: z.number().int(),
+  /** Upper-case hex without quotes; `<hex>-<parts>` after a multipart upload. */
+  etag: z.string(),
+  crc64: z.string(),
+  lastModified: z.string(),
+  type: z.enum(['Normal', 'Multipart', 'Appendable']),
+  contentType: z.string(),
+  /** `x-oss-meta-*`, content-encoding and the like, as they were sent. */
+  headers: z.record(z.string(), z.string()),
+})
+export type StoredObject = z.infer<typeof StoredObject>
+
+export interface Written {
+  readonly segment: Segment
+  readonly md5: Buffer
+  readonly crc64: string
+}
+
+/** Streams a body to disk at constant memory. An aborted request leaves no file. */
+export async function writeSegment(bucketDir: string, body: AsyncIterable<Uint8Array>): Promise<Written> {
+  const file = randomBytes(16).toString('hex')
+  const path = segmentPath(bucketDir, file)
+  const md5 = createHash('md5')
+  const crc64 = createCrc64()
+  let size = 0
+  const measured = async function* () {
+    for await (const piece of body) {
+      md5.update(piece)
+      crc64.update(piece)
+      size += piece.length
+      yield piece
+    }
+  }
+  await mkdir(dirname(path), { recursive: true })
+  try {
+    await pipeline(measured, createWriteStream(path, { flags: 'wx', highWaterMark: 1024 * 1024, flush: true }))
+  } catch (error) {
+    await rm(path, { force: true })
+    throw error
+  }
+  return { segment: { file, size }, md5: md5.digest(), crc64: crc64.digest() }
+}
+
+/** The bytes `start` to `end` (exclusive) of segments in a row. */
+export async function* readSegments(
+  bucketDir: string,
+  segments: readonly Segment[],
+  start: number,
+  end: number,
+): AsyncIterable<Uint8Array> {
+  let base = 0
+  for (const { file, size } of segments) {
+    const from = Math.max(start - base, 0)
+    const to = Math.min(end - base, size)
+    if (from < to)
+      yield* createReadStream(segmentPath(bucketDir, file), { start: from, end: to - 1, highWaterMark: 512 * 1024 })
+    base += size
+  }
+}
+
+export async function removeSegments(bucketDir: string, segments: readonly Segment[]): Promise<void> {
+  for (const { file } of segments) await rm(segmentPath(bucketDir, file), { force: true })
+}
+
+/** The commit point of every change: a reader sees the old description or the new one. */
+export async function writeDescription(bucketDir: string, object: StoredObject): Promise<void> {
+  const path = descriptionPath(bucketDir, object.key)
+  const draft = join(bucketDir, 'drafts', randomBytes(12).toString('hex'))
+  await mkdir(dirname(path), { recursive: true })
+  await mkdir(dirname(draft), { recursive: true })
+  await writeFile(draft, JSON.stringify(object), { flush: true })
+  await rename(draft, path)
+}
+
+export async function removeDescription(bucketDir: string, key: string): Promise<void> {
+  await rm(descriptionPath(bucketDir, key), { force: true })
+}
+
+export async function* readDescriptions(bucketDir: string): AsyncIterable<StoredObject> {
+  const root = join(bucketDir, 'objects')
+  if (!existsSync(root)) return
+  for (const shard of await readdir(root)) {
+    for (const file of await readdir(join(root, shard))) {
+      yield StoredObject.parse(JSON.parse(await readFile(join(root, shard, file), 'utf8')))
+    }
+  }
+}
+
+/** What a killed server left: segments that no description names, and drafts. */
+export async function removeStray(bucketDir: string, known: ReadonlySet<string>): Promise<void> {
+  await rm(join(bucketDir, 'drafts'), { recursive: true, force: true })
+  const root = join(bucketDir, 'segments')
+  if (!existsSync(root)) return
+  for (const shard of await readdir(root)) {
+    for (const file of await readdir(join(root, shard)))
+      if (!known.has(file)) await rm(join(root, shard, file), { force: true })
+  }
+}
+
+/** Keys hold any character, so names on disk are digests of them: no key can reach outside its bucket. */
+function descriptionPath(bucketDir: string, key: string): string {
+  const digest = createHash('sha256').update(key).digest('hex')
+  return join(bucketDir, 'objects', digest.slice(0, 2), `${digest}.json`)
+}
+
+const segmentPath = (bucketDir: string, file: string) => join(bucketDir, 'segments', file.slice(0, 2), file)

@@ -1,0 +1,67 @@
+import { type Answer, objectHeaders } from './answer.ts'
+import type { Bucket } from './bucket.ts'
+import { readSegments, type StoredObject } from './object-files.ts'
+import { noSuchKey, OssRefusal } from './refusal.ts'
+import type { OssRequest } from './request.ts'
+
+export function getObject(bucket: Bucket, key: string, { headers }: OssRequest): Answer {
+  const object = bucket.find(key)
+  if (object === null) throw noSuchKey()
+  const unchanged = checkConditions(object, headers)
+  if (unchanged) return { status: 304, headers: objectHeaders(object) }
+  const range = rangeOf(headers.range, object.size, headers['x-oss-range-behavior'] === 'standard')
+  const { start, end } = range ?? { start: 0, end: object.size }
+  return {
+    status: range === null ? 200 : 206,
+    headers: {
+      ...objectHeaders(object),
+      'content-length': end - start,
+      ...(range === null ? {} : { 'content-range': `bytes ${start}-${end - 1}/${object.size}` }),
+    },
+    body: readSegments(bucket.dir, object.segments, start, end),
+  }
+}
+
+export function headObject(bucket: Bucket, key: string, { headers, query }: OssRequest): Answer {
+  const object = bucket.find(key)
+  if (object === null) throw noSuchKey()
+  const unchanged = checkConditions(object, headers)
+  const all = objectHeaders(object)
+  const few = { etag: all.etag ?? '', 'last-modified': all['last-modified'] ?? '' }
+  const shown = query.has('objectMeta') ? few : all
+  return { status: unchanged ? 304 : 200, headers: { ...shown, 'content-length': object.size } }
+}
+
+/** @returns true for 304. @throws 412 */
+function checkConditions(object: StoredObject, headers: Readonly<Record<string, string>>): boolean {
+  const etags = (text: string) => text.split(',').map((etag) => etag.trim().replaceAll('"', '').toUpperCase())
+  const match = headers['if-match']
+  const noneMatch = headers['if-none-match']
+  const modifiedAt = Math.floor(Date.parse(object.lastModified) / 1000) * 1000
+  const unmodifiedSince = Date.parse(headers['if-unmodified-since'] ?? '')
+  if (match !== undefined && match !== '*' && !etags(match).includes(object.etag)) throw preconditionFailed()
+  if (Number.isFinite(unmodifiedSince) && modifiedAt > unmodifiedSince) throw preconditionFailed()
+  if (noneMatch !== undefined) return noneMatch === '*' || etags(noneMatch).includes(object.etag)
+  const modifiedSince = Date.parse(headers['if-modified-since'] ?? '')
+  return Number.isFinite(modifiedSince) && modifiedAt <= modifiedSince
+}
+
+const preconditionFailed = () =>
+  new OssRefusal(412, 'PreconditionFailed', 'At least one of the pre-conditions you specified did not hold.')
+
+/**
+ * A range that is not wholly inside the object gives the whole object with 200, as on the cloud, unless
+ * `x-oss-range-behavior: standard` asks for clipping and 416 (fc-oss.md §7.4). null: the whole object.
+ */
+function rangeOf(text: string | undefined, size: number, standard: boolean): { start: number; end: number } | null {
+  const found = /^bytes=(\d*)-(\d*)$/.exec(text ?? '')
+  if (found === null || (found[1] === '' && found[2] === '')) return null
+  const suffix = found[1] === ''
+  const start = suffix ? Math.max(0, size - Number(found[2])) : Number(found[1])
+  const last = suffix || found[2] === '' ? size - 1 : Number(found[2])
+  if (last < start && !suffix) return null
+  if (start < size && last < size) return { start, end: last + 1 }
+  if (!standard) return null
+  if (start >= size) throw new OssRefusal(416, 'InvalidRange', 'The requested range is not satisfiable')
+  return { start, end: size }
+}

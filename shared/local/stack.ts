@@ -1,0 +1,243 @@
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import * as z from 'zod'
+import { TransferError } from '../errors/index.ts'
+import type { Log } from '../ports/index.ts'
+import { readOrMakeCredentials, type StackCredentials } from './credentials.ts'
+import { type FcServer, startFcServer } from './fc/server.ts'
+import { type OssServer, type OssServerOptions, startOssServer } from './oss/server.ts'
+import { readOrChoosePorts, type StackPorts } from './ports.ts'
+import { ensureDatabases } from './postgres/databases.ts'
+import { type PostgresServer, startPostgres } from './postgres/server.ts'
+import { makeRoleKeys, type RoleKeys } from './role-keys.ts'
+
+export const region = 'cn-hangzhou'
+export const accountId = '1000000000000001'
+export const homeBucket = 'adbpg-sync-local'
+
+/** What `up --json` prints: enough for a stranger's script that knows only the SDKs. */
+export const StackAddress = z.object({
+  postgres: z.object({ url: z.string() }),
+  oss: z.object({
+    endpoint: z.string(),
+    region: z.string(),
+    bucket: z.string(),
+    accessKeyId: z.string(),
+    accessKeySecret: z.string(),
+  }),
+  fc: z.object({
+    endpoint: z.string(),
+    accountId: z.string(),
+    region: z.string(),
+    accessKeyId: z.string(),
+    accessKeySecret: z.string(),
+  }),
+  api: z.object({ url: z.string(), token: z.string() }),
+})
+export type StackAddress = z.infer<typeof StackAddress>
+
+/** `stack.json` of a running stack: how other commands of this machine find it, with what the functions are told. */
+export const StackFile = z.object({
+  pid: z.number().int(),
+  address: StackAddress,
+  environment: z.record(z.string(), z.string()),
+})
+export type StackFile = z.infer<typeof StackFile>
+
+export interface StackOptions {
+  /** Folder with `s.yaml`; its functions must have been built into `dist/`. */
+  readonly projectDir: string
+  /** Everything the stack keeps: data, keys, queue, logs. A second start finds it again. */
+  readonly stateDir: string
+  /** Laid over the environment of every function: settings, crash file, FC API generation. */
+  readonly environment?: Readonly<Record<string, string>>
+  readonly durable?: boolean
+  readonly log: Log
+}
+
+export interface Stack extends AsyncDisposable {
+  readonly file: StackFile
+  readonly fc: FcServer
+}
+
+/**
+ * PostgreSQL, OSS and Function Compute on loopback, wired as the cloud wires them: objects put into the bucket reach the
+ * triggers of `s.yaml`, and functions reach both through their real SDKs.
+ */
+export async function startStack(options: StackOptions): Promise<Stack> {
+  const { stateDir } = options
+  const credentials = await readOrMakeCredentials(stateDir)
+  const ports = await readOrChoosePorts(stateDir)
+  const closers: (() => Promise<void>)[] = []
+  try {
+    return await startServers(options, credentials, ports, closers)
+  } catch (error) {
+    await closeAll(closers)
+    throw error
+  }
+}
+
+async function startServers(
+  options: StackOptions,
+  credentials: StackCredentials,
+  ports: StackPorts,
+  closers: (() => Promise<void>)[],
+): Promise<Stack> {
+  const roleKeys = makeRoleKeys()
+  const postgres = await startPostgresOf(options, credentials, ports)
+  closers.push(() => postgres.close())
+  let runtime: FcServer | null = null
+  const deliver: OssServerOptions['deliver'] = async (notification) => {
+    if (runtime === null)
+      throw new TransferError('platform/unavailable', 'functions are not up yet; the event waits in the outbox')
+    await runtime.deliverOssNotification(notification)
+  }
+  const oss = await startOss(options, credentials, roleKeys, ports, deliver)
+  closers.push(() => oss.close())
+  await oss.createBucket(homeBucket)
+  const environment = functionEnvironment(options, credentials, ports)
+  const fc = await startFc(options, credentials, roleKeys.issue, ports, environment)
+  closers.push(() => fc.close())
+  runtime = fc
+  const file = { pid: process.pid, address: addressOf(credentials, postgres, oss, fc), environment }
+  closers.push(await announce(options.stateDir, file))
+  return { file, fc, [Symbol.asyncDispose]: () => closeAll(closers) }
+}
+
+/** Last opened, first closed. */
+async function closeAll(closers: (() => Promise<void>)[]): Promise<void> {
+  for (let close = closers.pop(); close !== undefined; close = closers.pop()) await close()
+}
+
+async function announce(stateDir: string, file: StackFile): Promise<() => Promise<void>> {
+  const path = stackFilePath(stateDir)
+  await writeFile(path, JSON.stringify(file), { mode: 0o600 })
+  return () => rm(path, { force: true })
+}
+
+const stackFilePath = (stateDir: string) => join(stateDir, 'stack.json')
+
+/** @returns null when no stack runs here; a file left behind by a killed one names a process that is gone */
+export async function readRunningStack(stateDir: string): Promise<StackFile | null> {
+  const text = await readFile(stackFilePath(stateDir), 'utf8').catch(nullIfMissing)
+  if (text === null) return null
+  const file = StackFile.parse(JSON.parse(text))
+  return isRunning(file.pid) ? file : null
+}
+
+function nullIfMissing(error: unknown): null {
+  if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return null
+  throw error
+}
+
+/** Signal 0 asks only whether the process is there. EPERM says that it is, and belongs to somebody else. */
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return error instanceof Error && 'code' in error && error.code === 'EPERM'
+  }
+}
+
+async function startOss(
+  options: StackOptions,
+  credentials: StackCredentials,
+  roleKeys: ReturnType<typeof makeRoleKeys>,
+  ports: StackPorts,
+  deliver: OssServerOptions['deliver'],
+): Promise<OssServer> {
+  return await startOssServer({
+    dataDir: join(options.stateDir, 'oss'),
+    port: ports.oss,
+    region,
+    accountId,
+    findSecret: (id) => findSecret(credentials, roleKeys, id),
+    deliver,
+    log: options.log.child({ server: 'oss' }),
+  })
+}
+
+async function startPostgresOf(
+  options: StackOptions,
+  credentials: StackCredentials,
+  ports: StackPorts,
+): Promise<PostgresServer> {
+  const dataDir = join(options.stateDir, 'postgres')
+  await mkdir(options.stateDir, { recursive: true })
+  const { log, durable = true } = options
+  const server = await startPostgres({
+    dataDir,
+    port: ports.postgres,
+    password: credentials.postgresPassword,
+    durable,
+    log: log.child({ server: 'postgres' }),
+  })
+  await ensureDatabases(server.url, ['adbpg', 'source'])
+  return server
+}
+
+function findSecret(credentials: StackCredentials, roleKeys: ReturnType<typeof makeRoleKeys>, accessKeyId: string) {
+  if (accessKeyId === credentials.accessKeyId)
+    return { accessKeySecret: credentials.accessKeySecret, securityToken: null }
+  return roleKeys.find(accessKeyId)
+}
+
+/** Locally everything is one machine, so what `s.yaml` leaves to the cloud is said here. */
+function functionEnvironment(
+  options: StackOptions,
+  credentials: StackCredentials,
+  ports: StackPorts,
+): Readonly<Record<string, string>> {
+  return {
+    ADBPG_SYNC_BUCKET: homeBucket,
+    ADBPG_SYNC_OSS_ENDPOINT: `http://127.0.0.1:${ports.oss}`,
+    ADBPG_SYNC_FC_ENDPOINT: `http://127.0.0.1:${ports.fc}`,
+    ADBPG_SYNC_REGION: region,
+    ADBPG_SYNC_ACCOUNT_ID: accountId,
+    ADBPG_SYNC_API_TOKEN: credentials.apiToken,
+    ADBPG_SYNC_VAULT_FILE: join(options.stateDir, 'vault.json'),
+    ADBPG_LOCAL_PASSWORD: credentials.postgresPassword,
+    OSS_LOCAL_SECRET: credentials.accessKeySecret,
+    ...options.environment,
+  }
+}
+
+async function startFc(
+  options: StackOptions,
+  credentials: StackCredentials,
+  issueRoleCredentials: () => RoleKeys,
+  ports: StackPorts,
+  environment: Readonly<Record<string, string>>,
+): Promise<FcServer> {
+  return await startFcServer({
+    yamlPath: join(options.projectDir, 's.yaml'),
+    variables: { ...process.env, ...environment, ALIYUN_UID: accountId, REGION: region, BUCKET: homeBucket } as Record<
+      string,
+      string
+    >,
+    environment,
+    dataDir: join(options.stateDir, 'fc'),
+    port: ports.fc,
+    accountId,
+    region,
+    credentials: { accessKeyId: credentials.accessKeyId, accessKeySecret: credentials.accessKeySecret },
+    issueRoleCredentials,
+    log: options.log.child({ server: 'fc' }),
+  })
+}
+
+function addressOf(
+  credentials: StackCredentials,
+  postgres: PostgresServer,
+  oss: OssServer,
+  fc: FcServer,
+): StackAddress {
+  const { accessKeyId, accessKeySecret, apiToken } = credentials
+  return {
+    postgres: { url: postgres.url.replace(/\/[^/]*$/, '/adbpg') },
+    oss: { endpoint: oss.endpoint, region: `oss-${region}`, bucket: homeBucket, accessKeyId, accessKeySecret },
+    fc: { endpoint: fc.endpoint, accountId, region, accessKeyId, accessKeySecret },
+    api: { url: fc.httpTriggerUrl('adbpg-sync-api') ?? '', token: apiToken },
+  }
+}

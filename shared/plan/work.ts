@@ -1,0 +1,81 @@
+import type { Decision, Slice, Split } from '../connectors/contract.ts'
+import { TransferError } from '../errors/index.ts'
+import type { Column } from '../schema/index.ts'
+
+/** What the planner looks at: all of it facts, so that a dry run and a real one decide alike. */
+export interface WorkFacts {
+  readonly split: Split
+  readonly columns: { readonly source: readonly Column[] | null; readonly target: readonly Column[] | null }
+  /** Reading a slice twice gives the same bytes. */
+  readonly repeatable: boolean
+  readonly target: 'copy' | 'object'
+  /** Why COPY cannot take the source's bytes; null when it can. */
+  readonly refusal: string | null
+  readonly snapshot: string | null
+}
+
+export interface PlannedChunk {
+  readonly ordinal: number
+  readonly part: 0
+  readonly slice: number
+  readonly source: { readonly from: 'source'; readonly slice: Slice }
+  readonly records: number | null
+  readonly bytes: number
+}
+
+export interface WorkPlan {
+  /** true: `stage` reads each slice first. false: each slice is a chunk that `load` reads from the source. */
+  readonly staged: boolean
+  readonly slices: readonly Slice[]
+  readonly chunks: readonly PlannedChunk[]
+  readonly decisions: readonly Decision[]
+  readonly snapshot: string | null
+}
+
+/** @throws target/column-count */
+export function planWork(facts: WorkFacts): WorkPlan {
+  checkColumnCount(facts.columns)
+  const direct = facts.repeatable && facts.target === 'copy' && facts.refusal === null
+  const slices = facts.split.slices.map((slice) =>
+    facts.snapshot === null ? slice : { ...slice, snapshot: facts.snapshot },
+  )
+  return {
+    staged: !direct,
+    slices,
+    chunks: direct ? slices.map(chunkOf) : [],
+    decisions: [...facts.split.decisions, pathDecision(facts), ...snapshotDecision(facts)],
+    snapshot: facts.snapshot,
+  }
+}
+
+function checkColumnCount({ source, target }: WorkFacts['columns']): void {
+  if (source === null || target === null || source.length === target.length) return
+  const counts = { reader: source.length, writer: target.length }
+  throw new TransferError(
+    'target/column-count',
+    `the reader gives ${counts.reader} columns, the writer takes ${counts.writer}`,
+    counts,
+  )
+}
+
+function chunkOf(slice: Slice, index: number): PlannedChunk {
+  const records = typeof slice.records === 'number' ? slice.records : null
+  const bytes = typeof slice.start === 'number' && typeof slice.end === 'number' ? slice.end - slice.start : 0
+  return { ordinal: index, part: 0, slice: index, source: { from: 'source', slice }, records, bytes }
+}
+
+function pathDecision(facts: WorkFacts): Decision {
+  if (facts.target === 'object')
+    return { what: 'staging is the delivery', why: 'the destination takes each slice as one object' }
+  if (facts.refusal !== null) return { what: 'slices are staged', why: facts.refusal }
+  return facts.repeatable
+    ? { what: 'loaders read the source', why: 'COPY takes its bytes as they lie, and a second read gives the same' }
+    : { what: 'slices are staged', why: 'a second read of the source may give other rows or another order' }
+}
+
+function snapshotDecision(facts: WorkFacts): Decision[] {
+  if (facts.target !== 'object') return []
+  return facts.snapshot === null
+    ? [{ what: 'slices are read at different times', why: 'the server does not export snapshots' }]
+    : [{ what: 'all slices are read from one snapshot', why: 'the server exports snapshots' }]
+}

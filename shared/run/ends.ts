@@ -1,0 +1,49 @@
+import type { ConnectorContext, Source, Target } from '../connectors/contract.ts'
+import { TransferError } from '../errors/index.ts'
+import type { JobSpec } from '../job/index.ts'
+import type { PostgresConnection } from '../ports/index.ts'
+import type { RunContext } from './run-context.ts'
+import type { World } from './world.ts'
+
+const connectorContext = ({ world, log, deadline }: RunContext): ConnectorContext => ({
+  openStore: world.openStore,
+  connectSql: (connection) => world.connectSql(connection, deadline.signal),
+  log,
+  signal: deadline.signal,
+})
+
+export async function openSource(context: RunContext): Promise<Source> {
+  const { kind, options } = context.run.spec.reader
+  const reader = await context.world.findReader(kind)
+  return await reader.open(reader.options.parse(options), connectorContext(context))
+}
+
+export async function openTarget(context: RunContext): Promise<Target> {
+  const { kind, options } = context.run.spec.writer
+  const writer = await context.world.findWriter(kind)
+  return await writer.open(writer.options.parse(options), connectorContext(context))
+}
+
+/**
+ * The database that keeps the ledger of a job: its ADBPG end, the writer's when both ends are ADBPG, so that the ledger
+ * commits with the rows (design §5).
+ * @throws job/no-adbpg-end
+ */
+export async function ledgerOf(
+  world: Pick<World, 'findReader' | 'findWriter'>,
+  spec: JobSpec,
+): Promise<PostgresConnection> {
+  const writer = await world.findWriter(spec.writer.kind)
+  if (writer.ledger !== null) return writer.ledger(writer.options.parse(spec.writer.options))
+  const reader = await world.findReader(spec.reader.kind)
+  if (reader.ledger !== null) return reader.ledger(reader.options.parse(spec.reader.options))
+  const kinds = { reader: spec.reader.kind, writer: spec.writer.kind }
+  throw new TransferError(
+    'job/no-adbpg-end',
+    `neither ${kinds.reader} nor ${kinds.writer} is AnalyticDB for PostgreSQL`,
+    kinds,
+  )
+}
+
+export const isSameDatabase = (a: PostgresConnection, b: PostgresConnection): boolean =>
+  a.host === b.host && a.port === b.port && a.database === b.database

@@ -1,0 +1,132 @@
+import type { ObjectTarget, Target } from '../connectors/contract.ts'
+import { asTransferError, type ErrorReport, TransferError } from '../errors/index.ts'
+import * as ledger from '../ledger/index.ts'
+import { stagePrefix } from '../staging/keys.ts'
+import { isSameDatabase, openSource, openTarget } from './ends.ts'
+import type { FinishEvent } from './events.ts'
+import { runElsewhere } from './plan-run.ts'
+import { checkErrorLimit, reconcile } from './reconcile.ts'
+import { openRun, type RunContext } from './run-context.ts'
+import type { StepAnswer } from './step.ts'
+import { isComplete } from './window.ts'
+import type { Deadline, World } from './world.ts'
+
+/**
+ * Ends a run, whatever its state: publishes and runs `postSql` when everything is there and adds up, else says why not.
+ * May be repeated at any point: publishing is idempotent, and the row that ends the run commits with `postSql`.
+ */
+export async function finishRun(world: World, event: FinishEvent, deadline: Deadline): Promise<StepAnswer> {
+  await using sql = await world.connectSql(event.ledger, deadline.signal)
+  const context = await openRun(world, sql, { address: event.ledger, runId: event.runId }, deadline)
+  if (event.generation !== context.run.generation) return { outcome: 'over' }
+  const halt = await ledger.readHalt(sql, event.runId, event.generation)
+  if (halt === null && !(await isComplete(context))) return { outcome: 'over' }
+  if (halt === null) await succeed(context)
+  else if (halt !== 'finished') await endBadly(context, halt)
+  await cleanUp(context)
+  return { outcome: 'done' }
+}
+
+async function succeed(context: RunContext): Promise<void> {
+  try {
+    await reconcile(context)
+    await checkErrorLimit(context)
+    await publish(context)
+  } catch (thrown) {
+    const error = asTransferError(thrown)
+    if (error.policy.retry === 'again') throw error
+    context.log.error('finish failed', { error: error.report() })
+    await end(context, { state: 'failed', error: error.report() })
+  }
+}
+
+async function publish(context: RunContext): Promise<void> {
+  context.world.reach('finish/before-publish')
+  await using target = await openTarget(context)
+  if (target.kind === 'object') {
+    await publishObjects(context, target)
+    context.world.reach('finish/after-publish')
+    return await end(context, { state: 'succeeded', error: null })
+  }
+  const here = isSameDatabase(target.connection, context.address)
+  if (!here) await runElsewhere(context, target.connection, target.postSql)
+  await end(context, { state: 'succeeded', error: null }, here ? target.postSql : [])
+  context.world.reach('finish/after-publish')
+}
+
+const publishAtOnce = 8
+
+/** Completes the uploads that the sealed slices name; an upload completed by an earlier attempt is not an error. */
+async function publishObjects(context: RunContext, target: ObjectTarget): Promise<void> {
+  const plan = await ledger.readPlan(context.sql, context.run.runId)
+  const uploads = await ledger.listUploads(context.sql, context.run.runId, plan?.epoch ?? 0)
+  const some = uploads.some((upload) => upload.uploadId !== null)
+  const header = some || uploads.length === 0 ? null : await headerOf(context, target)
+  for (let at = 0; at < uploads.length; at += publishAtOnce) {
+    await Promise.all(
+      uploads.slice(at, at + publishAtOnce).map(({ key, uploadId }) => publishOne(target, key, uploadId, header)),
+    )
+  }
+}
+
+async function publishOne(
+  target: ObjectTarget,
+  key: string,
+  uploadId: string | null,
+  header: Uint8Array | null,
+): Promise<void> {
+  if (uploadId !== null) await target.store.completeUpload(key, uploadId)
+  else if (header !== null) await target.store.put(key, header, target.putOptions)
+}
+
+/** An export of no rows leaves one object, with its header if it has one (DataX `generateEmptyFile`). */
+async function headerOf(context: RunContext, target: Target & { kind: 'object' }): Promise<Uint8Array> {
+  await using source = await openSource(context)
+  return target.header(await source.columns())
+}
+
+async function endBadly(context: RunContext, halt: 'failed' | 'stopped'): Promise<void> {
+  const { sql, run } = context
+  const failure = await ledger.readFirstFailure(sql, run.runId, run.generation)
+  const stopped = new TransferError('run/stopped', 'the run was stopped on request')
+  await end(context, { state: halt, error: failure?.error ?? stopped.report() })
+}
+
+/**
+ * The exclusive lock waits for loaders whose rows are on their way, so that the counts of an ended run stay true;
+ * a loader that comes later sees why the run is over and rolls back.
+ */
+async function end(
+  context: RunContext,
+  ending: { state: 'succeeded' | 'failed' | 'stopped'; error: ErrorReport | null },
+  postSql: readonly string[] = [],
+): Promise<void> {
+  const { sql, run, world } = context
+  try {
+    await sql.transaction(async () => {
+      await ledger.lockRunExclusive(sql, run.runId)
+      await ledger.insertFinished(sql, {
+        runId: run.runId,
+        generation: run.generation,
+        ...ending,
+        at: world.clock.now(),
+      })
+      for (const statement of postSql) await sql.query(statement)
+    })
+  } catch (error) {
+    const finished = await ledger.readFinished(sql, run.runId, run.generation)
+    if (finished === null) throw error
+  }
+  context.log.info(`run ${ending.state}`)
+}
+
+/** A run that may be retried keeps what it has staged; `retry` goes on from there. */
+async function cleanUp(context: RunContext): Promise<void> {
+  const { world, run } = context
+  world.reach('finish/before-clean-up')
+  const finished = await ledger.readFinished(context.sql, run.runId, run.generation)
+  if (finished?.state !== 'succeeded') return
+  const keys: string[] = []
+  for await (const head of world.store.list(stagePrefix(run.runId))) keys.push(head.key)
+  await world.store.remove(keys)
+}

@@ -1,0 +1,78 @@
+import { createHash } from 'node:crypto'
+import * as z from 'zod'
+import { asTransferError, TransferError } from '../errors/index.ts'
+import type { ObjectStore, PostgresConnection } from '../ports/index.ts'
+import { incidentPrefix, jobKey, jobPrefix, ledgerKey, ledgerPrefix } from '../staging/keys.ts'
+import { LedgerAddress } from './events.ts'
+
+const maxDocumentBytes = 4 * 1024 * 1024
+
+export interface StoredJob {
+  readonly name: string
+  readonly text: string
+  readonly savedAt: Date
+}
+
+/** @throws job/unknown-job */
+export async function readJobText(store: ObjectStore, name: string): Promise<string> {
+  const found = await store.read(jobKey(name), maxDocumentBytes)
+  if (found === null)
+    throw new TransferError('job/unknown-job', `no job named ${name}`, { job: name, key: jobKey(name) })
+  return found.body.toString('utf8')
+}
+
+export async function* listJobs(store: ObjectStore): AsyncIterable<StoredJob> {
+  for await (const head of store.list(jobPrefix)) {
+    const found = await store.read(head.key, maxDocumentBytes)
+    const name = head.key.slice(jobPrefix.length).replace(/\.json$/, '')
+    if (found !== null) yield { name, text: found.body.toString('utf8'), savedAt: head.lastModified }
+  }
+}
+
+/** Ledgers that runs were started in, so that `tick` finds them even when the job was never stored. */
+export async function registerLedger(store: ObjectStore, address: PostgresConnection): Promise<void> {
+  const text = JSON.stringify(address)
+  const key = ledgerKey(createHash('sha256').update(text).digest('hex').slice(0, 16))
+  if ((await store.head(key)) === null) await store.put(key, Buffer.from(text), { contentType: 'application/json' })
+}
+
+export async function listLedgers(store: ObjectStore): Promise<PostgresConnection[]> {
+  const addresses: PostgresConnection[] = []
+  for await (const head of store.list(ledgerPrefix)) {
+    const found = await store.read(head.key, maxDocumentBytes)
+    if (found !== null) addresses.push(LedgerAddress.parse(JSON.parse(found.body.toString('utf8'))))
+  }
+  return addresses
+}
+
+/** Something that happened outside any run and that somebody should see: an event for no job, a start that was refused. */
+export const Incident = z.object({
+  at: z.string(),
+  code: z.string(),
+  message: z.string(),
+  advice: z.string(),
+  context: z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null()])),
+})
+export type Incident = z.infer<typeof Incident>
+
+/** Its key is made of time and content, so an event that is delivered twice in a second leaves one object. */
+export async function recordIncident(store: ObjectStore, thrown: unknown, at: Date): Promise<Incident> {
+  const incident: Incident = { at: at.toISOString(), ...asTransferError(thrown).report() }
+  const digest = createHash('sha256')
+    .update(JSON.stringify(incident.context) + incident.message)
+    .digest('hex')
+    .slice(0, 12)
+  const key = `${incidentPrefix}${incident.at.slice(0, 19).replaceAll(':', '')}-${digest}.json`
+  await store.put(key, Buffer.from(JSON.stringify(incident)), { contentType: 'application/json' })
+  return incident
+}
+
+export async function listIncidents(store: ObjectStore, limit: number): Promise<Incident[]> {
+  const keys: string[] = []
+  for await (const head of store.list(incidentPrefix)) keys.push(head.key)
+  const newest = keys.slice(-limit).reverse()
+  const found = await Promise.all(newest.map((key) => store.read(key, maxDocumentBytes)))
+  return found
+    .filter((object) => object !== null)
+    .map((object) => Incident.parse(JSON.parse(object.body.toString('utf8'))))
+}

@@ -1,0 +1,113 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Source, Target } from '../connectors/contract.ts'
+import { TransferError } from '../errors/index.ts'
+import * as ledger from '../ledger/index.ts'
+import { planWork, type WorkPlan } from '../plan/work.ts'
+import { probeCapabilities } from '../postgres/capabilities.ts'
+import { send } from './dispatch.ts'
+import { isSameDatabase, openSource, openTarget } from './ends.ts'
+import type { RunContext } from './run-context.ts'
+import { finishIfComplete, isComplete, sendChunksInTurn } from './window.ts'
+
+/**
+ * Decides how the run is cut and sends the first pieces. A repeat finds the plan in the ledger and only sends again;
+ * unless its slices hang on a snapshot, which died with the first attempt: then the export starts over in a new epoch,
+ * and nothing of the old one was ever visible.
+ */
+export async function planRun(context: RunContext): Promise<void> {
+  const { sql, run } = context
+  const existing = await ledger.readPlan(sql, run.runId)
+  if (existing !== null && (!existing.held || (await isComplete(context)))) return await sendFirst(context, existing)
+  if (!(await ledger.becomeHolder(sql, run.runId))) return
+  await using source = await openSource(context)
+  await using target = await openTarget(context)
+  await using snapshot = await holdSnapshot(source, target)
+  const plan = await decide(context, source, target, snapshot?.token ?? null)
+  const epoch = existing === null ? 0 : existing.epoch + 1
+  if (target.kind === 'object') await target.prepare(run.runId)
+  await record(context, target, plan, epoch)
+  context.world.reach('plan/after-rows')
+  await sendFirst(context, { epoch, slices: plan.slices.length, staged: plan.staged })
+  if (snapshot !== null) await holdUntilRead(context, epoch, plan.slices.length)
+}
+
+/** Only exports hold a snapshot: an import that lost its snapshot half-way could not start over, as rows are in the table. */
+async function holdSnapshot(source: Source, target: Target): Promise<({ token: string } & AsyncDisposable) | null> {
+  return target.kind === 'object' && source.holdSnapshot !== null ? await source.holdSnapshot() : null
+}
+
+async function decide(context: RunContext, source: Source, target: Target, snapshot: string | null): Promise<WorkPlan> {
+  const { world, run } = context
+  const { concurrent } = run.spec.settings
+  const reader = await world.findReader(run.spec.reader.kind)
+  const split = await source.split({ concurrent, targetBytes: world.settings.chunkBytes })
+  const columns = { source: await source.columns(), target: target.kind === 'copy' ? await target.columns() : null }
+  const encoding = source.offer(target.preferred)
+  const refusal = target.kind === 'copy' ? target.refuses(encoding) : null
+  const plan = planWork({ split, columns, repeatable: reader.repeatable, target: target.kind, refusal, snapshot })
+  for (const decision of plan.decisions) context.log.info(`plan: ${decision.what}`, { why: decision.why })
+  return plan
+}
+
+/** One transaction: `preSql` has run if and only if the plan is known, where the ledger shares the destination's database. */
+async function record(context: RunContext, target: Target, plan: WorkPlan, epoch: number): Promise<void> {
+  const { sql, run, world, address } = context
+  const capabilities = await probeCapabilities(sql)
+  const preSql = target.kind === 'copy' ? target.preSql : []
+  const here = target.kind === 'copy' && isSameDatabase(target.connection, address)
+  if (target.kind === 'copy' && !here) await runElsewhere(context, target.connection, preSql)
+  await sql.transaction(async () => {
+    const { slices, staged, decisions } = plan
+    const held = plan.snapshot !== null
+    await ledger.insertPlan(sql, {
+      runId: run.runId,
+      epoch,
+      slices,
+      staged,
+      held,
+      decisions,
+      capabilities,
+      plannedAt: world.clock.now(),
+    })
+    await ledger.insertChunks(sql, run.runId, plan.chunks)
+    if (here) for (const statement of preSql) await sql.query(statement)
+  })
+}
+
+/** A destination without our ledger: its statements may run again after a crash, which docs/decisions.md says. */
+export async function runElsewhere(
+  context: RunContext,
+  connection: Parameters<RunContext['world']['connectSql']>[0],
+  statements: readonly string[],
+): Promise<void> {
+  await using session = await context.world.connectSql(connection, context.deadline.signal)
+  await ledger.migrate(session, context.world.clock.now())
+  await session.transaction(async () => {
+    for (const statement of statements) await session.query(statement)
+  })
+}
+
+async function sendFirst(context: RunContext, plan: { epoch: number; slices: number; staged: boolean }): Promise<void> {
+  const { concurrent } = context.run.spec.settings
+  const first = [...Array(Math.min(concurrent, plan.slices)).keys()]
+  if (plan.staged) for (const slice of first) await send(context, { step: 'stage', epoch: plan.epoch, slice })
+  else await sendChunksInTurn(context, first)
+  await finishIfComplete(context)
+}
+
+const pollMs = 500
+
+/** The snapshot lives as long as this session's transaction, so the planner stays until the last slice has been read. */
+async function holdUntilRead(context: RunContext, epoch: number, slices: number): Promise<void> {
+  const { sql, run, deadline, world } = context
+  for (;;) {
+    const { slicesDone } = await ledger.countSlicesDone(sql, run.runId, epoch)
+    if (slicesDone === slices) return
+    if ((await ledger.readHalt(sql, run.runId, run.generation)) !== null) return
+    if (world.clock.now() >= deadline.softAt) {
+      const message = `${slices - slicesDone} of ${slices} slices were unread at the time limit of the plan function, which holds their snapshot`
+      throw new TransferError('source/unsplittable-deadline', message, { slices, slicesDone })
+    }
+    await sleep(pollMs, undefined, { signal: deadline.signal })
+  }
+}

@@ -1,0 +1,39 @@
+import { TransferError } from '../errors/index.ts'
+import * as ledger from '../ledger/index.ts'
+import type { RunContext } from './run-context.ts'
+
+/**
+ * Promise 3: read = loaded + dirty + filtered for the run, and what was planned or staged was read.
+ * @throws run/counts-differ
+ */
+export async function reconcile({ sql, run }: RunContext): Promise<void> {
+  const done = await ledger.countChunksDone(sql, run.runId)
+  const planned = await ledger.countChunks(sql, run.runId)
+  const sum = done.loaded + done.dirty + done.filtered
+  if (done.read !== sum) refuse(`${done.read} records read, ${sum} loaded, dirty or filtered`, { read: done.read, sum })
+  if (planned.uncounted === 0 && planned.records !== done.read) {
+    refuse(`${planned.records} records planned, ${done.read} read`, { planned: planned.records, read: done.read })
+  }
+}
+
+function refuse(message: string, context: Record<string, number>): never {
+  throw new TransferError('run/counts-differ', message, context)
+}
+
+/** The last word on `errorLimit`: loaders check the count while the run goes on, the share is known only now. */
+export async function checkErrorLimit({ sql, run }: RunContext): Promise<void> {
+  const { record, percentage } = run.spec.settings.errorLimit
+  const { read, dirty } = await ledger.countChunksDone(sql, run.runId)
+  if (record !== null && dirty > record) throw limitExceeded(dirty, `${record}`)
+  // DataX looks at the percentage only where no count is set (dataworks-datax.md §2.4).
+  if (record === null && percentage !== null && read > 0 && dirty / read > percentage) {
+    throw limitExceeded(dirty, `${percentage * 100} % of ${read}`)
+  }
+}
+
+export function limitExceeded(dirty: number, allowed: string): TransferError {
+  return new TransferError('record/limit-exceeded', `${dirty} dirty records, errorLimit allows ${allowed}`, {
+    dirty,
+    allowed,
+  })
+}

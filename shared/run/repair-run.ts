@@ -1,0 +1,45 @@
+import * as ledger from '../ledger/index.ts'
+import { type Piece, sendAgainIfLost } from './dispatch.ts'
+import type { RunContext } from './run-context.ts'
+import { isComplete } from './window.ts'
+
+/** One look of `tick` sends at most this many pieces of a run; the next look sends the rest. */
+const piecesPerLook = 200
+
+/**
+ * Sends again whatever should be under way and left no trace for longer than the lease: the one repair for every crash
+ * between two steps. Sending too much is harmless, because each step finds in the ledger that its work is done.
+ */
+export async function repairRun(context: RunContext): Promise<number> {
+  let sent = 0
+  for (const piece of await duePieces(context)) if (await sendAgainIfLost(context, piece)) sent += 1
+  if (sent > 0) context.log.info(`sent ${sent} lost pieces again`)
+  return sent
+}
+
+/** What should be under way now, whether or not it is. */
+async function duePieces(context: RunContext): Promise<Piece[]> {
+  const { sql, run } = context
+  if ((await ledger.readHalt(sql, run.runId, run.generation)) !== null) return [{ step: 'finish' }]
+  const plan = await ledger.readPlan(sql, run.runId)
+  if (plan === null) return [{ step: 'plan' }]
+  if (await isComplete(context)) return [{ step: 'finish' }]
+  const holder: Piece[] = plan.held ? [{ step: 'plan' }] : []
+  return [...holder, ...(await dueSlices(context, plan)), ...(await dueChunks(context))]
+}
+
+async function dueSlices({ sql, run }: RunContext, plan: { epoch: number; staged: boolean }): Promise<Piece[]> {
+  if (!plan.staged) return []
+  const open = await ledger.listOpenSlices(sql, run.runId, plan.epoch, piecesPerLook)
+  return open.slice(0, run.spec.settings.concurrent).map((slice) => ({ step: 'stage', epoch: plan.epoch, slice }))
+}
+
+/** Of the open chunks, those whose predecessor in the window has been loaded. */
+async function dueChunks({ sql, run }: RunContext): Promise<Piece[]> {
+  const { concurrent } = run.spec.settings
+  const open = await ledger.listOpenChunks(sql, run.runId, piecesPerLook)
+  const openOrdinals = new Set(open.map((chunk) => chunk.ordinal))
+  return open
+    .filter((chunk) => !openOrdinals.has(chunk.ordinal - concurrent))
+    .map(({ ordinal, part }) => ({ step: 'load', ordinal, part }))
+}

@@ -1,0 +1,75 @@
+import type { ErrorReport } from '../errors/index.ts'
+import type { JobName, RunId } from '../job/index.ts'
+import * as ledger from '../ledger/index.ts'
+import type { Sql } from '../ports/index.ts'
+import { dirtyPrefix } from '../staging/keys.ts'
+
+/** What `run`, `status` and the API say of a run. */
+export interface RunReport {
+  readonly runId: RunId
+  readonly job: JobName
+  readonly state: 'planning' | 'running' | 'succeeded' | 'failed' | 'stopped'
+  readonly rows: { readonly read: number; readonly loaded: number; readonly dirty: number; readonly filtered: number }
+  readonly bytes: number
+  readonly seconds: number
+  /** Pieces the run is made of: chunks of an import, slices of an export. `total` is null while it may still grow. */
+  readonly chunks: { readonly done: number; readonly total: number | null }
+  /** Prefix of the dirty records in the configuration bucket; null when there are none. */
+  readonly dirtyObject: string | null
+  readonly error: ErrorReport | null
+  readonly requestedAt: string
+  readonly finishedAt: string | null
+  readonly decisions: readonly { readonly what: string; readonly why: string }[]
+}
+
+/** @returns null when the ledger has no such run */
+export async function reportRun(sql: Sql, runId: RunId, now: Date): Promise<RunReport | null> {
+  const run = await ledger.readRun(sql, runId)
+  if (run === null) return null
+  const plan = await ledger.readPlan(sql, runId)
+  const ending = await ledger.readFinished(sql, runId, run.generation)
+  const progress = await progressOf(sql, runId, plan, ending?.state === 'succeeded')
+  const until = ending?.finishedAt ?? now
+  return {
+    runId,
+    job: run.job,
+    state: ending?.state ?? (plan === null ? 'planning' : 'running'),
+    ...progress,
+    seconds: Math.max(0, until.getTime() - run.requestedAt.getTime()) / 1000,
+    dirtyObject: progress.rows.dirty > 0 || ending?.error?.context.dirtyObject ? dirtyPrefix(runId) : null,
+    error: ending?.error ?? null,
+    requestedAt: run.requestedAt.toISOString(),
+    finishedAt: ending?.finishedAt.toISOString() ?? null,
+    decisions: plan?.decisions ?? [],
+  }
+}
+
+type Progress = Pick<RunReport, 'rows' | 'bytes' | 'chunks'>
+
+async function progressOf(sql: Sql, runId: RunId, plan: ledger.PlanRow | null, published: boolean): Promise<Progress> {
+  const planned = await ledger.countChunks(sql, runId)
+  const done = await ledger.countChunksDone(sql, runId)
+  const slices = plan?.staged ? await ledger.countSlicesDone(sql, runId, plan.epoch) : null
+  if (plan !== null && slices !== null && planned.chunks === 0 && slices.records > 0)
+    return exported(plan, slices, published)
+  const allKnown = plan !== null && (slices === null || slices.slicesDone === plan.slices)
+  return {
+    rows: { read: done.read, loaded: done.loaded, dirty: done.dirty, filtered: done.filtered },
+    bytes: done.bytes,
+    chunks: { done: done.chunksDone, total: allKnown ? planned.chunks : null },
+  }
+}
+
+/** An export's slices are its chunks; its rows are loaded once `finish` has published them. */
+function exported(
+  plan: ledger.PlanRow,
+  slices: { slicesDone: number; records: number; bytes: number },
+  published: boolean,
+): Progress {
+  const { records, bytes, slicesDone } = slices
+  return {
+    rows: { read: records, loaded: published ? records : 0, dirty: 0, filtered: 0 },
+    bytes,
+    chunks: { done: slicesDone, total: plan.slices },
+  }
+}

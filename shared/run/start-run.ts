@@ -1,0 +1,69 @@
+import { asTransferError, TransferError } from '../errors/index.ts'
+import { type JobSpec, type RunId, type RunKey, runIdOf } from '../job/index.ts'
+import * as ledger from '../ledger/index.ts'
+import type { PostgresConnection } from '../ports/index.ts'
+import { send } from './dispatch.ts'
+import { ledgerOf } from './ends.ts'
+import { registerLedger } from './job-store.ts'
+import { openRun } from './run-context.ts'
+import type { Deadline, World } from './world.ts'
+
+export interface RunRequest {
+  readonly runKey: RunKey
+  readonly spec: JobSpec
+  readonly trigger: ledger.TriggerFact
+}
+
+export interface StartedRun {
+  readonly runId: RunId
+  /** `existing`: this trigger was delivered before; nothing new was begun. */
+  readonly outcome: 'started' | 'existing'
+  readonly ledger: PostgresConnection
+}
+
+/**
+ * Turns a trigger into a run: one row whose primary key is made from the trigger, then `plan`. A repeat after a crash
+ * between the two finds the row and sends `plan` again, under the same task id.
+ * @throws job/no-adbpg-end, connect/*
+ */
+export async function startRun(world: World, request: RunRequest, deadline: Deadline): Promise<StartedRun> {
+  const { runKey, spec, trigger } = request
+  const runId = runIdOf(runKey)
+  const address = await ledgerOf(world, spec)
+  await using sql = await world.connectSql(address, deadline.signal)
+  await migrateLedger(sql, world.clock.now(), address)
+  await registerLedger(world.store, address)
+  const isNew = await ledger.insertRun(sql, {
+    runId,
+    runKey,
+    job: spec.name,
+    spec,
+    trigger,
+    requestedAt: world.clock.now(),
+  })
+  world.reach('start/after-run-row')
+  const context = await openRun(world, sql, { address, runId }, deadline)
+  if ((await ledger.readPlan(sql, runId)) === null) await send(context, { step: 'plan' })
+  context.log.info(isNew ? 'run started' : 'trigger delivered again: the run exists', { runKey })
+  return { runId, outcome: isNew ? 'started' : 'existing', ledger: address }
+}
+
+async function migrateLedger(
+  sql: Parameters<typeof ledger.migrate>[0],
+  now: Date,
+  address: PostgresConnection,
+): Promise<void> {
+  try {
+    await ledger.migrate(sql, now)
+  } catch (thrown) {
+    const error = asTransferError(thrown)
+    if (error.code !== 'connect/permission-denied') throw error
+    const message = `user ${address.user} may not create schema adbpg_sync in database ${address.database}`
+    throw new TransferError(
+      'connect/permission-denied',
+      message,
+      { ...error.context, user: address.user },
+      { cause: thrown },
+    )
+  }
+}

@@ -1,0 +1,33 @@
+import { TransferError } from '../errors/index.ts'
+import * as ledger from '../ledger/index.ts'
+import { send } from './dispatch.ts'
+import { repairRun } from './repair-run.ts'
+import type { RunContext } from './run-context.ts'
+
+/** No new piece begins; loads under way roll back at their next look. Repeating it changes nothing. */
+export async function stopRun(context: RunContext): Promise<'stopping' | 'ended'> {
+  const { sql, run, world } = context
+  if ((await ledger.readFinished(sql, run.runId, run.generation)) !== null) return 'ended'
+  await ledger.insertStop(sql, run.runId, run.generation, world.clock.now())
+  await send(context, { step: 'finish' })
+  return 'stopping'
+}
+
+/**
+ * Goes on with what a failed or stopped run has not done. Chunks that are in the table stay there: their ledger rows
+ * belong to the run, not to a generation.
+ * @throws job/invalid when the run has not ended, or ended well
+ */
+export async function retryRun(context: RunContext): Promise<{ generation: number }> {
+  const { sql, run, world } = context
+  const ending = await ledger.readFinished(sql, run.runId, run.generation)
+  if (ending === null)
+    throw new TransferError('job/invalid', `run ${run.runId} has not ended yet`, { runId: run.runId })
+  if (ending.state === 'succeeded') {
+    throw new TransferError('job/invalid', `run ${run.runId} succeeded; start a new run`, { runId: run.runId })
+  }
+  const generation = run.generation + 1
+  await ledger.insertRetry(sql, run.runId, generation, `${ending.state} before`, world.clock.now())
+  await repairRun({ ...context, run: { ...run, generation } })
+  return { generation }
+}

@@ -1,0 +1,43 @@
+import { asTransferError, type TransferError } from '../errors/index.ts'
+import * as ledger from '../ledger/index.ts'
+import { type Piece, placeOf, send } from './dispatch.ts'
+import type { StepEvent } from './events.ts'
+import { isOver, openRun, type RunContext } from './run-context.ts'
+import type { Deadline, World } from './world.ts'
+
+export type StepAnswer = { readonly outcome: 'done' | 'over' } | { readonly outcome: 'failed'; readonly code: string }
+
+/**
+ * The frame of plan, stage and load: opens the run, leaves when it is over, and decides what an error means. An error
+ * that may pass is thrown, so that the platform's queue repeats the step; any other ends the run here.
+ */
+export async function runStep<E extends StepEvent>(
+  world: World,
+  event: E,
+  deadline: Deadline,
+  work: (context: RunContext, event: E) => Promise<void>,
+): Promise<StepAnswer> {
+  await using sql = await world.connectSql(event.ledger, deadline.signal)
+  const context = await openRun(world, sql, { address: event.ledger, runId: event.runId }, deadline)
+  if (await isOver(context, event)) return { outcome: 'over' }
+  await ledger.markAlive(sql, placeOf(context, event))
+  try {
+    await work(context, event)
+    return { outcome: 'done' }
+  } catch (thrown) {
+    const error = asTransferError(thrown)
+    if (error.policy.retry === 'again') {
+      context.log.warn(`${event.step} will be repeated`, { error: error.report() })
+      throw error
+    }
+    await failRun(context, event, error)
+    return { outcome: 'failed', code: error.code }
+  }
+}
+
+/** Records why, and lets `finish` end the run: other loaders stop at their next look. */
+export async function failRun(context: RunContext, piece: Piece, error: TransferError): Promise<void> {
+  context.log.error(`${piece.step} failed`, { error: error.report() })
+  await ledger.insertFailure(context.sql, placeOf(context, piece), error.report(), context.world.clock.now())
+  await send(context, { step: 'finish' })
+}

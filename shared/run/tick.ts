@@ -1,0 +1,128 @@
+import { asTransferError, TransferError } from '../errors/index.ts'
+import { type JobDocument, runKeyOfSchedule } from '../job/index.ts'
+import * as ledger from '../ledger/index.ts'
+import type { PostgresConnection } from '../ports/index.ts'
+import { dueTimes, parseCron } from '../schedule/index.ts'
+import { nameOf } from './dispatch.ts'
+import { type FailureEvent, StartEvent, StepEvent, type TickEvent, type TimerEvent } from './events.ts'
+import { listLedgers, recordIncident } from './job-store.ts'
+import { type DatedJob, loadDatedJobs, resolveStored } from './jobs.ts'
+import { repairRun } from './repair-run.ts'
+import { openRun } from './run-context.ts'
+import { startRun } from './start-run.ts'
+import { failRun } from './step.ts'
+import type { Deadline, World } from './world.ts'
+
+export interface TickAnswer {
+  readonly started: number
+  readonly repaired: number
+  readonly troubles: number
+}
+
+/** Every minute: starts what is due and sends again what was lost. Also the failure destination of the other functions. */
+export async function tick(world: World, event: TickEvent, deadline: Deadline): Promise<TickAnswer> {
+  if ('requestContext' in event) return await giveUp(world, event, deadline)
+  const started = await startDue(world, event, deadline)
+  const repaired = await repairAll(world, deadline)
+  return { started: started.count, repaired: repaired.count, troubles: started.troubles + repaired.troubles }
+}
+
+interface Tally {
+  count: number
+  troubles: number
+}
+
+/** One job or ledger in trouble must not keep the others waiting: it becomes an incident, and the next tick tries again. */
+async function tallyEach<T>(world: World, items: readonly T[], work: (item: T) => Promise<number>): Promise<Tally> {
+  const tally: Tally = { count: 0, troubles: 0 }
+  for (const item of items) {
+    try {
+      tally.count += await work(item)
+    } catch (thrown) {
+      tally.troubles += 1
+      world.log.error('tick met trouble', { error: asTransferError(thrown).report() })
+      await recordIncident(world.store, thrown, world.clock.now())
+    }
+  }
+  return tally
+}
+
+async function startDue(world: World, event: TimerEvent, deadline: Deadline): Promise<Tally> {
+  const until = new Date(event.triggerTime)
+  const jobs = await loadDatedJobs(world)
+  return await tallyEach(world, jobs, (job) => startDueRuns(world, job, until, deadline))
+}
+
+/** Looks back, because a tick may be late or lost; the run's key makes a second start harmless. */
+async function startDueRuns(
+  world: World,
+  { job, savedAt }: DatedJob,
+  until: Date,
+  deadline: Deadline,
+): Promise<number> {
+  const after = new Date(Math.max(until.getTime() - world.settings.scheduleLookbackMs, savedAt.getTime()))
+  let started = 0
+  for (const [index, trigger] of job.triggers.entries()) {
+    if (trigger.type !== 'schedule') continue
+    for (const due of dueTimes(parseCron(trigger.cron, trigger.timeZone), after, until)) {
+      started += await startDueRun(world, job, `schedule${index}`, due, deadline)
+    }
+  }
+  return started
+}
+
+async function startDueRun(
+  world: World,
+  job: JobDocument,
+  triggerName: string,
+  due: Date,
+  deadline: Deadline,
+): Promise<number> {
+  const trigger = { type: 'schedule', scheduledAt: due.toISOString() } as const
+  const runKey = runKeyOfSchedule(job.name, triggerName, trigger.scheduledAt)
+  const spec = await resolveStored(world, job, { trigger, scheduledAt: due })
+  const { outcome } = await startRun(world, { runKey, spec, trigger }, deadline)
+  return outcome === 'started' ? 1 : 0
+}
+
+const runsPerLedger = 500
+
+async function repairAll(world: World, deadline: Deadline): Promise<Tally> {
+  return await tallyEach(world, await listLedgers(world.store), (address) => repairLedger(world, address, deadline))
+}
+
+async function repairLedger(world: World, address: PostgresConnection, deadline: Deadline): Promise<number> {
+  await using sql = await world.connectSql(address, deadline.signal)
+  await ledger.migrate(sql, world.clock.now())
+  let sent = 0
+  for (const runId of await ledger.listOpenRuns(sql, runsPerLedger)) {
+    sent += await repairRun(await openRun(world, sql, { address, runId }, deadline))
+  }
+  return sent
+}
+
+/** The platform has used up its retries for an event of ours: the run it belongs to fails, and somebody is told. */
+async function giveUp(world: World, event: FailureEvent, deadline: Deadline): Promise<TickAnswer> {
+  const requestId = event.requestContext.requestId ?? 'unknown'
+  const step = StepEvent.safeParse(event.requestPayload)
+  const context = { requestId, condition: event.requestContext.condition ?? 'unknown' }
+  const reason = messageOf(event.responsePayload)
+  if (!step.success) {
+    const what = StartEvent.safeParse(event.requestPayload).success ? 'a start' : 'an event'
+    const error = new TransferError('run/gave-up', `${what} failed for good: ${reason}`, context)
+    await recordIncident(world.store, error, world.clock.now())
+    return { started: 0, repaired: 0, troubles: 1 }
+  }
+  await using sql = await world.connectSql(step.data.ledger, deadline.signal)
+  const run = await openRun(world, sql, { address: step.data.ledger, runId: step.data.runId }, deadline)
+  if (step.data.generation !== run.run.generation) return { started: 0, repaired: 0, troubles: 0 }
+  const message = `${step.data.step} ${nameOf(step.data)} failed for good: ${reason}`
+  await failRun(run, step.data, new TransferError('run/gave-up', message, context))
+  return { started: 0, repaired: 0, troubles: 1 }
+}
+
+/** Handler errors arrive as `{errorMessage, errorType}`; anything else is shown by its kind, never by its content. */
+function messageOf(payload: unknown): string {
+  const body = typeof payload === 'object' && payload !== null ? payload : {}
+  return 'errorMessage' in body && typeof body.errorMessage === 'string' ? body.errorMessage : 'no reason was given'
+}

@@ -1,0 +1,54 @@
+import * as ledger from '../ledger/index.ts'
+import { send } from './dispatch.ts'
+import type { RunContext } from './run-context.ts'
+
+/*
+ * At most `concurrent` slices are read and at most `concurrent` chunks are loaded at a time, without a queue or a lock:
+ * the end of chunk n sends chunk n + concurrent. Where a chunk may become known after its predecessor ended, both sides
+ * look for the other after their own commit, so at least one of them sends it; a second sending has the same task id.
+ * The cost of a step is a few primary-key look-ups, however many chunks the run has.
+ */
+
+const windowOf = (context: RunContext) => context.run.spec.settings.concurrent
+
+/** After a slice was sealed: the slice whose turn it is now. */
+export async function sendSliceAfter(context: RunContext, epoch: number, slice: number, slices: number): Promise<void> {
+  const next = slice + windowOf(context)
+  if (next < slices) await send(context, { step: 'stage', epoch, slice: next })
+}
+
+/** After chunks became known: those whose turn it is already. */
+export async function sendChunksInTurn(context: RunContext, ordinals: readonly number[]): Promise<void> {
+  for (const ordinal of ordinals) {
+    const before = ordinal - windowOf(context)
+    const due = before < 0 || (await ledger.readProgress(context.sql, context.run.runId, before)) === 'done'
+    if (due) await send(context, { step: 'load', ordinal, part: 0 })
+  }
+}
+
+/** After a chunk was loaded: the chunk whose turn it is now, if it is known yet. */
+export async function sendChunkAfter(context: RunContext, ordinal: number): Promise<'sent' | 'none'> {
+  const next = ordinal + windowOf(context)
+  if ((await ledger.readProgress(context.sql, context.run.runId, next)) === 'unknown') return 'none'
+  await send(context, { step: 'load', ordinal: next, part: 0 })
+  return 'sent'
+}
+
+/** Sends `finish` once every slice is sealed and every chunk loaded; whoever comes last finds it so. */
+export async function finishIfComplete(context: RunContext): Promise<boolean> {
+  if (!(await isComplete(context))) return false
+  await send(context, { step: 'finish' })
+  return true
+}
+
+export async function isComplete({ sql, run }: RunContext): Promise<boolean> {
+  const plan = await ledger.readPlan(sql, run.runId)
+  if (plan === null) return false
+  if (plan.staged) {
+    const { slicesDone } = await ledger.countSlicesDone(sql, run.runId, plan.epoch)
+    if (slicesDone < plan.slices) return false
+  }
+  const { chunks } = await ledger.countChunks(sql, run.runId)
+  const { chunksDone } = await ledger.countChunksDone(sql, run.runId)
+  return chunksDone === chunks
+}

@@ -1,0 +1,50 @@
+import type { Reader, Writer } from '../connectors/contract.ts'
+import type {
+  Clock,
+  Invoker,
+  Log,
+  ObjectStore,
+  OssConnection,
+  PostgresConnection,
+  Secrets,
+  SqlSession,
+} from '../ports/index.ts'
+import type { CrashPoint } from './crash-points.ts'
+
+/** What a use case may decide by; every default is visible in `config/`. */
+export interface RunSettings {
+  /** Size a range of a source object should have: the unit of one COPY, one retry and one progress step. */
+  readonly chunkBytes: number
+  /** Size a staged chunk should have: held in memory once while it is written. */
+  readonly stageChunkBytes: number
+  /** A piece of work that was sent this long ago and has left no trace is sent again. */
+  readonly leaseMs: number
+  /** A function stops taking new records this long before its time limit. */
+  readonly deadlineReserveMs: number
+  /** How far back a tick looks for schedules whose time has come. */
+  readonly scheduleLookbackMs: number
+}
+
+/** Everything a use case touches, wired once per instance. */
+export interface World {
+  readonly settings: RunSettings
+  readonly clock: Clock
+  readonly log: Log
+  readonly secrets: Secrets
+  readonly invoker: Invoker
+  /** The bucket of jobs, datasources, staged chunks, dirty records and incidents. */
+  readonly store: ObjectStore
+  // biome-ignore-start lint/suspicious/noExplicitAny: options types differ by connector; its schema parses them before `open`
+  readonly findReader: (kind: string) => Promise<Reader<any>>
+  readonly findWriter: (kind: string) => Promise<Writer<any>>
+  // biome-ignore-end lint/suspicious/noExplicitAny: as above
+  readonly openStore: (connection: OssConnection) => Promise<ObjectStore>
+  readonly connectSql: (connection: PostgresConnection, signal: AbortSignal) => Promise<SqlSession>
+  readonly reach: (point: CrashPoint) => void
+}
+
+/** The time a handler has: `signal` aborts when it must stop, `softAt` is when it should take no new records. */
+export interface Deadline {
+  readonly signal: AbortSignal
+  readonly softAt: Date
+}

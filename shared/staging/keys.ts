@@ -1,0 +1,42 @@
+import { RunId } from '../job/index.ts'
+
+/*
+ * The one place that builds and parses keys of the configuration and staging bucket. None of them lies under `in/`, the
+ * prefix that the object trigger watches, so what we write can never start a run.
+ */
+
+export const jobPrefix = 'jobs/'
+export const datasourcePrefix = 'datasources/'
+export const ledgerPrefix = 'ledgers/'
+export const incidentPrefix = 'incidents/'
+
+export const jobKey = (name: string) => `${jobPrefix}${name}.json`
+export const datasourceKey = (name: string) => `${datasourcePrefix}${name}.json`
+export const ledgerKey = (digest: string) => `${ledgerPrefix}${digest}.json`
+export const stagePrefix = (runId: RunId) => `stage/${runId}/`
+export const dirtyPrefix = (runId: RunId) => `dirty/${runId}/`
+
+export function dirtyKey(chunk: { runId: RunId; ordinal: number; part: number }): string {
+  return `${dirtyPrefix(chunk.runId)}${padded(chunk.ordinal)}-${chunk.part}.jsonl`
+}
+
+/** A staged chunk. `attempt` keeps two executions of one slice apart: the ledger decides which of them counts. */
+export interface StagedChunk {
+  readonly runId: RunId
+  readonly slice: number
+  readonly attempt: string
+  readonly index: number
+}
+
+export function formatStagedChunk({ runId, slice, attempt, index }: StagedChunk): string {
+  return `${stagePrefix(runId)}${padded(slice)}/${attempt}/${padded(index)}.copy`
+}
+
+export function parseStagedChunk(key: string): StagedChunk | null {
+  const found = /^stage\/(r[0-9a-f]{24})\/(\d{6,})\/([0-9a-z]+)\/(\d{6,})\.copy$/.exec(key)
+  if (found === null) return null
+  const [, runId = '', slice = '', attempt = '', index = ''] = found
+  return { runId: RunId.parse(runId), slice: Number(slice), attempt, index: Number(index) }
+}
+
+const padded = (value: number) => String(value).padStart(6, '0')

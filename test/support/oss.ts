@@ -1,0 +1,41 @@
+import { openOssStore } from '../../shared/aliyun/oss-store.ts'
+import type { OssNotification } from '../../shared/local/oss/notification.ts'
+import { type OssServer, startOssServer } from '../../shared/local/oss/server.ts'
+import type { ObjectStore } from '../../shared/ports/index.ts'
+import { keptLog } from './log.ts'
+
+export const ossKeys = { accessKeyId: 'testkey', accessKeySecret: 'testsecret' }
+export const stsKeys = { accessKeyId: 'STS.test', accessKeySecret: 'stssecret', securityToken: 'ststoken' }
+export const ossRegion = 'cn-hangzhou'
+
+export interface TestOss {
+  readonly server: OssServer
+  readonly notifications: OssNotification[]
+  openStore(bucket: string, keys?: typeof ossKeys, endpoint?: string): Promise<ObjectStore>
+}
+
+export async function startTestOss(dataDir: string, port = 0): Promise<TestOss> {
+  const notifications: OssNotification[] = []
+  const secrets = new Map<string, { accessKeySecret: string; securityToken: string | null }>([
+    [ossKeys.accessKeyId, { accessKeySecret: ossKeys.accessKeySecret, securityToken: null }],
+    [stsKeys.accessKeyId, stsKeys],
+  ])
+  const server = await startOssServer({
+    dataDir,
+    port,
+    region: ossRegion,
+    accountId: '1000000000000001',
+    findSecret: (id) => secrets.get(id) ?? null,
+    deliver: async (notification) => void notifications.push(notification),
+    log: keptLog(),
+  })
+  return {
+    server,
+    notifications,
+    openStore: (bucket, keys = ossKeys, endpoint = server.endpoint) =>
+      openOssStore(
+        { kind: 'oss', endpoint, region: ossRegion, bucket, credentials: null },
+        { credentials: async () => keys, log: keptLog() },
+      ),
+  }
+}
