@@ -58,7 +58,7 @@ export async function loadIsolating<R extends SourceRecord>(sql: Sql, request: I
     const refusal = await attempt(records)
     if (refusal === null) {
       ahead.drop(records.length)
-      size = Math.min(size * 2, maxRecords)
+      size = Math.min(size * 4, maxRecords)
       continue
     }
     const dirtyBefore = dirty

@@ -10,6 +10,8 @@ export class LookAhead<R extends SourceRecord> {
   readonly #batches: AsyncIterator<readonly R[]>
   readonly #maxBytes: number
   #held: R[] = []
+  /** Index of the first record in `#held` that was not dropped; cutting the array each time would cost its length. */
+  #head = 0
   #heldBytes = 0
   #ended = false
 
@@ -20,12 +22,12 @@ export class LookAhead<R extends SourceRecord> {
 
   /** Up to `count` records of at most `maxBytes` together, but at least one; empty at the end of the stream. */
   async peek(count: number): Promise<readonly R[]> {
-    while (!this.#ended && this.#held.length < count && this.#heldBytes < this.#maxBytes) {
+    while (!this.#ended && this.#held.length - this.#head < count && this.#heldBytes < this.#maxBytes) {
       const next = await this.#batches.next()
       if (next.done === true) this.#ended = true
       else this.#hold(next.value)
     }
-    return this.#held.slice(0, this.#countWithin(count))
+    return this.#held.slice(this.#head, this.#head + this.#countWithin(count))
   }
 
   #hold(batch: readonly R[]): void {
@@ -38,9 +40,9 @@ export class LookAhead<R extends SourceRecord> {
   #countWithin(count: number): number {
     let bytes = 0
     let within = 0
-    for (const record of this.#held) {
-      bytes += record.bytes.length
-      if (within === count || (within > 0 && bytes > this.#maxBytes)) break
+    for (let at = this.#head; at < this.#held.length && within < count; at += 1) {
+      bytes += this.#held[at]?.bytes.length ?? 0
+      if (within > 0 && bytes > this.#maxBytes) break
       within += 1
     }
     return within
@@ -48,8 +50,12 @@ export class LookAhead<R extends SourceRecord> {
 
   /** Forgets the first `count` records. */
   drop(count: number): void {
-    for (const record of this.#held.slice(0, count)) this.#heldBytes -= record.bytes.length
-    this.#held = this.#held.slice(count)
+    const end = this.#head + count
+    for (let at = this.#head; at < end; at += 1) this.#heldBytes -= this.#held[at]?.bytes.length ?? 0
+    this.#head = end
+    if (this.#head * 2 < this.#held.length) return
+    this.#held = this.#held.slice(this.#head)
+    this.#head = 0
   }
 }
 

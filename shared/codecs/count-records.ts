@@ -1,0 +1,61 @@
+import { TransferError } from '../errors/index.ts'
+import type { Encoding } from './encoding.ts'
+import { createRecordScanner } from './record-ends.ts'
+
+export interface RecordCount {
+  readonly body: AsyncIterable<Uint8Array>
+  /** Of what has passed so far; a last record without a newline counts once the body has ended. */
+  records(): number
+  bytes(): number
+  /** The body was cut off at a record's end because `shouldStop` said so. */
+  wasStopped(): boolean
+}
+
+export interface CountOptions {
+  readonly encoding: Encoding
+  readonly newline: number
+  readonly maxRecordBytes: number
+  /** Asked between pieces: true ends the body behind the last whole record, as before a function's time limit. */
+  readonly shouldStop: () => boolean
+}
+
+/**
+ * Counts records on their way into COPY: the number must be ours, as a server's own may leave out what it rejected.
+ * @throws source/record-too-large
+ */
+export function countRecords(source: AsyncIterable<Uint8Array>, options: CountOptions): RecordCount {
+  const scanner = createRecordScanner(options.encoding, options.newline)
+  let records = 0
+  let bytes = 0
+  let stopped = false
+  const body = async function* (): AsyncIterable<Uint8Array> {
+    let recordBytes = 0
+    for await (const raw of source) {
+      const piece = Buffer.from(raw.buffer, raw.byteOffset, raw.byteLength)
+      let lastEnd = 0
+      let ended = 0
+      scanner.scan(piece, (end) => {
+        ended += 1
+        lastEnd = end
+      })
+      recordBytes = lastEnd === 0 ? recordBytes + piece.length : piece.length - lastEnd
+      if (recordBytes > options.maxRecordBytes) throw tooLarge(records + ended + 1, options.maxRecordBytes)
+      records += ended
+      if (lastEnd > 0 && options.shouldStop()) {
+        stopped = true
+        bytes += lastEnd
+        yield piece.subarray(0, lastEnd)
+        return
+      }
+      bytes += piece.length
+      yield piece
+    }
+    if (recordBytes > 0) records += 1
+  }
+  return { body: body(), records: () => records, bytes: () => bytes, wasStopped: () => stopped }
+}
+
+function tooLarge(record: number, maxRecordBytes: number): TransferError {
+  const message = `record ${record} of the chunk is longer than ${maxRecordBytes} bytes`
+  return new TransferError('source/record-too-large', message, { record, maxRecordBytes })
+}

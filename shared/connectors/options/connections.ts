@@ -1,0 +1,21 @@
+import * as z from 'zod'
+
+const SecretRef = z.templateLiteral([z.enum(['env:', 'vault:']), z.string().min(1)])
+
+export const OssConnectionOption = z.strictObject({
+  kind: z.literal('oss'),
+  endpoint: z.string().min(1),
+  region: z.string().min(1),
+  bucket: z.string().min(3),
+  credentials: z.strictObject({ accessKeyId: z.string().min(1), accessKeySecret: SecretRef }).nullable(),
+})
+
+export const PostgresConnectionOption = z.strictObject({
+  kind: z.literal('postgres'),
+  host: z.string().min(1),
+  port: z.number().int().min(1).max(65535),
+  database: z.string().min(1),
+  user: z.string().min(1),
+  password: SecretRef.nullable(),
+  ssl: z.enum(['disable', 'require', 'verify-full']),
+})

@@ -1,0 +1,64 @@
+/* Catalog queries; all of them run on the 9.4 kernel. Parameters are text, whatever they are compared with. */
+
+/** $1 schema or null for the search path, $2 name. Tables, views, materialized views, foreign and partitioned tables. */
+export const findTable = `
+  select c.oid::text as oid, n.nspname::text as schema, c.relname::text as "table", c.relkind::text as kind
+  from pg_catalog.pg_class c
+  join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+  where c.relname = $2::text
+    and c.relkind in ('r', 'v', 'm', 'f', 'p')
+    and (n.nspname = $1::text or ($1::text is null and pg_catalog.pg_table_is_visible(c.oid)))`
+
+/** Generated columns are known to newer kernels only, so they are looked up in the row as JSON. */
+export const listColumns = `
+  select a.attname::text as name, pg_catalog.format_type(a.atttypid, a.atttypmod) as type,
+    not a.attnotnull as nullable, coalesce(row_to_json(a) ->> 'attgenerated', '') <> '' as generated
+  from pg_catalog.pg_attribute a
+  where a.attrelid = $1::text::oid and a.attnum > 0 and not a.attisdropped
+  order by a.attnum`
+
+/** Names to propose for one that is missing: the first thousand are plenty. */
+export const listTables = `
+  select n.nspname::text as schema, c.relname::text as "table"
+  from pg_catalog.pg_class c
+  join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+  where c.relkind in ('r', 'v', 'm', 'f', 'p')
+    and n.nspname not in ('pg_catalog', 'information_schema', 'pg_toast', 'pg_aoseg', 'gp_toolkit')
+  order by (n.nspname = $1::text) desc, n.nspname, c.relname
+  limit 1000`
+
+export const findPrimaryKeyColumn = `
+  select a.attname::text as name
+  from pg_catalog.pg_index i
+  join pg_catalog.pg_attribute a on a.attrelid = i.indrelid and a.attnum = i.indkey[0]
+  where i.indrelid = $1::text::oid and i.indisprimary and i.indnatts = 1`
+
+/** Partitions hang on their table by inheritance in every kernel. */
+export const listChildren = `
+  select i.inhrelid::text as oid from pg_catalog.pg_inherits i where i.inhparent = any ($1::text[]::oid[])`
+
+/** Heap and toast. Index bytes are not read by an export. */
+export const measureTables = `
+  select coalesce(sum(pg_catalog.pg_relation_size(c.oid)
+    + case when c.reltoastrelid = 0 then 0 else pg_catalog.pg_relation_size(c.reltoastrelid) end), 0)::text as bytes
+  from pg_catalog.pg_class c
+  where c.oid = any ($1::text[]::oid[]) and c.relkind in ('r', 'm')`
+
+export const detectDistribution = `
+  select 1 as found
+  from pg_catalog.pg_class c
+  join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+  where n.nspname = 'pg_catalog' and c.relname = 'gp_distribution_policy'`
+
+/** `policytype`: p partitioned over segments, r replicated. An empty `distkey` means randomly. */
+export const readDistribution = `
+  select policytype::text as type, distkey::text as key, numsegments::int as segments
+  from pg_catalog.gp_distribution_policy where localoid = $1::text::oid`
+
+/** A server from 9.6 on would end the holder of a snapshot for doing nothing; an older one has no such setting. */
+export const disableIdleTimeout = `
+  select set_config(name, '0', false) from pg_catalog.pg_settings where name = 'idle_in_transaction_session_timeout'`
+
+export const beginReading = 'begin transaction isolation level repeatable read read only'
+export const exportSnapshot = 'select pg_catalog.pg_export_snapshot() as token'
+export const endReading = 'commit'

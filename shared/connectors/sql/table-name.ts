@@ -1,0 +1,36 @@
+import { TransferError } from '../../errors/index.ts'
+import type { TableName } from '../../schema/index.ts'
+
+const part = String.raw`"(?:[^"]|"")+"|[^".]+`
+const shape = new RegExp(`^(?:(${part})\\.)?(${part})$`)
+
+/**
+ * `person`, `public.person` or `"Public"."Person"`, with the rule of SQL: what is not quoted is folded to lower case.
+ * @param separateSchema the `schema` parameter, where table and schema are given apart
+ * @param asWritten `addQuote`: keep the case of every part
+ * @throws job/invalid
+ */
+export function parseTableName(table: string, separateSchema: string | undefined, asWritten: boolean): TableName {
+  const found = shape.exec(table.trim())
+  if (found?.[2] === undefined) {
+    throw new TransferError(
+      'job/invalid',
+      `table must be "name" or "schema.name", got ${JSON.stringify(table)}`,
+      { parameter: 'table', value: table },
+    )
+  }
+  const own = found[1] === undefined ? null : parseIdentifier(found[1], asWritten)
+  const given = separateSchema === undefined ? null : parseIdentifier(separateSchema, asWritten)
+  if (own !== null && given !== null && own !== given) {
+    throw new TransferError('job/invalid', `table names schema ${own}, schema is ${given}`, { parameter: 'schema' })
+  }
+  return { schema: given ?? own, table: parseIdentifier(found[2], asWritten) }
+}
+
+export function parseIdentifier(text: string, asWritten: boolean): string {
+  const name = text.trim()
+  if (/^"(?:[^"]|"")+"$/.test(name)) return name.slice(1, -1).replaceAll('""', '"')
+  return asWritten ? name : name.toLowerCase()
+}
+
+export const printTable = ({ schema, table }: TableName): string => (schema === null ? table : `${schema}.${table}`)

@@ -1,0 +1,57 @@
+// Runs inside an instance: the contract of the nodejs20 runtime (fc-oss.md §2) between a bundle and the server's pipe.
+import { createRequire } from 'node:module'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+
+const codeDir = process.env.FC_FUNC_CODE_PATH
+// Nothing outlives the server: when it dies, however it dies, the pipe closes.
+process.on('disconnect', () => process.exit(0))
+
+async function load(handler) {
+  const [file, name] = handler.split('.')
+  const require = createRequire(join(codeDir, 'package.json'))
+  let module
+  try {
+    module = require(join(codeDir, `${file}.js`))
+  } catch (error) {
+    if (error.code !== 'MODULE_NOT_FOUND') throw error
+    module = await import(pathToFileURL(join(codeDir, `${file}.mjs`)).href)
+  }
+  const found = module[name]
+  if (typeof found !== 'function') throw new Error(`Module ${file} has no function ${name}`)
+  return found
+}
+
+const logger = (requestId) => {
+  const at =
+    (level) =>
+    (...words) =>
+      console.log(new Date().toISOString(), requestId, `[${level}]`, ...words)
+  return { debug: at('debug'), info: at('info'), log: at('info'), warn: at('warn'), error: at('error') }
+}
+
+function bytesOf(value) {
+  if (Buffer.isBuffer(value)) return { body: value, isJson: false }
+  if (typeof value === 'object' && value !== null) return { body: Buffer.from(JSON.stringify(value)), isJson: true }
+  return { body: Buffer.from(value === undefined ? '' : String(value)), isJson: false }
+}
+
+async function run({ id, kind, handler, event, context }) {
+  try {
+    const found = await load(handler)
+    const full = { ...context, logger: logger(context.requestId) }
+    const value = kind === 'invoke' ? await found(Buffer.from(event), full) : await found(full)
+    process.send({ id, ok: true, ...bytesOf(value) })
+  } catch (error) {
+    const failure = error instanceof Error ? error : new Error(String(error))
+    const stackTrace = String(failure.stack)
+      .split('\n')
+      .slice(1)
+      .map((line) => line.trim())
+    const body = { errorMessage: failure.message, errorType: failure.constructor.name, stackTrace }
+    process.send({ id, ok: false, body: Buffer.from(JSON.stringify(body)), isJson: true })
+  }
+}
+
+process.on('message', (message) => void run(message))
+process.send({ ready: true })
