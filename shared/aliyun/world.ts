@@ -1,5 +1,5 @@
 import { type Config, openSecrets } from '../config/index.ts'
-import { findReader, findWriter } from '../connectors/catalogue.ts'
+import { findReader, findWriter } from '../connectors/find-connector.ts'
 import { TransferError } from '../errors/index.ts'
 import type { Invoker, Log, ObjectStore, OssConnection, Secrets } from '../ports/index.ts'
 import { connectSql } from '../postgres/session.ts'

@@ -40,13 +40,20 @@ export async function findOrStartStack(
   if (running !== null) return accessTo(running, async () => undefined)
   output.note('starting the local stack for this command (`npx adbpg-sync up` keeps one running)')
   const stack = await startLocalStack(stateDir, log)
-  return accessTo(stack.file, () => stack[Symbol.asyncDispose]())
+  return accessTo(stack.file, async () => await stack[Symbol.asyncDispose]())
 }
 
 function accessTo(file: StackFile, release: () => Promise<void>): LocalAccess {
   const { accessKeyId, accessKeySecret, region, accountId } = file.address.fc
   const vaultFile = file.environment.ADBPG_SYNC_VAULT_FILE ?? ''
-  return { environment: file.environment, region, accountId, credentials: { accessKeyId, accessKeySecret }, vaultFile, release }
+  return {
+    environment: file.environment,
+    region,
+    accountId,
+    credentials: { accessKeyId, accessKeySecret },
+    vaultFile,
+    release,
+  }
 }
 
 export async function readPackageVersion(): Promise<string> {

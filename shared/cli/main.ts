@@ -83,11 +83,28 @@ function programOf(verbs: Verbs): Command {
     .option('--verbose', 'log lines as JSON on stderr')
     .exitOverride()
     .showHelpAfterError('(adbpg-sync --help lists verbs and options)')
-  const added = [addUp, addRun, addPlan, addStatus, addDirty, addRetry, addStop, addPut, addLs, addSql, addDoctor, addConvert, addDemo]
+  const added = [
+    addUp,
+    addRun,
+    addPlan,
+    addStatus,
+    addDirty,
+    addRetry,
+    addStop,
+    addPut,
+    addLs,
+    addSql,
+    addDoctor,
+    addConvert,
+    addDemo,
+  ]
   for (const add of added) add(program, verbs)
   // Options of the program are accepted after the verb too, where people write them.
   for (const verb of program.commands) {
-    verb.exitOverride().option('--json', 'one JSON document on stdout').option('--verbose', 'log lines as JSON on stderr')
+    verb
+      .exitOverride()
+      .option('--json', 'one JSON document on stdout')
+      .option('--verbose', 'log lines as JSON on stderr')
   }
   return program
 }

@@ -19,7 +19,8 @@ export function summaryText(report: RunReport, bucket: string): string {
     `bytes    ${bytesText(bytes)} in ${seconds.toFixed(1)} s = ${speed.toFixed(1)} MB/s, ${countText(chunks.done)} chunks`,
   ]
   if (error !== null) lines.push(`error    ${error.code}: ${error.message}`, `next     ${error.advice}`)
-  if (report.dirtyObject !== null) lines.push(`dirty    oss://${bucket}/${report.dirtyObject}  (adbpg-sync dirty ${report.runId})`)
+  if (report.dirtyObject !== null)
+    lines.push(`dirty    oss://${bucket}/${report.dirtyObject}  (adbpg-sync dirty ${report.runId})`)
   lines.push(`look     adbpg-sync status ${report.runId}`)
   return lines.join('\n')
 }

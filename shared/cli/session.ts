@@ -27,7 +27,12 @@ export async function openSession(
   if (environment.ADBPG_SYNC_BUCKET !== undefined) return await openCloud(environment, log, signal)
   const local = await findOrStartStack(environment, output, log)
   const world = await openLocalWorld(environment, local, log)
-  return { world, deadline: unlimited(signal), vaultFile: local.vaultFile, [Symbol.asyncDispose]: () => local.release() }
+  return {
+    world,
+    deadline: unlimited(signal),
+    vaultFile: local.vaultFile,
+    [Symbol.asyncDispose]: () => local.release(),
+  }
 }
 
 async function openLocalWorld(
@@ -37,7 +42,12 @@ async function openLocalWorld(
 ): Promise<World> {
   const laid = { ...environment, ...local.environment }
   const { region, accountId, credentials } = local
-  return await openWorld({ config: readConfig(laid), environment: laid, context: { region, accountId, credentials }, log })
+  return await openWorld({
+    config: readConfig(laid),
+    environment: laid,
+    context: { region, accountId, credentials },
+    log,
+  })
 }
 
 async function openCloud(
@@ -47,7 +57,8 @@ async function openCloud(
 ): Promise<Session> {
   const read = (name: string): string => {
     const value = environment[name]
-    if (value === undefined || value === '') throw new TransferError('platform/misconfigured', `${name} is not set`, { name })
+    if (value === undefined || value === '')
+      throw new TransferError('platform/misconfigured', `${name} is not set`, { name })
     return value
   }
   const token = environment.ALIBABA_CLOUD_SECURITY_TOKEN

@@ -15,9 +15,10 @@ export interface CsvScanner {
  * unquoted field. `""` inside quotes toggles twice, which is why the scan needs no look-ahead and may be cut anywhere.
  * `newline` is the byte of `newlineOf`.
  */
-export function createCsvScanner({ quote, escape }: CsvEncoding, newline: number): CsvScanner {
-  const quoteByte = quote.charCodeAt(0)
-  return quote === escape ? toggleScanner(quoteByte, newline) : escapeScanner(quoteByte, escape.charCodeAt(0), newline)
+export function createCsvScanner(encoding: CsvEncoding, newline: number): CsvScanner {
+  const quote = encoding.quote.charCodeAt(0)
+  const escaping = encoding.escape.charCodeAt(0)
+  return quote === escaping ? toggleScanner(quote, newline) : escapeScanner(quote, escaping, newline)
 }
 
 /** Hops from newline to newline and from quote to quote: `indexOf` runs at the speed of memory (perf.md §3). */
@@ -60,7 +61,7 @@ function findFrom(piece: Buffer, byte: number, from: number): number {
  * With an escape character of its own, a quote behind it inside quotes is data, and an escape behind an escape is data too:
  * the rule of CopyReadLineText in PostgreSQL's copy.c. Byte by byte, as such files are rare.
  */
-function escapeScanner(quote: number, escape: number, newline: number): CsvScanner {
+function escapeScanner(quote: number, escaping: number, newline: number): CsvScanner {
   let inQuotes = false
   let escaped = false
   return {
@@ -68,9 +69,9 @@ function escapeScanner(quote: number, escape: number, newline: number): CsvScann
     scan(piece, onEnd) {
       for (let at = 0; at < piece.length; at += 1) {
         const byte = piece[at]
-        if (inQuotes && byte === escape) escaped = !escaped
+        if (inQuotes && byte === escaping) escaped = !escaped
         if (byte === quote && !escaped) inQuotes = !inQuotes
-        if (byte !== escape) escaped = false
+        if (byte !== escaping) escaped = false
         if (!inQuotes && byte === newline) onEnd(at + 1)
       }
     },

@@ -1,6 +1,14 @@
 import type * as z from 'zod'
 import type { Encoding } from '../codecs/encoding.ts'
-import type { Log, ObjectStore, OssConnection, PostgresConnection, PutOptions, Sql, SqlSession } from '../ports/index.ts'
+import type {
+  Log,
+  ObjectStore,
+  OssConnection,
+  PostgresConnection,
+  PutOptions,
+  Sql,
+  SqlSession,
+} from '../ports/index.ts'
 import type { Column, TableName } from '../schema/index.ts'
 
 /** JSON-safe, because a slice travels inside an invocation payload and is kept in the ledger. */
@@ -27,24 +35,36 @@ export interface Decision {
   readonly why: string
 }
 
+export interface PlannedSlice {
+  readonly slice: Slice
+  /** null where only reading it would tell. */
+  readonly bytes: number | null
+  readonly records: number | null
+}
+
 export interface Split {
   /** Each row of the source is in exactly one slice. Empty when the source is. */
-  readonly slices: readonly Slice[]
+  readonly slices: readonly PlannedSlice[]
   readonly decisions: readonly Decision[]
 }
 
 /**
  * How the fields of a record become columns, where they do not already lie in that order. `width` is the number of fields
- * of the file; entry i says what column i is made of.
+ * of the file, null when it is not known; entry i says what column i is made of.
  */
 export interface Projection {
-  readonly width: number
+  readonly width: number | null
   readonly fields: readonly ({ readonly index: number } | { readonly value: string | null })[]
 }
 
-/** Bytes of whole records. */
+/** Bytes of whole records, with what is needed to count them and to name one. */
 export interface Body {
   readonly encoding: Encoding
+  /** The byte that ends a record: 0x0a, or 0x0d in files of old. */
+  readonly newline: number
+  readonly maxRecordBytes: number
+  /** Where the first byte stands in its source, for people who look for a rejected record. */
+  readonly origin: { readonly name: string; readonly start: number; readonly firstRecord: number }
   readonly body: AsyncIterable<Uint8Array>
 }
 

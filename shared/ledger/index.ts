@@ -5,6 +5,7 @@ export * from './liveness.ts'
 export { migrate } from './migrate.ts'
 export {
   ChunkCounts,
+  type ChunkRow,
   ChunkSource,
   type EndState,
   type FinishedRow,

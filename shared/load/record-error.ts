@@ -47,7 +47,7 @@ function codeOf(error: TransferError, state: string, record: Uint8Array): Record
 function shapeCode(error: TransferError): RecordErrorCode {
   if (/^(missing data for column|extra data after)/.test(error.message)) return 'record/column-count'
   if (/^unterminated CSV/.test(error.message)) return 'record/unclosed-quote'
-  const cause: { routine?: unknown } = error.cause instanceof Error ? { ...error.cause } : {}
+  const cause = error.cause instanceof Error ? (error.cause as Error & { routine?: unknown }) : { routine: null }
   if (cause.routine === 'NextCopyFrom') return 'record/column-count'
   return cause.routine === 'CopyReadAttributesCSV' ? 'record/unclosed-quote' : 'record/format'
 }
@@ -67,6 +67,10 @@ export function miscounted(rows: number, record: Uint8Array): RecordReason {
     }
   }
   return rows === 0
-    ? { ...place, code: 'record/constraint', message: 'the table took the row and kept none: a trigger or rule drops it' }
+    ? {
+        ...place,
+        code: 'record/constraint',
+        message: 'the table took the row and kept none: a trigger or rule drops it',
+      }
     : { ...place, code: 'record/format', message: `the server reads ${rows} rows in this record` }
 }

@@ -9,7 +9,7 @@ import { type OssServer, type OssServerOptions, startOssServer } from './oss/ser
 import { readOrChoosePorts, type StackPorts } from './ports.ts'
 import { ensureDatabases } from './postgres/databases.ts'
 import { type PostgresServer, startPostgres } from './postgres/server.ts'
-import { makeRoleKeys, type RoleKeys } from './role-keys.ts'
+import { makeRoleKeys } from './role-keys.ts'
 
 export const region = 'cn-hangzhou'
 export const accountId = '1000000000000001'
@@ -96,7 +96,7 @@ async function startServers(
   closers.push(() => oss.close())
   await oss.createBucket(homeBucket)
   const environment = functionEnvironment(options, credentials, ports)
-  const fc = await startFc(options, credentials, roleKeys.issue, ports, environment)
+  const fc = await startFc(options, credentials, roleKeys, ports, environment)
   closers.push(() => fc.close())
   runtime = fc
   const file = { pid: process.pid, address: addressOf(credentials, postgres, oss, fc), environment }
@@ -206,7 +206,7 @@ function functionEnvironment(
 async function startFc(
   options: StackOptions,
   credentials: StackCredentials,
-  issueRoleCredentials: () => RoleKeys,
+  roleKeys: ReturnType<typeof makeRoleKeys>,
   ports: StackPorts,
   environment: Readonly<Record<string, string>>,
 ): Promise<FcServer> {
@@ -221,8 +221,8 @@ async function startFc(
     port: ports.fc,
     accountId,
     region,
-    credentials: { accessKeyId: credentials.accessKeyId, accessKeySecret: credentials.accessKeySecret },
-    issueRoleCredentials,
+    findSecret: (id) => findSecret(credentials, roleKeys, id),
+    issueRoleCredentials: roleKeys.issue,
     log: options.log.child({ server: 'fc' }),
   })
 }

@@ -1,4 +1,4 @@
-import type { Decision, Slice, Split } from '../connectors/contract.ts'
+import type { Decision, PlannedSlice, Slice, Split } from '../connectors/contract.ts'
 import { TransferError } from '../errors/index.ts'
 import type { Column } from '../schema/index.ts'
 
@@ -36,13 +36,12 @@ export interface WorkPlan {
 export function planWork(facts: WorkFacts): WorkPlan {
   checkColumnCount(facts.columns)
   const direct = facts.repeatable && facts.target === 'copy' && facts.refusal === null
-  const slices = facts.split.slices.map((slice) =>
-    facts.snapshot === null ? slice : { ...slice, snapshot: facts.snapshot },
-  )
+  const held = (slice: Slice): Slice => (facts.snapshot === null ? slice : { ...slice, snapshot: facts.snapshot })
+  const slices = facts.split.slices.map((planned) => held(planned.slice))
   return {
     staged: !direct,
     slices,
-    chunks: direct ? slices.map(chunkOf) : [],
+    chunks: direct ? facts.split.slices.map(chunkOf) : [],
     decisions: [...facts.split.decisions, pathDecision(facts), ...snapshotDecision(facts)],
     snapshot: facts.snapshot,
   }
@@ -58,10 +57,8 @@ function checkColumnCount({ source, target }: WorkFacts['columns']): void {
   )
 }
 
-function chunkOf(slice: Slice, index: number): PlannedChunk {
-  const records = typeof slice.records === 'number' ? slice.records : null
-  const bytes = typeof slice.start === 'number' && typeof slice.end === 'number' ? slice.end - slice.start : 0
-  return { ordinal: index, part: 0, slice: index, source: { from: 'source', slice }, records, bytes }
+function chunkOf({ slice, bytes, records }: PlannedSlice, index: number): PlannedChunk {
+  return { ordinal: index, part: 0, slice: index, source: { from: 'source', slice }, records, bytes: bytes ?? 0 }
 }
 
 function pathDecision(facts: WorkFacts): Decision {

@@ -45,7 +45,9 @@ export async function connectSql(connection: PostgresConnection, options: SqlOpt
   })
   const place = { host, port, database, user }
   // Without a listener an error of an idle socket would end the process; the next query reports it.
-  client.on('error', (error) => options.log.warn('a database session broke', { error: asSqlError(error, place).report() }))
+  client.on('error', (error) =>
+    options.log.warn('a database session broke', { error: asSqlError(error, place).report() }),
+  )
   try {
     await client.connect()
     await client.query(sessionSettings)
@@ -72,12 +74,18 @@ function sessionOn(client: Client, signal: AbortSignal): SqlSession {
   }
   const session: SqlSession = {
     async query<R extends Record<string, unknown>>(text: string, values?: readonly unknown[]): Promise<QueryResult<R>> {
-      const { rows, rowCount } = await guarded(() => client.query<R>(text, values === undefined ? undefined : [...values]))
+      const { rows, rowCount } = await guarded(() =>
+        client.query<R>(text, values === undefined ? undefined : [...values]),
+      )
       return { rows, rowCount: rowCount ?? 0 }
     },
     async transaction(work) {
       await run('begin')
-      return await ended(work, () => run('commit'), () => run('rollback'))
+      return await ended(
+        work,
+        () => run('commit'),
+        () => run('rollback'),
+      )
     },
     async savepoint(work) {
       savepoints += 1

@@ -22,6 +22,8 @@ export const StartEvent = z.strictObject({
   /** The name of a job in `jobs/`, or a whole job document. */
   job: z.union([z.string(), z.looseObject({ name: z.string(), script: z.unknown() })]),
   parameters: z.record(z.string(), z.string()).default({}),
+  /** Definitions that go before those registered in `datasources/`; secrets in them are references. */
+  datasources: z.record(z.string(), z.unknown()).default({}),
   /** Two calls with the same key are one run. Absent: each call is a run of its own. */
   idempotencyKey: z.string().min(1).max(200).optional(),
 })

@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto'
+import { countRecords } from '../codecs/count-records.ts'
 import type { Encoding } from '../codecs/encoding.ts'
 import type { Body, CopyTarget, ObjectTarget } from '../connectors/contract.ts'
 import { TransferError } from '../errors/index.ts'
 import * as ledger from '../ledger/index.ts'
 import { formatStagedChunk } from '../staging/keys.ts'
 import { type WrittenChunk, writeChunks } from '../staging/write-chunks.ts'
-import { countingRecords } from './count-records.ts'
 import { openSource, openTarget } from './ends.ts'
 import type { StageEvent } from './events.ts'
 import type { RunContext } from './run-context.ts'
@@ -133,17 +133,27 @@ async function stageObject(
 ): Promise<readonly number[]> {
   const { world, sql, run, deadline } = context
   const key = target.keyOf(run.runId, event.slice)
-  const counted = countingRecords(body, () => world.reach('stage/mid-object'))
+  const counted = countRecords(crashing(context, body), { ...body, shouldStop: () => false })
   const upload = await uploadUnlessEmpty(target, key, target.header(columns), counted.body, deadline.signal)
   world.reach('stage/after-object')
   const published = upload !== null || event.slice === 0 ? { key, uploadId: upload?.uploadId ?? null } : null
   try {
-    await ledger.insertSliceDone(sql, sealOf(context, event, [counted.totals()], published))
+    await ledger.insertSliceDone(
+      sql,
+      sealOf(context, event, [{ bytes: counted.bytes(), records: counted.records() }], published),
+    )
   } catch (error) {
     if (upload !== null) await target.store.abortUpload(key, upload.uploadId)
     if (!ledger.isDuplicate(error)) throw error
   }
   return []
+}
+
+async function* crashing({ world }: RunContext, { body }: Body): AsyncIterable<Uint8Array> {
+  for await (const piece of body) {
+    yield piece
+    world.reach('stage/mid-object')
+  }
 }
 
 /** A slice without rows gives no object; the first slice's is written by `finish`, so that an empty table leaves its header. */

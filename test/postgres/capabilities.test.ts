@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { SqlSession } from '../../shared/ports/index.ts'
 import { Capabilities, probeCapabilities, productOf } from '../../shared/postgres/capabilities.ts'
-import { openScratch } from '../load/shim.ts'
+import { startTestServer } from '../contract/postgres-server.ts'
 
 let session: SqlSession
 beforeAll(async () => {
-  session = await openScratch()
+  session = await (await startTestServer()).connect()
 })
 afterAll(() => session[Symbol.asyncDispose]())
 

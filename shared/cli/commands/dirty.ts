@@ -13,7 +13,9 @@ export function addDirty(program: Command, verbs: Verbs): void {
     .command('dirty <run>')
     .description('show the records of a run that were rejected: where each stood, and why')
     .option('--limit <n>', 'at most so many records', '50')
-    .action((run: string, options: { limit: string }) => verbs.withSession((session) => dirty(verbs, session, run, options)))
+    .action((run: string, options: { limit: string }) =>
+      verbs.withSession((session) => dirty(verbs, session, run, options)),
+    )
 }
 
 async function dirty({ output }: Verbs, session: Session, run: string, options: { limit: string }): Promise<ExitCode> {
@@ -37,7 +39,10 @@ async function readDirty(session: Session, prefix: string, limit: number): Promi
 }
 
 function tableOf(records: readonly DirtyRecord[]): string {
-  const table = new Table({ head: ['source', 'record', 'byte', 'column', 'code', 'reason', 'value'], style: { head: [], border: [] } })
+  const table = new Table({
+    head: ['source', 'record', 'byte', 'column', 'code', 'reason', 'value'],
+    style: { head: [], border: [] },
+  })
   for (const { source, record, offset, column, code, reason, raw } of records) {
     table.push([source, record, offset, column ?? '', code, reason, raw.length > 60 ? `${raw.slice(0, 57)}…` : raw])
   }

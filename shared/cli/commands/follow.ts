@@ -10,7 +10,11 @@ import type { Session } from '../session.ts'
 const pollMs = 300
 
 /** Shows a run until it ends. Ctrl-C leaves the run going: it is the functions that work, not this command. */
-export async function followRun(verbs: Verbs, session: Session, at: { ledger: PostgresConnection; runId: RunId }): Promise<ExitCode> {
+export async function followRun(
+  verbs: Verbs,
+  session: Session,
+  at: { ledger: PostgresConnection; runId: RunId },
+): Promise<ExitCode> {
   const { output, signal } = verbs
   await using sql = await session.world.connectSql(at.ledger, AbortSignal.timeout(24 * 3_600_000))
   for (;;) {

@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
-import { bytesText } from '../output.ts'
 import type { Verbs } from '../main.ts'
+import { bytesText } from '../output.ts'
 
 export function addLs(program: Command, verbs: Verbs): void {
   program
@@ -11,11 +11,14 @@ export function addLs(program: Command, verbs: Verbs): void {
       verbs.withSession(async ({ world }) => {
         const limit = Math.max(1, Number.parseInt(options.limit, 10) || 1000)
         const objects: { key: string; size: number; etag: string; lastModified: string }[] = []
-        for await (const { key, size, etag, lastModified } of world.store.list(bareKey(prefix ?? '', world.store.bucket))) {
+        for await (const { key, size, etag, lastModified } of world.store.list(
+          bareKey(prefix ?? '', world.store.bucket),
+        )) {
           objects.push({ key, size, etag, lastModified: lastModified.toISOString() })
           if (objects.length === limit) break
         }
-        const lines = () => objects.map((object) => `${object.lastModified}  ${bytesText(object.size).padStart(10)}  ${object.key}`)
+        const lines = () =>
+          objects.map((object) => `${object.lastModified}  ${bytesText(object.size).padStart(10)}  ${object.key}`)
         verbs.output.answer(objects, () => (objects.length === 0 ? 'nothing here' : lines().join('\n')))
         return 0
       }),

@@ -1,14 +1,17 @@
 import { createReadStream } from 'node:fs'
 import type { Command } from 'commander'
 import { TransferError } from '../../errors/index.ts'
-import { bytesText } from '../output.ts'
 import type { Verbs } from '../main.ts'
+import { bytesText } from '../output.ts'
 
 export function addPut(program: Command, verbs: Verbs): void {
   program
     .command('put <file> <target>')
     .description('upload a file: put data.csv oss://bucket/in/data.csv')
-    .addHelpText('after', '\nThe bucket may be left out: oss:///in/data.csv is the bucket of the stack. A job with a matching trigger starts.')
+    .addHelpText(
+      'after',
+      '\nThe bucket may be left out: oss:///in/data.csv is the bucket of the stack. A job with a matching trigger starts.',
+    )
     .action((file: string, target: string) =>
       verbs.withSession(async ({ world }) => {
         const key = keyIn(target, world.store.bucket)
@@ -32,7 +35,8 @@ export function addPut(program: Command, verbs: Verbs): void {
 function keyIn(target: string, bucket: string): string {
   const found = /^oss:\/\/([^/]*)\/(.+)$/.exec(target)
   const [, named = '', key = ''] = found ?? []
-  if (found === null) throw new TransferError('job/invalid', `the target must look like oss://${bucket}/in/file.csv, got ${target}`)
+  if (found === null)
+    throw new TransferError('job/invalid', `the target must look like oss://${bucket}/in/file.csv, got ${target}`)
   if (named !== '' && named !== bucket) {
     throw new TransferError('job/invalid', `put writes to bucket ${bucket} only, got ${named}`, { bucket: named })
   }

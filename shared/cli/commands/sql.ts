@@ -1,7 +1,7 @@
 import Table from 'cli-table3'
 import type { Command } from 'commander'
-import type { Verbs } from '../main.ts'
 import { findConnection } from '../local-datasources.ts'
+import type { Verbs } from '../main.ts'
 
 export function addSql(program: Command, verbs: Verbs): void {
   program
@@ -27,4 +27,10 @@ function tableOf(rows: readonly Record<string, unknown>[]): string {
 }
 
 const textOf = (value: unknown) =>
-  value === null ? 'NULL' : value instanceof Date ? value.toISOString() : typeof value === 'object' ? JSON.stringify(value) : String(value)
+  value === null
+    ? 'NULL'
+    : value instanceof Date
+      ? value.toISOString()
+      : typeof value === 'object'
+        ? JSON.stringify(value)
+        : String(value)

@@ -16,7 +16,10 @@ export function addStatus(program: Command, verbs: Verbs): void {
     .description('list runs and incidents, or show one run')
     .option('--job <name>', 'only runs of this job')
     .option('--limit <n>', 'at most so many runs', '20')
-    .addHelpText('after', '\nAn incident is something outside any run that somebody should see: a dropped file that no job waits for.')
+    .addHelpText(
+      'after',
+      '\nAn incident is something outside any run that somebody should see: a dropped file that no job waits for.',
+    )
     .action((run: string | undefined, options: { job?: string; limit: string }) =>
       verbs.withSession((session) => (run === undefined ? list(verbs, session, options) : show(verbs, session, run))),
     )

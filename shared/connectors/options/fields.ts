@@ -20,6 +20,9 @@ export const count = (bounds: { min: number; max: number; otherwise: number }) =
     z.number().int().min(bounds.min).max(bounds.max).default(bounds.otherwise),
   )
 
+/** A longer record is refused. It is held in memory whole, so this bounds the memory of a function too. */
+export const recordBytes = () => count({ min: 1024, max: 1024 ** 3, otherwise: 64 * 1024 * 1024 })
+
 export const optionalText = () => z.preprocess(unsetWhenBlank, z.string().optional())
 
 /** One text or a list of them; blank ones are left out. */
@@ -35,7 +38,11 @@ export const unsupportedIssue = { code: 'job/unsupported' } as const
 /** One of `values`, in any case. `refused` says of known others why they are not taken. */
 export const choice = <const T extends string>(
   values: readonly T[],
-  options: { otherwise?: NoInfer<T>; refused?: Readonly<Record<string, string>>; aliases?: Readonly<Record<string, T>> },
+  options: {
+    otherwise?: NoInfer<T>
+    refused?: Readonly<Record<string, string>>
+    aliases?: Readonly<Record<string, T>>
+  },
 ) => {
   const known = new Map(values.map((value) => [value.toLowerCase(), value]))
   const chosen = z

@@ -75,7 +75,10 @@ function byKeys(
 function bySegments(segments: number, { bytes }: SplitFacts, passedOver: readonly Decision[]): Chosen {
   const size = bytes === null ? '' : `; ${printBytes(bytes)} in all`
   const why = `the table is distributed by hash over ${segments} segments${size}`
-  return { strategy: { by: 'segments', segments }, decisions: [...passedOver, { what: `${segments} slices by segment`, why }] }
+  return {
+    strategy: { by: 'segments', segments },
+    decisions: [...passedOver, { what: `${segments} slices by segment`, why }],
+  }
 }
 
 const notBySegments = (by: 'random' | 'replicated'): Decision => ({

@@ -1,7 +1,7 @@
 import { TransferError } from '../../errors/index.ts'
 import type { TableName } from '../../schema/index.ts'
 
-const part = String.raw`"(?:[^"]|"")+"|[^".]+`
+const part = '"(?:[^"]|"")+"|[^".]+'
 const shape = new RegExp(`^(?:(${part})\\.)?(${part})$`)
 
 /**
@@ -13,11 +13,10 @@ const shape = new RegExp(`^(?:(${part})\\.)?(${part})$`)
 export function parseTableName(table: string, separateSchema: string | undefined, asWritten: boolean): TableName {
   const found = shape.exec(table.trim())
   if (found?.[2] === undefined) {
-    throw new TransferError(
-      'job/invalid',
-      `table must be "name" or "schema.name", got ${JSON.stringify(table)}`,
-      { parameter: 'table', value: table },
-    )
+    throw new TransferError('job/invalid', `table must be "name" or "schema.name", got ${JSON.stringify(table)}`, {
+      parameter: 'table',
+      value: table,
+    })
   }
   const own = found[1] === undefined ? null : parseIdentifier(found[1], asWritten)
   const given = separateSchema === undefined ? null : parseIdentifier(separateSchema, asWritten)

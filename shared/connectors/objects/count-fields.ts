@@ -1,0 +1,29 @@
+import { createCsvScanner } from '../../codecs/csv-scan.ts'
+import type { CsvEncoding } from '../../codecs/encoding.ts'
+
+/**
+ * Fields of the first record of `head` behind `headerRecords` others. null when it is not whole in there.
+ * @param isWhole `head` is the whole object, so that a last record without a newline is one
+ */
+export function countFields(
+  head: Buffer,
+  options: {
+    readonly encoding: CsvEncoding
+    readonly newline: number
+    readonly headerRecords: number
+    readonly isWhole: boolean
+  },
+): number | null {
+  const { encoding, newline, headerRecords, isWhole } = options
+  const ends: number[] = []
+  createCsvScanner(encoding, newline).scan(head, (end) => void (ends.length <= headerRecords && ends.push(end)))
+  const start = headerRecords === 0 ? 0 : ends[headerRecords - 1]
+  const end = ends[headerRecords] ?? (isWhole ? head.length : undefined)
+  if (start === undefined || end === undefined || start === end) return null
+  // Between the records of one line, a delimiter outside quotes ends a field just as a newline ends a record.
+  let fields = 1
+  createCsvScanner(encoding, encoding.delimiter.charCodeAt(0)).scan(head.subarray(start, end), () => {
+    fields += 1
+  })
+  return fields
+}

@@ -1,0 +1,74 @@
+import * as z from 'zod'
+import type { CsvEncoding } from '../../codecs/encoding.ts'
+import { copyRefusal } from '../../load/copy-rules.ts'
+import { flag, notYet, optionalText } from '../options/fields.ts'
+
+/** `\t` and `\u0001` are often written as text in scripts. */
+const spelled = (value: unknown) => {
+  if (typeof value !== 'string') return value
+  if (value === '\\t') return '\t'
+  const code = /^\\[ux]([0-9a-f]{2,4})$/i.exec(value)?.[1]
+  return code === undefined ? value : String.fromCharCode(Number.parseInt(code, 16))
+}
+
+export const delimiterOption = () =>
+  z.preprocess(
+    (value) => (value === '' || value === null ? undefined : spelled(value)),
+    z.string().length(1, 'fieldDelimiter must be one character').default(','),
+  )
+
+const untouched = 'files are given to COPY as they lie'
+
+/** The bean properties of javacsv (dataworks-datax.md §3.5). What COPY does by itself is accepted, the rest refused. */
+export const CsvReaderConfig = z
+  .strictObject({
+    textQualifier: z.string().length(1).optional(),
+    escapeMode: z.coerce.number().int().min(1).max(2).optional(),
+    useTextQualifier: notYet('COPY always honours quotes; a file without them reads the same', [true, 'true']),
+    useComments: notYet(`comment lines are not left out: ${untouched}`, [false, 'false']),
+    trimWhitespace: notYet(`fields are not trimmed: ${untouched}`, [false, 'false']),
+    recordDelimiter: notYet('records end with a newline, as the first one does', [0, '0', '\n', '\r\n', '\u0000']),
+    delimiter: notYet('set fieldDelimiter instead'),
+    skipEmptyRecords: notYet(`empty lines are not left out, they are dirty: ${untouched}`, [false, 'false']),
+    safetySwitch: z.unknown(),
+    caseSensitive: z.unknown(),
+    captureRawRecord: z.unknown(),
+    comment: z.unknown(),
+  })
+  .partial()
+
+export const csvReaderShape = {
+  fieldDelimiter: delimiterOption(),
+  encoding: optionalText(),
+  /** Unset: an empty unquoted field is NULL, a quoted one an empty text. */
+  nullFormat: z.string().nullish(),
+  skipHeader: flag(false),
+  csvReaderConfig: z.preprocess((value) => (value === null ? undefined : value), CsvReaderConfig.optional()),
+  compress: notYet('compressed files are a later release; unpack them first', ['none', 'NONE']),
+  lineDelimiter: notYet('records end with \\n, \\r\\n or \\r, as the first one does', [
+    '\n',
+    '\r\n',
+    '\r',
+    '\\n',
+    '\\r\\n',
+  ]),
+}
+type CsvReaderOptions = z.infer<z.ZodObject<typeof csvReaderShape>>
+
+export function encodingOf(options: CsvReaderOptions): CsvEncoding {
+  const quote = options.csvReaderConfig?.textQualifier ?? '"'
+  return {
+    format: 'csv',
+    delimiter: options.fieldDelimiter,
+    quote,
+    escape: options.csvReaderConfig?.escapeMode === 2 ? '\\' : quote,
+    null: options.nullFormat ?? '',
+    charset: options.encoding ?? 'utf-8',
+  }
+}
+
+/** A check of an options schema: what COPY would refuse for every file is refused while the job is parsed. */
+export function refuseWhatCopyRefuses(options: CsvReaderOptions, context: z.core.$RefinementCtx): void {
+  const reason = copyRefusal(encodingOf(options))
+  if (reason !== null) context.addIssue({ code: 'custom', message: reason })
+}

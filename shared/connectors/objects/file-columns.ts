@@ -1,0 +1,69 @@
+import * as z from 'zod'
+import type { Column } from '../../schema/index.ts'
+import type { Projection } from '../contract.ts'
+import { unsupportedIssue } from '../options/fields.ts'
+
+/** DataX's internal types, and what they are to PostgreSQL (dataworks-datax.md §4.1). */
+const typeNames = {
+  string: 'text',
+  long: 'bigint',
+  double: 'double precision',
+  boolean: 'boolean',
+  date: 'timestamp without time zone',
+} as const
+
+/** Patterns whose texts PostgreSQL reads by itself with `datestyle = ISO`. Others need rewriting. */
+const readableDates = /^(yyyy-MM-dd|yyyyMMdd|yyyy\/MM\/dd)([ T]'?T?'?HH:mm(:ss(\.S+)?)?)?$/
+
+const TypeName = z.preprocess(
+  (type) => (typeof type === 'string' ? type.toLowerCase() : type),
+  z.enum(['string', 'long', 'double', 'boolean', 'date']).default('string'),
+)
+
+const FileColumn = z
+  .strictObject({
+    index: z.coerce.number().int().min(0).optional(),
+    value: z.preprocess(
+      (value) => (value === undefined || value === null ? value : String(value)),
+      z.string().nullish(),
+    ),
+    type: TypeName,
+    format: z.string().optional(),
+    name: z.string().optional(),
+  })
+  .superRefine((column, context) => {
+    if ((column.index === undefined) === (column.value === undefined)) {
+      context.addIssue({ code: 'custom', message: 'give either index (a field, from 0) or value (a constant)' })
+    }
+    if (column.format !== undefined && column.format !== '' && !readableDates.test(column.format)) {
+      const message = `dates in the form ${column.format} are not read yet; yyyy-MM-dd, yyyyMMdd and yyyy-MM-dd HH:mm:ss are`
+      context.addIssue({ code: 'custom', path: ['format'], message, params: unsupportedIssue })
+    }
+  })
+
+/** `["*"]` takes every field as it lies. */
+export const FileColumns = z.union([z.tuple([z.literal('*')]), z.array(FileColumn).min(1)]).default(['*'])
+export type FileColumns = z.infer<typeof FileColumns>
+type FileColumn = z.infer<typeof FileColumn>
+
+const isColumn = (column: FileColumns[number]): column is FileColumn => column !== '*'
+
+/** null for `["*"]`: only the records know. */
+export function columnsOfFile(columns: FileColumns): readonly Column[] | null {
+  const listed = columns.filter(isColumn)
+  if (listed.length === 0) return null
+  return listed.map((column, position) => ({
+    name: column.name ?? `c${position}`,
+    type: typeNames[column.type],
+    nullable: true,
+  }))
+}
+
+/** @param width fields of a record of the file; null when unknown. @returns null when field i is column i and none is left over */
+export function projectionOf(columns: FileColumns, width: number | null): Projection | null {
+  const fields = columns
+    .filter(isColumn)
+    .map(({ index, value }) => (index === undefined ? { value: value ?? null } : { index }))
+  const isInOrder = fields.every((field, position) => 'index' in field && field.index === position)
+  return fields.length === 0 || (isInOrder && width === fields.length) ? null : { width, fields }
+}

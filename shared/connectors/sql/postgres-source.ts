@@ -1,0 +1,144 @@
+import type { Encoding } from '../../codecs/encoding.ts'
+import { TransferError } from '../../errors/index.ts'
+import { copyRefusal } from '../../load/copy-rules.ts'
+import { copyToStatement } from '../../load/copy-statement.ts'
+import type { Sql, SqlSession } from '../../ports/index.ts'
+import { type Column, quoteLiteral } from '../../schema/index.ts'
+import type { ConnectorContext, Slice, Source } from '../contract.ts'
+import * as catalog from './catalog.sql.ts'
+import { describeQuery } from './describe-query.ts'
+import { predicateOf, type Selected, selectText, withoutSemicolon } from './query-text.ts'
+import type { ReaderOptions } from './reader-options.ts'
+import { asSourceError, blamingSource } from './source-errors.ts'
+import { splitSelected } from './split-table.ts'
+import { columnMissing, type FoundTable, lookUpTable } from './table-lookup.ts'
+import { parseTableName, printTable } from './table-name.ts'
+
+const lineFeed = 0x0a
+
+/** Connects when first asked. Each slice is read in a session of its own, as several may be read side by side. */
+export function openPostgresSource(options: ReaderOptions, context: ConnectorContext): Source {
+  const query = options.querySql[0] === undefined ? null : withoutSemicolon(options.querySql[0])
+  const name = query === null ? parseTableName(options.table[0] ?? '', options.schema, options.addQuote) : null
+  const where = options.where === undefined ? null : withoutSemicolon(options.where)
+  const connect = () => context.connectSql(options.connection)
+  let opened: Promise<SqlSession> | null = null
+  let found: Promise<Selected> | null = null
+  let described: Promise<readonly Column[]> | null = null
+
+  const session = () => {
+    opened ??= connect()
+    return opened
+  }
+  const select = (sql: Sql) => {
+    found ??= selected(sql)
+    return found
+  }
+
+  return {
+    columns() {
+      described ??= blamingSource(async () => {
+        const sql = await session()
+        return await columnsOf(sql, await select(sql))
+      })
+      return described
+    },
+    split: (want) =>
+      blamingSource(async () => {
+        const sql = await session()
+        return await splitSelected(sql, await select(sql), options.splitPk ?? null, want)
+      }),
+    offer: (preferred) => (copyRefusal(preferred) === null ? preferred : { ...preferred, charset: 'utf-8' }),
+    async read(slice, encoding, signal) {
+      const origin = { name: name === null ? 'querySql' : printTable(name), start: 0, firstRecord: 1 }
+      const { maxRecordBytes } = options
+      return { encoding, newline: lineFeed, maxRecordBytes, origin, body: readSlice(slice, encoding, signal) }
+    },
+    projection: null,
+    rest: null,
+    holdSnapshot: () => blamingSource(() => holdSnapshot(connect)),
+    async [Symbol.asyncDispose]() {
+      const sql = await opened?.catch(() => null)
+      await sql?.[Symbol.asyncDispose]()
+    },
+  }
+
+  async function selected(sql: Sql): Promise<Selected> {
+    if (name === null) return { from: 'query', query: query ?? '' }
+    const table = await lookUpTable(sql, name, 'source')
+    const [only] = options.column
+    const columns = only?.trim() === '*' && options.column.length === 1 ? null : options.column
+    return { from: 'table', table, columns, where }
+  }
+
+  async function* readSlice(slice: Slice, encoding: Encoding, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+    const predicate = predicateOf(slice)
+    const sql = await connect()
+    try {
+      const text = selectText(await select(sql), predicate)
+      await sql.query(catalog.beginReading)
+      if (typeof slice.snapshot === 'string') await useSnapshot(sql, slice.snapshot)
+      yield* sql.copyOut(copyToStatement(text, encoding), signal)
+      await sql.query(catalog.endReading)
+    } catch (error) {
+      throw asSourceError(error)
+    } finally {
+      await sql[Symbol.asyncDispose]()
+    }
+  }
+}
+
+async function columnsOf(sql: Sql, selected: Selected): Promise<readonly Column[]> {
+  if (selected.from === 'table' && selected.columns === null) {
+    return selected.table.columns.map(({ name, type, nullable }) => ({ name, type, nullable }))
+  }
+  try {
+    return await describeQuery(sql, selectText(selected))
+  } catch (error) {
+    throw selected.from === 'table' ? namingColumns(error, selected.table) : error
+  }
+}
+
+/** The server says which column is missing; we add those there are. */
+function namingColumns(error: unknown, table: FoundTable): unknown {
+  if (!(error instanceof TransferError) || error.context.sqlstate !== '42703') return error
+  const missing = /column "?([^"\s]+)"?/.exec(error.message)?.[1] ?? 'of this name'
+  const better = columnMissing(table, missing, 'source')
+  return new TransferError(better.code, better.message, { ...error.context, ...better.context }, { cause: error.cause })
+}
+
+async function useSnapshot(sql: Sql, token: string): Promise<void> {
+  try {
+    await sql.query(`set transaction snapshot ${quoteLiteral(token).trim()}`)
+  } catch (error) {
+    if (!(error instanceof TransferError) || error.context.sqlstate === undefined) throw error
+    const message = 'the snapshot of the export is gone: the session that held it has ended'
+    throw new TransferError('run/snapshot-lost', message, error.context, { cause: error })
+  }
+}
+
+/** @returns null when this server does not export snapshots (stock Greenplum before 6.21, adbpg-and-peers.md A0) */
+async function holdSnapshot(
+  connect: () => Promise<SqlSession>,
+): Promise<({ readonly token: string } & AsyncDisposable) | null> {
+  const sql = await connect()
+  try {
+    await sql.query(catalog.disableIdleTimeout)
+    await sql.query(catalog.beginReading)
+    const { rows } = await sql.query<{ token: string }>(catalog.exportSnapshot)
+    const token = rows[0]?.token
+    if (token !== undefined) return { token, [Symbol.asyncDispose]: () => sql[Symbol.asyncDispose]() }
+  } catch (error) {
+    await sql[Symbol.asyncDispose]()
+    if (isRefused(error)) return null
+    throw error
+  }
+  await sql[Symbol.asyncDispose]()
+  return null
+}
+
+/** Undefined function, feature not supported, wrong state: the server does not do it. Anything else may pass. */
+function isRefused(error: unknown): boolean {
+  const state = error instanceof TransferError ? error.context.sqlstate : undefined
+  return typeof state === 'string' && /^(42|0A|25|55|XX)/.test(state)
+}

@@ -1,0 +1,96 @@
+import type { Sql } from '../../ports/index.ts'
+import type { Decision, PlannedSlice, Slice, Split, SplitRequest } from '../contract.ts'
+import * as catalog from './catalog.sql.ts'
+import { keyRanges } from './key-ranges.ts'
+import { keyBoundsText, type Selected } from './query-text.ts'
+import { chooseStrategy, type SplitFacts, whole } from './split-strategy.ts'
+import { type FoundTable, pickColumns, type TableColumn } from './table-lookup.ts'
+
+type TableSelected = Extract<Selected, { from: 'table' }>
+
+/** @throws source/column-missing when splitPk names no column */
+export async function splitSelected(
+  sql: Sql,
+  selected: Selected,
+  splitPk: string | null,
+  want: SplitRequest,
+): Promise<Split> {
+  if (selected.from === 'query') {
+    const { decisions } = whole('querySql is one statement; ranges of it are not known')
+    return { slices: [sliceOf({ by: 'whole' })], decisions }
+  }
+  const { strategy, decisions } = chooseStrategy(await gatherFacts(sql, selected.table, splitPk), want)
+  if (strategy.by === 'whole') return { slices: [sliceOf({ by: 'whole' })], decisions }
+  if (strategy.by === 'segments') {
+    const segments = [...Array(strategy.segments).keys()]
+    return { slices: segments.map((segment) => sliceOf({ by: 'segment', segment })), decisions }
+  }
+  return await splitByKeys(sql, selected, strategy, decisions)
+}
+
+/** How much a slice of a table holds is known only when it was read. */
+const sliceOf = (slice: Slice): PlannedSlice => ({ slice, bytes: null, records: null })
+
+async function splitByKeys(
+  sql: Sql,
+  selected: TableSelected,
+  { column, count }: { column: TableColumn; count: number },
+  decisions: readonly Decision[],
+): Promise<Split> {
+  const { name } = column
+  const { rows } = await sql.query<{ low: string | null; high: string | null }>(
+    keyBoundsText(selected.table, name, selected.where),
+  )
+  const { low, high } = rows[0] ?? { low: null, high: null }
+  const nulls = column.nullable ? [sliceOf({ by: 'null', column: name })] : []
+  const nullDecision = column.nullable
+    ? { what: `one slice more for rows without ${name}`, why: 'the column may be null' }
+    : { what: `no slice for rows without ${name}`, why: 'the column is not null' }
+  if (low === null || high === null) {
+    const empty = { what: 'no range is read', why: `no row has a ${name}` }
+    return { slices: nulls, decisions: [...decisions, empty, nullDecision] }
+  }
+  const ranges = keyRanges(BigInt(low), BigInt(high), count)
+  const found = { what: `${ranges.length} ranges of ${name}`, why: `it runs from ${low} to ${high}` }
+  const slices = ranges.map(({ from, to }) => sliceOf({ by: 'keys', column: name, from, to }))
+  return { slices: [...slices, ...nulls], decisions: [...decisions, found, nullDecision] }
+}
+
+async function gatherFacts(sql: Sql, table: FoundTable, splitPk: string | null): Promise<SplitFacts> {
+  const [picked] = splitPk === null ? [] : pickColumns(table, [splitPk], 'source')
+  const { rows } = await sql.query<{ name: string }>(catalog.findPrimaryKeyColumn, [table.oid])
+  return {
+    bytes: await measure(sql, table),
+    splitPk: picked ?? null,
+    primaryKey: table.columns.find((column) => column.name === rows[0]?.name) ?? null,
+    distribution: await readDistribution(sql, table),
+  }
+}
+
+const measurable: ReadonlySet<string> = new Set(['r', 'p', 'm'])
+
+/** With all partitions and children, as a plain SELECT reads them too. */
+async function measure(sql: Sql, table: FoundTable): Promise<number | null> {
+  if (!measurable.has(table.kind)) return null
+  const known = new Set([table.oid])
+  let parents = [table.oid]
+  while (parents.length > 0) {
+    const { rows } = await sql.query<{ oid: string }>(catalog.listChildren, [parents])
+    parents = rows.map((row) => row.oid).filter((oid) => !known.has(oid))
+    for (const oid of parents) known.add(oid)
+  }
+  const { rows } = await sql.query<{ bytes: string }>(catalog.measureTables, [[...known]])
+  return Number(rows[0]?.bytes ?? 0)
+}
+
+async function readDistribution(sql: Sql, table: FoundTable): Promise<SplitFacts['distribution']> {
+  const { rows: detected } = await sql.query(catalog.detectDistribution)
+  if (detected.length === 0) return null
+  const { rows } = await sql.query<{ type: string; key: string; segments: number }>(catalog.readDistribution, [
+    table.oid,
+  ])
+  const [policy] = rows
+  if (policy === undefined || policy.segments < 1) return null
+  const by = policy.type === 'r' ? 'replicated' : policy.key === '' ? 'random' : 'hash'
+  return { by, segments: policy.segments }
+}

@@ -1,0 +1,116 @@
+import { Encoding } from '../codecs/encoding.ts'
+import type { Body, CopyTarget, Projection } from '../connectors/contract.ts'
+import { TransferError } from '../errors/index.ts'
+import type * as ledger from '../ledger/index.ts'
+import { copyOrder } from '../load/copy-order.ts'
+import { openSource } from './ends.ts'
+import type { RunContext } from './run-context.ts'
+
+/** The bytes of a chunk, wherever they lie, readable more than once. */
+export interface OpenedChunk extends AsyncDisposable {
+  readonly encoding: Encoding
+  /** Columns of the destination in the order of the fields. */
+  columns(): Promise<string[]>
+  read(): Promise<Body>
+  /** What remains of a chunk can be handed over to another invocation. */
+  readonly canRest: boolean
+  /** The next part, behind what was taken. */
+  rest(consumed: { bytes: number; read: number }): ledger.NewChunk
+}
+
+/** No staged record is longer: its chunk was held in memory whole. */
+const maxStagedRecordBytes = 1024 * 1024 * 1024
+
+export async function openChunk(
+  context: RunContext,
+  id: ledger.ChunkId,
+  chunk: ledger.ChunkRow,
+  target: CopyTarget,
+): Promise<OpenedChunk> {
+  return chunk.source.from === 'stage'
+    ? openStaged(context, id, chunk, chunk.source, target)
+    : await openDirect(context, id, chunk, chunk.source, target)
+}
+
+/** The rest of a chunk keeps its ordinal, so that the window counts it once. */
+function nextPart(
+  id: ledger.ChunkId,
+  chunk: ledger.ChunkRow,
+  source: ledger.ChunkSource,
+  consumed: { bytes: number; read: number },
+): ledger.NewChunk {
+  const records = chunk.records === null ? null : chunk.records - consumed.read
+  return {
+    ordinal: id.ordinal,
+    part: id.part + 1,
+    slice: chunk.slice,
+    source,
+    records,
+    bytes: chunk.bytes - consumed.bytes,
+  }
+}
+
+type StagedSource = Extract<ledger.ChunkSource, { from: 'stage' }>
+type DirectSource = Extract<ledger.ChunkSource, { from: 'source' }>
+
+const namesOf = async (target: CopyTarget) => (await target.columns()).map(({ name }) => name)
+
+function openStaged(
+  { world, deadline }: RunContext,
+  id: ledger.ChunkId,
+  chunk: ledger.ChunkRow,
+  source: StagedSource,
+  target: CopyTarget,
+): OpenedChunk {
+  const { key, etag, start, end, firstRecord } = source
+  const encoding = Encoding.parse(source.encoding)
+  return {
+    encoding,
+    columns: () => namesOf(target),
+    canRest: true,
+    read: async () => ({
+      encoding,
+      newline: 0x0a,
+      maxRecordBytes: maxStagedRecordBytes,
+      origin: { name: `slice ${chunk.slice}`, start, firstRecord },
+      body: world.store.readRange(key, { start, end, etag, signal: deadline.signal }),
+    }),
+    rest: (consumed) => {
+      const left = { ...source, start: start + consumed.bytes, firstRecord: firstRecord + consumed.read }
+      return nextPart(id, chunk, left, consumed)
+    },
+    [Symbol.asyncDispose]: async () => undefined,
+  }
+}
+
+async function openDirect(
+  context: RunContext,
+  id: ledger.ChunkId,
+  chunk: ledger.ChunkRow,
+  direct: DirectSource,
+  target: CopyTarget,
+): Promise<OpenedChunk> {
+  const source = await openSource(context)
+  const encoding = source.offer(target.preferred)
+  return {
+    encoding,
+    columns: async () => reordered(await namesOf(target), source.projection?.(direct.slice) ?? null),
+    canRest: source.rest !== null,
+    read: () => source.read(direct.slice, encoding, context.deadline.signal),
+    rest(consumed) {
+      if (source.rest === null)
+        throw new TransferError('internal/bug', 'this source cannot hand over the rest of a slice')
+      const slice = source.rest(direct.slice, { bytes: consumed.bytes, records: consumed.read })
+      return nextPart(id, chunk, { from: 'source', slice }, consumed)
+    },
+    [Symbol.asyncDispose]: () => source[Symbol.asyncDispose](),
+  }
+}
+
+/** COPY's column list says which field goes where, so that the bytes stay as they are. */
+function reordered(names: readonly string[], projection: Projection | null): string[] {
+  if (projection === null) return [...names]
+  const order = copyOrder(projection)
+  if (order === null) throw new TransferError('internal/bug', 'these fields cannot go into COPY as they lie')
+  return order.map((column) => names[column] ?? '')
+}

@@ -1,0 +1,106 @@
+import { findReader, findWriter, kindOf, knownKinds } from '../connectors/find-connector.ts'
+import { asTransferError, TransferError } from '../errors/index.ts'
+import {
+  builtInParameters,
+  type Catalogue,
+  Datasource,
+  type JobDocument,
+  type JobSpec,
+  type ParameterTrigger,
+  type ParsedDocument,
+  parseJobDocument,
+  resolveJob,
+} from '../job/index.ts'
+import { datasourceKey } from '../staging/keys.ts'
+import type { StartEvent } from './events.ts'
+import { listJobs, readJobText, recordIncident } from './job-store.ts'
+import type { World } from './world.ts'
+
+export interface DatedJob {
+  readonly job: JobDocument
+  readonly savedAt: Date
+}
+
+/** All stored jobs that can be read. One that cannot becomes an incident and does not keep the others from running. */
+export async function loadDatedJobs(world: World): Promise<DatedJob[]> {
+  const jobs: DatedJob[] = []
+  for await (const { name, text, savedAt } of listJobs(world.store)) {
+    try {
+      jobs.push({ job: parseJobDocument(text, name).document, savedAt })
+    } catch (thrown) {
+      const error = asTransferError(thrown)
+      await recordIncident(
+        world.store,
+        new TransferError(error.code, `jobs/${name}.json: ${error.message}`, { job: name }),
+        world.clock.now(),
+      )
+    }
+  }
+  return jobs
+}
+
+export const loadJobs = async (world: World): Promise<JobDocument[]> =>
+  (await loadDatedJobs(world)).map(({ job }) => job)
+
+/** A stored job by its name, or the document that came with the event. @throws job/unknown-job, job/syntax, job/invalid */
+export async function readJob(world: World, job: StartEvent['job']): Promise<JobDocument> {
+  if (typeof job === 'string') return parseJobDocument(await readJobText(world.store, job), job).document
+  return parseJobDocument(JSON.stringify(job), null).document
+}
+
+export interface Occasion {
+  readonly trigger: ParameterTrigger
+  readonly scheduledAt: Date
+  readonly parameters?: Readonly<Record<string, string>>
+  readonly datasources?: Readonly<Record<string, unknown>>
+}
+
+/** Values win in this order: the caller's, the trigger's, the job's own. */
+export async function resolveStored(world: World, job: JobDocument, occasion: Occasion): Promise<JobSpec> {
+  return await resolveDocument(world, { document: job, scriptPath: ['script'], place: (fault) => fault }, occasion)
+}
+
+export async function resolveDocument(world: World, parsed: ParsedDocument, occasion: Occasion): Promise<JobSpec> {
+  const { trigger, scheduledAt, parameters = {}, datasources = {} } = occasion
+  const { document, scriptPath, place } = parsed
+  const schedule = document.triggers.find((one) => one.type === 'schedule')
+  const timeZone = schedule?.type === 'schedule' ? schedule.timeZone : 'Asia/Shanghai'
+  return await resolveJob(document, scriptPath, {
+    catalogue,
+    parameters: { ...document.parameters, ...builtInParameters(trigger, scheduledAt, timeZone), ...parameters },
+    findDatasource: (name) => findDatasource(world, datasources, name),
+    hoistSecret: null,
+    place,
+  })
+}
+
+export const catalogue: Catalogue = {
+  async find(role, name) {
+    const kind = kindOf(role, name)
+    if (kind === null) return null
+    return role === 'reader' ? await findReader(kind) : await findWriter(kind)
+  },
+  known: knownKinds,
+}
+
+const maxDatasourceBytes = 64 * 1024
+
+/** @throws job/invalid when the stored definition is not one */
+export async function findDatasource(
+  world: Pick<World, 'store'>,
+  given: Readonly<Record<string, unknown>>,
+  name: string,
+): Promise<Datasource | null> {
+  if (!/^[A-Za-z]\w{0,63}$/.test(name)) return null
+  const definition = Object.hasOwn(given, name) ? given[name] : await storedDatasource(world, name)
+  if (definition === null) return null
+  const parsed = Datasource.safeParse(definition)
+  if (parsed.success) return parsed.data
+  const faults = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`)
+  throw new TransferError('job/invalid', `datasource ${name}: ${faults.join('; ')}`, { datasource: name })
+}
+
+async function storedDatasource({ store }: Pick<World, 'store'>, name: string): Promise<unknown> {
+  const found = await store.read(datasourceKey(name), maxDatasourceBytes)
+  return found === null ? null : (JSON.parse(found.body.toString('utf8')) as unknown)
+}

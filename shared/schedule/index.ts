@@ -1,0 +1,1 @@
+export { type CronItem, dueTimes, parseCron } from './cron.ts'
