@@ -50,7 +50,7 @@ function parseJson(event: Buffer): unknown {
 }
 
 /** New records are refused a reserve before the platform's limit, and work is aborted half that reserve before it. */
-function armDeadline(timeoutSeconds: number, reserveMs: number): Deadline {
+export function armDeadline(timeoutSeconds: number, reserveMs: number): Deadline {
   const timeoutMs = timeoutSeconds * 1000
   const reserve = Math.min(reserveMs, timeoutMs / 4)
   return { signal: AbortSignal.timeout(timeoutMs - reserve / 2), softAt: new Date(Date.now() + timeoutMs - reserve) }

@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { readRunningStack, type Stack, type StackFile, startStack } from '../local/stack.ts'
 import type { Log } from '../ports/index.ts'
 import { buildFunctions } from './build-functions.ts'
+import { registerLocalDatasources } from './local-datasources.ts'
 import type { Output } from './output.ts'
 
 export const projectDir = fileURLToPath(new URL('../..', import.meta.url))
@@ -27,7 +28,9 @@ export async function startLocalStack(
   environment: Readonly<Record<string, string>> = {},
 ): Promise<Stack> {
   await buildFunctions(projectDir, join(projectDir, 'dist'))
-  return await startStack({ projectDir, stateDir, environment, log })
+  const stack = await startStack({ projectDir, stateDir, environment, log })
+  await registerLocalDatasources(stack.file, log)
+  return stack
 }
 
 export async function findOrStartStack(
@@ -43,7 +46,7 @@ export async function findOrStartStack(
   return accessTo(stack.file, async () => await stack[Symbol.asyncDispose]())
 }
 
-function accessTo(file: StackFile, release: () => Promise<void>): LocalAccess {
+export function accessTo(file: StackFile, release: () => Promise<void>): LocalAccess {
   const { accessKeyId, accessKeySecret, region, accountId } = file.address.fc
   const vaultFile = file.environment.ADBPG_SYNC_VAULT_FILE ?? ''
   return {

@@ -1,9 +1,10 @@
 import { openWorld } from '../aliyun/world.ts'
 import { readConfig } from '../config/index.ts'
 import { TransferError } from '../errors/index.ts'
+import type { StackFile } from '../local/stack.ts'
 import type { Log } from '../ports/index.ts'
 import type { Deadline, World } from '../run/world.ts'
-import { findOrStartStack, type LocalAccess } from './local-stack.ts'
+import { accessTo, findOrStartStack, type LocalAccess } from './local-stack.ts'
 import type { Output } from './output.ts'
 
 /** What a verb works with: the same world as a function's, reached with the caller's own keys. */
@@ -25,29 +26,39 @@ export async function openSession(
   signal: AbortSignal,
 ): Promise<Session> {
   if (environment.ADBPG_SYNC_BUCKET !== undefined) return await openCloud(environment, log, signal)
-  const local = await findOrStartStack(environment, output, log)
-  const world = await openLocalWorld(environment, local, log)
-  return {
-    world,
-    deadline: unlimited(signal),
-    vaultFile: local.vaultFile,
-    [Symbol.asyncDispose]: () => local.release(),
-  }
+  return await localSession(environment, await findOrStartStack(environment, output, log), log, signal)
 }
 
-async function openLocalWorld(
+/** A session on a stack that this process has started itself, and stops itself. */
+export async function openLocalSession(
+  environment: Readonly<Record<string, string | undefined>>,
+  file: StackFile,
+  log: Log,
+  signal: AbortSignal,
+): Promise<Session> {
+  return await localSession(
+    environment,
+    accessTo(file, async () => undefined),
+    log,
+    signal,
+  )
+}
+
+async function localSession(
   environment: Readonly<Record<string, string | undefined>>,
   local: LocalAccess,
   log: Log,
-): Promise<World> {
+  signal: AbortSignal,
+): Promise<Session> {
   const laid = { ...environment, ...local.environment }
-  const { region, accountId, credentials } = local
-  return await openWorld({
+  const { region, accountId, credentials, vaultFile } = local
+  const world = await openWorld({
     config: readConfig(laid),
     environment: laid,
     context: { region, accountId, credentials },
     log,
   })
+  return { world, deadline: unlimited(signal), vaultFile, [Symbol.asyncDispose]: () => local.release() }
 }
 
 async function openCloud(

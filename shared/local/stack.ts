@@ -212,10 +212,7 @@ async function startFc(
 ): Promise<FcServer> {
   return await startFcServer({
     yamlPath: join(options.projectDir, 's.yaml'),
-    variables: { ...process.env, ...environment, ALIYUN_UID: accountId, REGION: region, BUCKET: homeBucket } as Record<
-      string,
-      string
-    >,
+    variables: { ...environment, ALIYUN_UID: accountId, REGION: region, BUCKET: homeBucket },
     environment,
     dataDir: join(options.stateDir, 'fc'),
     port: ports.fc,

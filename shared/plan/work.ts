@@ -30,6 +30,8 @@ export interface WorkPlan {
   readonly chunks: readonly PlannedChunk[]
   readonly decisions: readonly Decision[]
   readonly snapshot: string | null
+  /** Why COPY cannot take the source's bytes as they lie; null when it can. */
+  readonly refusal: string | null
 }
 
 /** @throws target/column-count */
@@ -44,6 +46,7 @@ export function planWork(facts: WorkFacts): WorkPlan {
     chunks: direct ? facts.split.slices.map(chunkOf) : [],
     decisions: [...facts.split.decisions, pathDecision(facts), ...snapshotDecision(facts)],
     snapshot: facts.snapshot,
+    refusal: facts.refusal,
   }
 }
 

@@ -5,20 +5,25 @@ import type { PostgresConnection } from '../ports/index.ts'
 import type { RunContext } from './run-context.ts'
 import type { World } from './world.ts'
 
-const connectorContext = ({ world, log, deadline }: RunContext): ConnectorContext => ({
+/** What opening the ends of a job needs; a run has it, and so has a preview of one. */
+export interface EndsContext extends Pick<RunContext, 'world' | 'log' | 'deadline'> {
+  readonly run: { readonly spec: JobSpec }
+}
+
+const connectorContext = ({ world, log, deadline }: EndsContext): ConnectorContext => ({
   openStore: world.openStore,
   connectSql: (connection) => world.connectSql(connection, deadline.signal),
   log,
   signal: deadline.signal,
 })
 
-export async function openSource(context: RunContext): Promise<Source> {
+export async function openSource(context: EndsContext): Promise<Source> {
   const { kind, options } = context.run.spec.reader
   const reader = await context.world.findReader(kind)
   return await reader.open(reader.options.parse(options), connectorContext(context))
 }
 
-export async function openTarget(context: RunContext): Promise<Target> {
+export async function openTarget(context: EndsContext): Promise<Target> {
   const { kind, options } = context.run.spec.writer
   const writer = await context.world.findWriter(kind)
   return await writer.open(writer.options.parse(options), connectorContext(context))

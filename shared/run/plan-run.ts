@@ -2,8 +2,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Source, Target } from '../connectors/contract.ts'
 import { TransferError } from '../errors/index.ts'
 import * as ledger from '../ledger/index.ts'
-import { planWork, type WorkPlan } from '../plan/work.ts'
+import type { WorkPlan } from '../plan/work.ts'
 import { probeCapabilities } from '../postgres/capabilities.ts'
+import { decideWork } from './decide-work.ts'
 import { send } from './dispatch.ts'
 import { isSameDatabase, openSource, openTarget } from './ends.ts'
 import type { RunContext } from './run-context.ts'
@@ -37,16 +38,16 @@ async function holdSnapshot(source: Source, target: Target): Promise<({ token: s
 }
 
 async function decide(context: RunContext, source: Source, target: Target, snapshot: string | null): Promise<WorkPlan> {
-  const { world, run } = context
-  const { concurrent } = run.spec.settings
-  const reader = await world.findReader(run.spec.reader.kind)
-  const split = await source.split({ concurrent, targetBytes: world.settings.chunkBytes })
-  const columns = { source: await source.columns(), target: target.kind === 'copy' ? await target.columns() : null }
-  const encoding = source.offer(target.preferred)
-  const refusal = target.kind === 'copy' ? target.refuses(encoding) : null
-  const plan = planWork({ split, columns, repeatable: reader.repeatable, target: target.kind, refusal, snapshot })
+  const plan = await decideWork(context, source, target, snapshot)
+  refuseRewriting(plan, target)
   for (const decision of plan.decisions) context.log.info(`plan: ${decision.what}`, { why: decision.why })
   return plan
+}
+
+/** Staging does not rewrite bytes yet, so what COPY cannot take as it lies cannot go in. */
+function refuseRewriting(plan: WorkPlan, target: Target): void {
+  if (target.kind !== 'copy' || plan.refusal === null) return
+  throw new TransferError('job/unsupported', `this reader and writer do not fit so far: ${plan.refusal}`)
 }
 
 /** One transaction: `preSql` has run if and only if the plan is known, where the ledger shares the destination's database. */

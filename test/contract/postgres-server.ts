@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import { rm } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { afterAll } from 'vitest'
@@ -47,6 +48,7 @@ export async function startTestServer(packageName?: string): Promise<TestServer>
     ssl: 'disable',
   }
   const never = new AbortController().signal
+  setMaxListeners(0, never)
   return {
     connection,
     log,

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { copyText } from '../../shared/codecs/encoding.ts'
 import type { ConnectorContext, Reader, Slice, Source } from '../../shared/connectors/contract.ts'
@@ -36,8 +37,16 @@ const cases: Readonly<Record<string, readonly SeedRow[]>> = {
     ['9223372036854775807', 'highest'],
     ['-9223372036854775808', 'lowest'],
   ],
-  'null keys': [['1', 'a'], [null, 'b'], ['5', 'c'], [null, 'd']],
-  'only null keys': [[null, 'a'], [null, 'b']],
+  'null keys': [
+    ['1', 'a'],
+    [null, 'b'],
+    ['5', 'c'],
+    [null, 'd'],
+  ],
+  'only null keys': [
+    [null, 'a'],
+    [null, 'b'],
+  ],
   'hostile texts': [
     ['1', ''],
     ['2', null],
@@ -54,6 +63,7 @@ export function describeReader<O>(reader: Reader<O>, suite: ReaderSuite<O>): voi
   describe(`reader ${reader.kind} keeps the contract`, () => {
     let world: ReaderWorld<O>
     const never = new AbortController().signal
+    setMaxListeners(0, never)
     beforeAll(async () => {
       world = await suite.start()
       await world.oracle.query('drop table if exists contract_oracle')
@@ -72,7 +82,12 @@ export function describeReader<O>(reader: Reader<O>, suite: ReaderSuite<O>): voi
         await using source = await open(options)
         const { slices, decisions } = await source.split(want)
         expect(decisions.length).toBeGreaterThan(0)
-        expect(await loadAll(source, slices.map((planned) => planned.slice))).toEqual(sorted(rows))
+        expect(
+          await loadAll(
+            source,
+            slices.map((planned) => planned.slice),
+          ),
+        ).toEqual(sorted(rows))
       }
     })
 

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
 import { copyText, defaultCsv } from '../../shared/codecs/encoding.ts'
+import { copyOrder } from '../../shared/load/copy-order.ts'
 import { copyRefusal, serverCharset } from '../../shared/load/copy-rules.ts'
 import { copyFromStatement, copyToStatement } from '../../shared/load/copy-statement.ts'
-import { copyOrder } from '../../shared/load/copy-order.ts'
 
 const table = { schema: 'Sales', table: 'o"rders' }
 

@@ -1,10 +1,10 @@
 import Table from 'cli-table3'
 import type { Command } from 'commander'
 import { DirtyRecord } from '../../load/dirty-record.ts'
+import { findRun } from '../../run/find-run.ts'
 import { dirtyPrefix } from '../../staging/keys.ts'
 import type { ExitCode, Verbs } from '../main.ts'
 import type { Session } from '../session.ts'
-import { findRun } from './find-run.ts'
 
 const maxObjectBytes = 256 * 1024 * 1024
 
@@ -19,7 +19,7 @@ export function addDirty(program: Command, verbs: Verbs): void {
 }
 
 async function dirty({ output }: Verbs, session: Session, run: string, options: { limit: string }): Promise<ExitCode> {
-  const { runId } = await findRun(session, run)
+  const { runId } = await findRun(session.world, session.deadline, run)
   const limit = Math.max(1, Number.parseInt(options.limit, 10) || 50)
   const records = await readDirty(session, dirtyPrefix(runId), limit)
   output.answer(records, () => (records.length === 0 ? 'no dirty records' : tableOf(records)))

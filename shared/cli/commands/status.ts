@@ -2,13 +2,13 @@ import Table from 'cli-table3'
 import type { Command } from 'commander'
 import { TransferError } from '../../errors/index.ts'
 import { JobName } from '../../job/index.ts'
-import * as ledger from '../../ledger/index.ts'
+import type * as ledger from '../../ledger/index.ts'
+import { findRun, listRunsEverywhere } from '../../run/find-run.ts'
 import { type Incident, listIncidents } from '../../run/job-store.ts'
 import { reportRun } from '../../run/report.ts'
 import type { ExitCode, Verbs } from '../main.ts'
 import { summaryText } from '../run-text.ts'
 import type { Session } from '../session.ts'
-import { eachLedger, findRun } from './find-run.ts'
 
 export function addStatus(program: Command, verbs: Verbs): void {
   program
@@ -26,7 +26,7 @@ export function addStatus(program: Command, verbs: Verbs): void {
 }
 
 async function show({ output }: Verbs, session: Session, run: string): Promise<ExitCode> {
-  const found = await findRun(session, run)
+  const found = await findRun(session.world, session.deadline, run)
   await using sql = await session.world.connectSql(found.address, session.deadline.signal)
   const report = await reportRun(sql, found.runId, session.world.clock.now())
   if (report === null) throw new TransferError('run/unknown', `no run ${run}`)
@@ -38,10 +38,7 @@ async function show({ output }: Verbs, session: Session, run: string): Promise<E
 async function list({ output }: Verbs, session: Session, options: { job?: string; limit: string }): Promise<ExitCode> {
   const job = options.job === undefined ? null : JobName.parse(options.job)
   const limit = Math.max(1, Number.parseInt(options.limit, 10) || 20)
-  const before = new Date(session.world.clock.now().getTime() + 60_000)
-  const lists = await eachLedger(session, (sql) => ledger.listRuns(sql, { before, job, limit }))
-  const newestFirst = lists.flat().sort((a, b) => b.requestedAt.getTime() - a.requestedAt.getTime())
-  const runs = newestFirst.slice(0, limit)
+  const runs = await listRunsEverywhere(session.world, session.deadline, limit, job)
   const incidents = await listIncidents(session.world.store, limit)
   output.answer({ runs, incidents }, () => [runsText(runs), ...incidentsText(incidents)].join('\n'))
   return 0

@@ -1,8 +1,8 @@
 import type { Command } from 'commander'
+import { findRun } from '../../run/find-run.ts'
 import { openRun } from '../../run/run-context.ts'
 import { retryRun, stopRun } from '../../run/steer-run.ts'
 import type { Verbs } from '../main.ts'
-import { findRun } from './find-run.ts'
 import { followRun } from './follow.ts'
 
 export function addStop(program: Command, verbs: Verbs): void {
@@ -11,7 +11,7 @@ export function addStop(program: Command, verbs: Verbs): void {
     .description('stop a run: no new chunk begins; rows that are loaded stay')
     .action((run: string) =>
       verbs.withSession(async (session) => {
-        const { address, runId } = await findRun(session, run)
+        const { address, runId } = await findRun(session.world, session.deadline, run)
         await using sql = await session.world.connectSql(address, session.deadline.signal)
         await stopRun(await openRun(session.world, sql, { address, runId }, session.deadline))
         await followRun(verbs, session, { ledger: address, runId })
@@ -26,7 +26,7 @@ export function addRetry(program: Command, verbs: Verbs): void {
     .description('go on with what a failed or stopped run has not done; nothing is loaded twice')
     .action((run: string) =>
       verbs.withSession(async (session) => {
-        const { address, runId } = await findRun(session, run)
+        const { address, runId } = await findRun(session.world, session.deadline, run)
         await using sql = await session.world.connectSql(address, session.deadline.signal)
         await retryRun(await openRun(session.world, sql, { address, runId }, session.deadline))
         return await followRun(verbs, session, { ledger: address, runId })

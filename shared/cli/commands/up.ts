@@ -2,7 +2,6 @@ import { once } from 'node:events'
 import type { Command } from 'commander'
 import { TransferError } from '../../errors/index.ts'
 import { readRunningStack, type StackAddress } from '../../local/stack.ts'
-import { registerLocalDatasources } from '../local-datasources.ts'
 import { startLocalStack, stateDirOf } from '../local-stack.ts'
 import type { Verbs } from '../main.ts'
 
@@ -23,7 +22,6 @@ async function up({ environment, output, log, signal }: Verbs): Promise<void> {
     })
   }
   await using stack = await startLocalStack(stateDir, log)
-  await registerLocalDatasources(stack.file)
   output.answer(stack.file.address, () => addressText(stack.file.address))
   if (!signal.aborted) await once(signal, 'abort')
   output.note('stopping the stack …')

@@ -14,16 +14,31 @@ export function taggedKey(prefix: string, runTag: string, sliceIndex: number, su
 /** Keys that one request removes (fc-oss.md: DeleteMultipleObjects takes a thousand). */
 const removedAtOnce = 1000
 
-/** @throws target/object-exists for nonConflict, with the number of objects in the way */
-export async function prepareTarget(
-  store: ObjectStore,
-  request: { readonly prefix: string; readonly runTag: string; readonly mode: ObjectWriteMode },
-): Promise<void> {
-  const { prefix, runTag, mode } = request
-  if (mode === 'append') return
+interface Preparation {
+  readonly prefix: string
+  readonly runTag: string
+  readonly mode: ObjectWriteMode
+}
+
+/**
+ * One listing in every mode, so that a missing bucket or right is known before the first slice is read.
+ * @throws target/bucket-missing; target/object-exists for nonConflict, with a key that is in the way
+ */
+export async function prepareTarget(store: ObjectStore, request: Preparation): Promise<void> {
+  try {
+    await listAndPrepare(store, request)
+  } catch (error) {
+    // A store does not know which end of the job it is.
+    if (!(error instanceof TransferError) || error.code !== 'source/bucket-missing') throw error
+    throw new TransferError('target/bucket-missing', error.message, error.context, { cause: error.cause })
+  }
+}
+
+async function listAndPrepare(store: ObjectStore, { prefix, runTag, mode }: Preparation): Promise<void> {
   const own = runPrefix(prefix, runTag)
   let others: string[] = []
   for await (const { key } of store.list(prefix)) {
+    if (mode === 'append') return
     if (key.startsWith(own)) continue
     if (mode === 'nonConflict') throw objectExists(store.bucket, prefix, key)
     others.push(key)

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { chown, lstat, mkdir } from 'node:fs/promises'
+import { chown, lstat, mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { TransferError } from '../../errors/index.ts'
 
@@ -37,4 +37,10 @@ async function refuseForeign(dir: string, uid: number): Promise<void> {
 export async function makeDataDir({ dataDir, lend }: Account): Promise<void> {
   await mkdir(dataDir, { recursive: true, mode: 0o700 })
   if (lend !== null) await chown(dataDir, lend.uid, lend.gid)
+}
+
+/** Forgets the data of a stack that was asked to lie at `dataDir`, wherever it does. It must not run. */
+export async function removePostgresData(dataDir: string): Promise<void> {
+  const account = await accountFor(dataDir, process.getuid?.() ?? 1000)
+  await rm(account.dataDir, { recursive: true, force: true })
 }

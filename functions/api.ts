@@ -1,0 +1,3 @@
+import { httpHandler } from '../shared/aliyun/http-handler.ts'
+
+export const handler = httpHandler

@@ -1,0 +1,149 @@
+import { timingSafeEqual } from 'node:crypto'
+import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi'
+import type { MiddlewareHandler } from 'hono'
+import { asTransferError, TransferError } from '../errors/index.ts'
+import type * as ledger from '../ledger/index.ts'
+import { StartEvent } from '../run/events.ts'
+import { findRun, listRunsEverywhere } from '../run/find-run.ts'
+import { reportRun } from '../run/report.ts'
+import { openRun } from '../run/run-context.ts'
+import { startJob } from '../run/start-job.ts'
+import { retryRun, stopRun } from '../run/steer-run.ts'
+import type { Deadline, World } from '../run/world.ts'
+import { ErrorBody, ListQuery, Run, RunLine, RunParameters, StartBody, Started } from './schemas.ts'
+
+const json = <S extends z.ZodType>(schema: S, description: string) => ({
+  description,
+  content: { 'application/json': { schema } },
+})
+const security = [{ token: [] }]
+const refusals = {
+  400: json(ErrorBody, 'The request is wrong'),
+  401: json(ErrorBody, 'The token is missing or wrong'),
+  404: json(ErrorBody, 'No such run'),
+}
+
+const startRoute = createRoute({
+  method: 'post',
+  path: '/v1/runs',
+  summary: 'Start a run',
+  security,
+  request: { body: { required: true, content: { 'application/json': { schema: StartBody } } } },
+  responses: { 202: json(Started, 'The run, started now or before'), ...refusals },
+})
+const listRoute = createRoute({
+  method: 'get',
+  path: '/v1/runs',
+  summary: 'List runs, newest first',
+  security,
+  request: { query: ListQuery },
+  responses: { 200: json(z.object({ runs: z.array(RunLine) }), 'Runs'), ...refusals },
+})
+const runRoute = (method: 'get' | 'post', path: string, summary: string) =>
+  createRoute({
+    method,
+    path,
+    summary,
+    security,
+    request: { params: RunParameters },
+    responses: { 200: json(Run, 'The run'), ...refusals },
+  })
+
+export interface ApiOptions {
+  readonly world: World
+  readonly deadline: Deadline
+  /** null: no token is configured, and every call is refused. */
+  readonly token: string | null
+}
+
+/** The HTTP API: the verbs of the command line for programs. The same app answers on the cloud and on one machine. */
+export function createApi({ world, deadline, token }: ApiOptions): OpenAPIHono {
+  const app = new OpenAPIHono({ defaultHook: (result) => void refuseInvalid(result) })
+  app.onError((thrown, context) => {
+    const error = asTransferError(thrown)
+    world.log.warn('the API refused a call', { error: error.report() })
+    return context.json({ error: error.report() }, statusOf(error))
+  })
+  app.notFound((context) =>
+    context.json({ error: new TransferError('run/unknown', `there is no ${context.req.path}`).report() }, 404),
+  )
+  app.openAPIRegistry.registerComponent('securitySchemes', 'token', { type: 'http', scheme: 'bearer' })
+  app.doc31('/openapi.json', { openapi: '3.1.0', info: { title: 'adbpg-sync', version: '1' } })
+  app.use('/v1/*', requireToken(token))
+  app.openapi(startRoute, async (context) => {
+    const { runId, outcome } = await startJob(world, StartEvent.parse(context.req.valid('json')), deadline)
+    return context.json({ runId, outcome }, 202)
+  })
+  app.openapi(listRoute, async (context) => {
+    const runs = await listRunsEverywhere(world, deadline, context.req.valid('query').limit, null)
+    return context.json({ runs: runs.map(lineOf) }, 200)
+  })
+  const verbs = { '': null, '/stop': stopRun, '/retry': retryRun } as const
+  for (const [suffix, steer] of Object.entries(verbs)) {
+    const route = runRoute(
+      steer === null ? 'get' : 'post',
+      `/v1/runs/{runId}${suffix}`,
+      steer === null ? 'Show a run' : `${suffix.slice(1)} a run`,
+    )
+    app.openapi(route, async (context) =>
+      context.json(await onRun(world, deadline, context.req.valid('param').runId, steer), 200),
+    )
+  }
+  return app
+}
+
+const lineOf = ({ runId, job, state, requestedAt, finishedAt }: ledger.RunListRow) => ({
+  runId,
+  job,
+  state,
+  requestedAt: requestedAt.toISOString(),
+  finishedAt: finishedAt?.toISOString() ?? null,
+})
+
+async function onRun(
+  world: World,
+  deadline: Deadline,
+  text: string,
+  steer: typeof stopRun | typeof retryRun | null,
+): Promise<z.infer<typeof Run>> {
+  const { address, runId } = await findRun(world, deadline, text)
+  await using sql = await world.connectSql(address, deadline.signal)
+  if (steer !== null) await steer(await openRun(world, sql, { address, runId }, deadline))
+  const report = await reportRun(sql, runId, world.clock.now())
+  if (report === null) throw new TransferError('run/unknown', `no run ${runId}`)
+  return Run.parse(report)
+}
+
+function refuseInvalid(result: {
+  success: boolean
+  error?: { issues: readonly { path: PropertyKey[]; message: string }[] }
+}): void {
+  if (result.success) return
+  const faults = (result.error?.issues ?? []).map((issue) => `${issue.path.join('.')}: ${issue.message}`)
+  throw new TransferError('event/invalid', faults.join('; '))
+}
+
+function statusOf(error: TransferError): 400 | 401 | 404 | 500 | 503 {
+  if (error.code === 'connect/wrong-credentials' && error.context.api === true) return 401
+  if (error.code === 'run/unknown' || error.code === 'job/unknown-job') return 404
+  if (error.policy.blame === 'job' || error.code.startsWith('event/')) return 400
+  return error.policy.retry === 'again' ? 503 : 500
+}
+
+function requireToken(token: string | null): MiddlewareHandler {
+  return async (context, next) => {
+    const given = /^Bearer (.+)$/.exec(context.req.header('authorization') ?? '')?.[1] ?? ''
+    if (token === null || !isEqual(given, token)) {
+      throw new TransferError('connect/wrong-credentials', 'send the header "Authorization: Bearer <token>"', {
+        api: true,
+      })
+    }
+    await next()
+  }
+}
+
+/** In a time that does not tell how much of the token was right. */
+function isEqual(given: string, token: string): boolean {
+  const [a, b] = [Buffer.from(given), Buffer.from(token)]
+  return a.length === b.length && timingSafeEqual(a, b)
+}

@@ -1,0 +1,62 @@
+import { z } from '@hono/zod-openapi'
+
+const Counts = z.object({ read: z.number(), loaded: z.number(), dirty: z.number(), filtered: z.number() })
+
+export const ErrorBody = z
+  .object({
+    error: z.object({
+      code: z.string(),
+      message: z.string(),
+      advice: z.string(),
+      context: z.record(z.string(), z.unknown()),
+    }),
+  })
+  .openapi('Error')
+
+export const StartBody = z
+  .object({
+    job: z.union([z.string(), z.looseObject({ name: z.string(), script: z.unknown() })]).openapi({
+      description: 'Name of a stored job, or a whole job document',
+    }),
+    parameters: z.record(z.string(), z.string()).optional(),
+    datasources: z.record(z.string(), z.unknown()).optional(),
+    idempotencyKey: z
+      .string()
+      .min(1)
+      .max(200)
+      .optional()
+      .openapi({ description: 'Two calls with the same key are one run' }),
+  })
+  .openapi('Start')
+
+export const Started = z.object({ runId: z.string(), outcome: z.enum(['started', 'existing']) }).openapi('Started')
+
+export const Run = z
+  .object({
+    runId: z.string(),
+    job: z.string(),
+    state: z.enum(['planning', 'running', 'succeeded', 'failed', 'stopped']),
+    rows: Counts,
+    bytes: z.number(),
+    seconds: z.number(),
+    chunks: z.object({ done: z.number(), total: z.number().nullable() }),
+    dirtyObject: z.string().nullable(),
+    error: z.record(z.string(), z.unknown()).nullable(),
+    requestedAt: z.string(),
+    finishedAt: z.string().nullable(),
+    decisions: z.array(z.object({ what: z.string(), why: z.string() })),
+  })
+  .openapi('Run')
+
+export const RunLine = z
+  .object({
+    runId: z.string(),
+    job: z.string(),
+    state: z.string(),
+    requestedAt: z.string(),
+    finishedAt: z.string().nullable(),
+  })
+  .openapi('RunLine')
+
+export const RunParameters = z.object({ runId: z.string().openapi({ param: { name: 'runId', in: 'path' } }) })
+export const ListQuery = z.object({ limit: z.coerce.number().int().min(1).max(200).default(20) })

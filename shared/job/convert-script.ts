@@ -1,0 +1,54 @@
+import { TransferError } from '../errors/index.ts'
+import { type Fault, faultsError, type Path } from './fault.ts'
+import { type ScriptEnd, type ScriptShape, shapeOf } from './script-shape.ts'
+
+/**
+ * DataX ⇄ DataWorks by the rules of Alibaba's own converter (dataworks-datax.md §1.2): names lose or gain `reader` and
+ * `writer`, parameters are taken as they are, `channel` and `concurrent` change names.
+ * @throws job/invalid with a line per fault
+ */
+export function convertScript(script: unknown, to: string | null, path: Path, place: (fault: Fault) => Fault): unknown {
+  const faults: Fault[] = []
+  const shape = shapeOf(script, path, faults)
+  if (shape === null || faults.length > 0) throw faultsError(faults.map(place))
+  const format = to ?? (shape.format === 'datax' ? 'dataworks' : 'datax')
+  if (format === shape.format) return script
+  if (format === 'dataworks') return asDataworks(shape)
+  if (format === 'datax') return asDatax(shape)
+  throw new TransferError('job/invalid', `--to must be datax or dataworks, got ${format}`)
+}
+
+const speedOf = ({ setting }: ScriptShape): Record<string, unknown> =>
+  typeof setting.speed === 'object' && setting.speed !== null ? { ...setting.speed } : {}
+
+function asDataworks(shape: ScriptShape): unknown {
+  const { channel, ...speed } = speedOf(shape)
+  const step = (category: 'reader' | 'writer', end: ScriptEnd) => ({
+    stepType: (end.name ?? '').replace(new RegExp(`${category}$`, 'i'), ''),
+    parameter: end.parameters,
+    name: category === 'reader' ? 'Reader' : 'Writer',
+    category,
+  })
+  return {
+    type: 'job',
+    version: '2.0',
+    steps: [step('reader', shape.reader), step('writer', shape.writer)],
+    setting: {
+      errorLimit: { record: '' },
+      ...shape.setting,
+      speed: { concurrent: channel ?? 2, throttle: false, ...speed },
+    },
+    order: { hops: [{ from: 'Reader', to: 'Writer' }] },
+  }
+}
+
+function asDatax(shape: ScriptShape): unknown {
+  const { concurrent, throttle: _throttle, mbps: _mbps, ...speed } = speedOf(shape)
+  const { executeMode: _executeMode, ...setting } = shape.setting
+  const end = (role: 'reader' | 'writer', { name, parameters }: ScriptEnd) => ({
+    name: `${name ?? ''}${role}`,
+    parameter: parameters,
+  })
+  const content = [{ reader: end('reader', shape.reader), writer: end('writer', shape.writer) }]
+  return { job: { content, setting: { ...setting, speed: { channel: Number(concurrent ?? 3), ...speed } } } }
+}

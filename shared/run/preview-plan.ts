@@ -1,0 +1,30 @@
+import type { Decision } from '../connectors/contract.ts'
+import type { JobSpec } from '../job/index.ts'
+import { decideWork } from './decide-work.ts'
+import { type EndsContext, openSource, openTarget } from './ends.ts'
+import type { Deadline, World } from './world.ts'
+
+export interface PlanPreview {
+  readonly staged: boolean
+  readonly pieces: number
+  readonly bytes: number | null
+  readonly records: number | null
+  readonly decisions: readonly Decision[]
+}
+
+/** What `plan` would decide now: the same function on the same facts, and nothing is written. */
+export async function previewPlan(world: World, spec: JobSpec, deadline: Deadline): Promise<PlanPreview> {
+  const context: EndsContext = { world, log: world.log, deadline, run: { spec } }
+  await using source = await openSource(context)
+  await using target = await openTarget(context)
+  const plan = await decideWork(context, source, target, null)
+  const sums = plan.staged ? { bytes: null, records: null } : sumOf(plan.chunks)
+  return { staged: plan.staged, pieces: plan.slices.length, ...sums, decisions: plan.decisions }
+}
+
+function sumOf(chunks: readonly { bytes: number; records: number | null }[]): { bytes: number; records: number } {
+  return {
+    bytes: chunks.reduce((sum, chunk) => sum + chunk.bytes, 0),
+    records: chunks.reduce((sum, chunk) => sum + (chunk.records ?? 0), 0),
+  }
+}
