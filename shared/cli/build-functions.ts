@@ -1,4 +1,4 @@
-import { mkdir, readdir } from 'node:fs/promises'
+import { mkdir, readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { build } from 'esbuild'
 
@@ -22,6 +22,8 @@ export async function buildFunctions(projectDir: string, outDir: string): Promis
 async function buildOne(projectDir: string, outDir: string, name: string): Promise<BuiltFunction> {
   const file = join(outDir, name, 'index.js')
   await mkdir(join(outDir, name), { recursive: true })
+  // Our own package.json, found further up, says that .js files are modules.
+  await writeFile(join(outDir, name, 'package.json'), '{ "type": "commonjs" }\n')
   const result = await build({
     absWorkingDir: projectDir,
     entryPoints: [`functions/${name}.ts`],
@@ -37,6 +39,8 @@ async function buildOne(projectDir: string, outDir: string, name: string): Promi
     logLevel: 'silent',
     // urllib and pg ask for these only when they are there (parts.md §7); neither is ours to ship.
     external: ['proxy-agent', 'pg-native'],
+    // Its CommonJS file requires through a parameter, which no bundler can follow.
+    alias: { 'jsonc-parser': 'jsonc-parser/lib/esm/main.js' },
   })
   const output = Object.values(result.metafile.outputs).find((entry) => entry.entryPoint === `functions/${name}.ts`)
   return { name, file, bytes: output?.bytes ?? 0, inputs: Object.keys(result.metafile.inputs) }

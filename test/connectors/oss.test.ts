@@ -14,17 +14,21 @@ import { type KeptLog, keptLog } from '../support/log.ts'
 import { ossKeys, ossRegion, startTestOss, type TestOss } from '../support/oss.ts'
 import { tempDir } from '../support/temp-dir.ts'
 
+const dataDir = await tempDir('oss-connector')
 let oss: TestOss
 let postgres: TestServer
 let store: ObjectStore
 const log: KeptLog = keptLog()
 beforeAll(async () => {
-  oss = await startTestOss(await tempDir('oss'))
+  oss = await startTestOss(dataDir)
   await oss.server.createBucket('data-bucket')
   store = await oss.openStore('data-bucket')
   postgres = await startTestServer()
 })
-afterAll(() => oss.server.close())
+afterAll(async () => {
+  await oss.server.close()
+  await postgres.close()
+})
 
 const wrongSecret = 'a-wrong-secret-of-oss'
 const connection = (changes: Partial<OssConnection> = {}): OssConnection => ({

@@ -1,5 +1,5 @@
 import { setMaxListeners } from 'node:events'
-import { beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { copyText, defaultCsv } from '../../shared/codecs/encoding.ts'
 import { reader as adbpgReader, writer as adbpgWriter } from '../../shared/connectors/adbpg.ts'
 import type { ConnectorContext, CopyTarget, Slice, Source } from '../../shared/connectors/contract.ts'
@@ -15,6 +15,10 @@ let session: SqlSession
 beforeAll(async () => {
   server = await startTestServer()
   session = await server.connect()
+})
+afterAll(async () => {
+  await session[Symbol.asyncDispose]()
+  await server.close()
 })
 
 const contextOf = (signal: AbortSignal): ConnectorContext => ({

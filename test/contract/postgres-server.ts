@@ -1,20 +1,22 @@
 import { setMaxListeners } from 'node:events'
-import { rm } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { createServer } from 'node:net'
-import { afterAll } from 'vitest'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { TransferError } from '../../shared/errors/index.ts'
 import { accountFor } from '../../shared/local/postgres/account.ts'
 import { startPostgres } from '../../shared/local/postgres/server.ts'
 import type { PostgresConnection, Secrets, SqlSession } from '../../shared/ports/index.ts'
 import { connectSql } from '../../shared/postgres/session.ts'
 import { type KeptLog, keptLog } from '../support/log.ts'
-import { tempDir } from '../support/temp-dir.ts'
 
 export const password = 'correct-horse-battery'
 
 export interface TestServer {
   readonly connection: PostgresConnection
   readonly log: KeptLog
+  /** Call it from an `afterAll` of the file: vitest does not run one that is registered inside `beforeAll`. */
+  close(): Promise<void>
   connect(connection?: PostgresConnection, signal?: AbortSignal): Promise<SqlSession>
 }
 
@@ -28,16 +30,11 @@ const secrets: Secrets = {
 
 /** A real PostgreSQL for one test file. `packageName` chooses another version than that of ADBPG 7.0's kernel. */
 export async function startTestServer(packageName?: string): Promise<TestServer> {
-  const dataDir = await tempDir('postgres')
+  const dataDir = await mkdtemp(join(tmpdir(), 'adbpg-sync-postgres-'))
   const port = await freePort()
   const log = keptLog()
   const choice = packageName === undefined ? {} : { packageName }
   const server = await startPostgres({ dataDir, port, password, durable: false, log, ...choice })
-  afterAll(async () => {
-    await server.close()
-    const account = await accountFor(dataDir, process.getuid?.() ?? 1000)
-    await rm(account.dataDir, { recursive: true, force: true })
-  })
   const connection: PostgresConnection = {
     kind: 'postgres',
     host: server.host,
@@ -52,6 +49,12 @@ export async function startTestServer(packageName?: string): Promise<TestServer>
   return {
     connection,
     log,
+    async close() {
+      await server.close()
+      const account = await accountFor(dataDir, process.getuid?.() ?? 1000)
+      await rm(account.dataDir, { recursive: true, force: true })
+      await rm(dataDir, { recursive: true, force: true })
+    },
     connect: (to = connection, signal = never) =>
       connectSql(to, { secrets, applicationName: 'adbpg-sync-test', signal, log }),
   }

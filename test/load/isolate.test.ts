@@ -5,13 +5,18 @@ import { copyFromStatement } from '../../shared/load/copy-statement.ts'
 import { type IsolationRequest, loadIsolating } from '../../shared/load/isolate.ts'
 import type { SourceRecord } from '../../shared/load/look-ahead.ts'
 import type { Sql, SqlSession } from '../../shared/ports/index.ts'
-import { startTestServer } from '../contract/postgres-server.ts'
+import { startTestServer, type TestServer } from '../contract/postgres-server.ts'
 
+let server: TestServer
 let session: SqlSession
 beforeAll(async () => {
-  session = await (await startTestServer()).connect()
+  server = await startTestServer()
+  session = await server.connect()
 })
-afterAll(() => session[Symbol.asyncDispose]())
+afterAll(async () => {
+  await session[Symbol.asyncDispose]()
+  await server.close()
+})
 
 const table = { schema: null, table: 'isolated' }
 const statement = (encoding: Encoding = defaultCsv) => copyFromStatement(table, ['id', 'n', 'name'], encoding)

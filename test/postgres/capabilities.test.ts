@@ -1,13 +1,18 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { SqlSession } from '../../shared/ports/index.ts'
 import { Capabilities, probeCapabilities, productOf } from '../../shared/postgres/capabilities.ts'
-import { startTestServer } from '../contract/postgres-server.ts'
+import { startTestServer, type TestServer } from '../contract/postgres-server.ts'
 
+let server: TestServer
 let session: SqlSession
 beforeAll(async () => {
-  session = await (await startTestServer()).connect()
+  server = await startTestServer()
+  session = await server.connect()
 })
-afterAll(() => session[Symbol.asyncDispose]())
+afterAll(async () => {
+  await session[Symbol.asyncDispose]()
+  await server.close()
+})
 
 test('PostgreSQL shows what it can do, and the answer is plain JSON', async () => {
   const capabilities = await probeCapabilities(session)

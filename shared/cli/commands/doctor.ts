@@ -85,11 +85,11 @@ async function checkJob(session: Session, job: string, options: RunOptions): Pro
 const checkLedger = ({ world, deadline }: Session, spec: JobSpec) =>
   check('ledger', async () => {
     await using sql = await world.connectSql(await ledgerOf(world, spec), deadline.signal)
-    const { version } = await probeCapabilities(sql)
+    const { server } = await probeCapabilities(sql)
     const { rows } = await sql.query<{ may: boolean }>(
       `select pg_catalog.has_database_privilege(current_database(), 'create') as may`,
     )
-    return `${version.split(' on ')[0]}; schema adbpg_sync ${rows[0]?.may ? 'can be created' : 'must be created by an administrator'}`
+    return `${server.product} ${server.version}; schema adbpg_sync ${rows[0]?.may ? 'can be created' : 'must be created by an administrator'}`
   })
 
 const checkReader = ({ world, deadline }: Session, spec: JobSpec) =>

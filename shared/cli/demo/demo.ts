@@ -1,6 +1,5 @@
 import { readdir, readFile, rm } from 'node:fs/promises'
-import { createRequire } from 'node:module'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { TransferError } from '../../errors/index.ts'
@@ -12,7 +11,7 @@ import { listLedgers } from '../../run/job-store.ts'
 import { type RunReport, reportRun } from '../../run/report.ts'
 import { jobKey } from '../../staging/keys.ts'
 import { findConnection } from '../local-datasources.ts'
-import { startLocalStack, stateDirOf } from '../local-stack.ts'
+import { projectDir, startLocalStack, stateDirOf } from '../local-stack.ts'
 import type { ExitCode, Verbs } from '../main.ts'
 import { countText } from '../output.ts'
 import { progressText, summaryText } from '../run-text.ts'
@@ -71,12 +70,14 @@ async function prepare({ world, deadline }: Session): Promise<void> {
 }
 
 async function dropFiles(verbs: Verbs, session: Session): Promise<RunReport[]> {
-  const data = join(dirname(createRequire(import.meta.url).resolve('vega-datasets/package.json')), 'data')
   const reports: RunReport[] = []
   for (const { job, file } of drops) {
     const key = `in/${job}/${file}`
     verbs.output.note(`\nput ${file} oss://${session.world.store.bucket}/${key}`)
-    const { etag } = await session.world.store.put(key, await readFile(join(data, file)))
+    const { etag } = await session.world.store.put(
+      key,
+      await readFile(join(projectDir, 'node_modules/vega-datasets/data', file)),
+    )
     const runId = runIdOf(runKeyOfObject(job as JobName, session.world.store.bucket, key, etag))
     reports.push(await waitFor(verbs, session, async () => runId))
   }
@@ -99,7 +100,7 @@ async function runExport(verbs: Verbs, session: Session): Promise<RunReport> {
   return await waitFor(verbs, session, async () => answer.runId)
 }
 
-const waitMs = 180_000
+const waitMs = 120_000
 
 async function waitFor(
   verbs: Verbs,

@@ -1,4 +1,5 @@
 // Runs inside an instance: the contract of the nodejs20 runtime (fc-oss.md §2) between a bundle and the server's pipe.
+import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -10,13 +11,8 @@ process.on('disconnect', () => process.exit(0))
 async function load(handler) {
   const [file, name] = handler.split('.')
   const require = createRequire(join(codeDir, 'package.json'))
-  let module
-  try {
-    module = require(join(codeDir, `${file}.js`))
-  } catch (error) {
-    if (error.code !== 'MODULE_NOT_FOUND') throw error
-    module = await import(pathToFileURL(join(codeDir, `${file}.mjs`)).href)
-  }
+  const commonJs = join(codeDir, `${file}.js`)
+  const module = existsSync(commonJs) ? require(commonJs) : await import(pathToFileURL(join(codeDir, `${file}.mjs`)).href)
   const found = module[name]
   if (typeof found !== 'function') throw new Error(`Module ${file} has no function ${name}`)
   return found

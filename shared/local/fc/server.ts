@@ -125,10 +125,12 @@ const hasHttpTrigger = (definitions: readonly FunctionDefinition[], name: string
 /** One line a request, and the last lines the function wrote. */
 function keepLog({ dataDir, log }: FcServerOptions, name: string, requestId: string, outcome: Outcome): void {
   const { errorType, durationMs, memoryMb } = outcome
+  const error = errorType === null ? null : outcome.body.toString('utf8')
   const line = JSON.stringify({
     time: new Date().toISOString(),
     requestId,
     errorType,
+    error,
     durationMs,
     memoryMb,
     log: outcome.log,
