@@ -51,7 +51,12 @@ export interface StackOptions {
   readonly stateDir: string
   /** Laid over the environment of every function: settings, crash file, FC API generation. */
   readonly environment?: Readonly<Record<string, string>>
+  /** false trades safety against power loss for speed: tests only. */
   readonly durable?: boolean
+  /** First wait before the async queue repeats a failed task; the cloud's own is not documented. */
+  readonly retryBaseMs?: number
+  /** false: nothing is fired by the clock. */
+  readonly timers?: boolean
   readonly log: Log
 }
 
@@ -220,6 +225,8 @@ async function startFc(
     region,
     findSecret: (id) => findSecret(credentials, roleKeys, id),
     issueRoleCredentials: roleKeys.issue,
+    ...(options.retryBaseMs === undefined ? {} : { retryBaseMs: options.retryBaseMs }),
+    ...(options.timers === undefined ? {} : { timers: options.timers }),
     log: options.log.child({ server: 'fc' }),
   })
 }

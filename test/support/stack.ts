@@ -1,0 +1,163 @@
+import { randomBytes } from 'node:crypto'
+import { existsSync } from 'node:fs'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { openWorld } from '../../shared/aliyun/world.ts'
+import { buildFunctions } from '../../shared/cli/build-functions.ts'
+import { findConnection, registerLocalDatasources } from '../../shared/cli/local-datasources.ts'
+import { readConfig } from '../../shared/config/index.ts'
+import type { RunId } from '../../shared/job/index.ts'
+import { removePostgresData } from '../../shared/local/postgres/account.ts'
+import { type Stack, startStack } from '../../shared/local/stack.ts'
+import type { PostgresConnection } from '../../shared/ports/index.ts'
+import type { CrashPoint } from '../../shared/run/crash-points.ts'
+import { type RunReport, reportRun } from '../../shared/run/report.ts'
+import type { World } from '../../shared/run/world.ts'
+import { jobKey } from '../../shared/staging/keys.ts'
+import { eventually } from './fc.ts'
+import { keptLog } from './log.ts'
+
+const projectDir = fileURLToPath(new URL('../..', import.meta.url))
+
+export interface TestStack {
+  readonly stateDir: string
+  readonly stack: Stack
+  readonly world: World
+  readonly adbpg: PostgresConnection
+  readonly source: PostgresConnection
+  sql<R extends Record<string, unknown>>(statement: string, where?: PostgresConnection): Promise<R[]>
+  putJob(document: { name: string } & Record<string, unknown>): Promise<void>
+  start(event: Record<string, unknown>): Promise<RunId>
+  /** Waits until the run has ended. */
+  ended(runId: RunId, withinMs?: number): Promise<RunReport>
+  /** Waits until the ledger knows the run. */
+  waitForRun(runId: RunId): Promise<RunId>
+  run(event: Record<string, unknown>): Promise<RunReport>
+  tick(): Promise<void>
+  /** The next function that comes to this point is killed there, once. */
+  crashAt(point: CrashPoint): Promise<void>
+  crashed(): Promise<boolean>
+  /** Stops everything and starts it again on the same state. */
+  restart(): Promise<TestStack>
+  close(): Promise<void>
+}
+
+const settings = {
+  ADBPG_SYNC_LEASE_SECONDS: '1',
+  ADBPG_SYNC_CHUNK_BYTES: '65536',
+  ADBPG_SYNC_STAGE_CHUNK_BYTES: '65536',
+}
+
+/** The whole product on loopback, with small chunks and short leases, so that a small file takes every path. */
+export async function startTestStack(environment: Readonly<Record<string, string>> = {}): Promise<TestStack> {
+  const stateDir = await mkdtemp(join(tmpdir(), 'adbpg-sync-e2e-'))
+  // Bundles of their own, so that test files may run side by side.
+  await buildFunctions(projectDir, join(projectDir, 'dist'))
+  return await open(stateDir, environment)
+}
+
+async function open(stateDir: string, environment: Readonly<Record<string, string>>): Promise<TestStack> {
+  const log = keptLog()
+  const crashFile = join(stateDir, 'crash-at')
+  const laid = { ...settings, ADBPG_SYNC_CRASH_FILE: crashFile, ...environment }
+  const stack = await startStack({
+    projectDir,
+    stateDir,
+    environment: laid,
+    durable: false,
+    retryBaseMs: 50,
+    timers: false,
+    log,
+  })
+  await registerLocalDatasources(stack.file, log)
+  const { region, accountId, accessKeyId, accessKeySecret } = stack.file.address.fc
+  // A test must not die at its own crash point.
+  const own = { ...stack.file.environment, ADBPG_SYNC_CRASH_FILE: '' }
+  const world = await openWorld({
+    config: readConfig(own),
+    environment: own,
+    context: { region, accountId, credentials: { accessKeyId, accessKeySecret } },
+    log,
+  })
+  const adbpg = await findConnection(world.store, 'adbpg_local')
+  const source = await findConnection(world.store, 'pg_local')
+  const never = new AbortController().signal
+
+  const reportOf = async (runId: RunId) => {
+    await using sql = await world.connectSql(adbpg, never)
+    return await reportRun(sql, runId, new Date())
+  }
+  const test: TestStack = {
+    stateDir,
+    stack,
+    world,
+    adbpg,
+    source,
+    async sql<R extends Record<string, unknown>>(statement: string, where: PostgresConnection = adbpg) {
+      await using sql = await world.connectSql(where, never)
+      return (await sql.query<R>(statement)).rows
+    },
+    putJob: async (document) =>
+      void (await world.store.put(jobKey(document.name), Buffer.from(JSON.stringify(document)))),
+    async start(event) {
+      const answer = (await world.invoker.invokeSync('start', event, 30_000)) as { runId: RunId }
+      return answer.runId
+    },
+    async ended(runId, withinMs = 60_000) {
+      const until = Date.now() + withinMs
+      for (;;) {
+        const report = await reportOf(runId)
+        if (report !== null && ['succeeded', 'failed', 'stopped'].includes(report.state)) return report
+        if (Date.now() > until)
+          throw new Error(
+            `run did not end within ${withinMs} ms: ${JSON.stringify(report)}\n${log.lines.slice(-20).join('\n')}`,
+          )
+        await sleep(50)
+      }
+    },
+    async waitForRun(runId) {
+      return await eventually(async () => ((await reportOf(runId).catch(() => null)) === null ? null : runId))
+    },
+    run: async (event) => await test.ended(await test.start(event)),
+    async tick() {
+      const event = { triggerTime: new Date().toISOString(), triggerName: 'every-minute', payload: '' }
+      await world.invoker.invokeSync('tick', event, 60_000)
+    },
+    crashAt: (point) => writeFile(crashFile, point),
+    crashed: async () => !existsSync(crashFile),
+    async restart() {
+      await stack[Symbol.asyncDispose]()
+      return await open(stateDir, environment)
+    },
+    async close() {
+      await stack[Symbol.asyncDispose]()
+      await removePostgresData(join(stateDir, 'postgres'))
+      await rm(stateDir, { recursive: true, force: true })
+    },
+  }
+  return test
+}
+
+export const unique = (prefix: string) => `${prefix}_${randomBytes(4).toString('hex')}`
+
+/** A DataX job between the local datasources. */
+export function dataxJob(
+  name: string,
+  reader: { name: string; parameter: Record<string, unknown> },
+  writer: { name: string; parameter: Record<string, unknown> },
+  setting: Record<string, unknown> = { speed: { channel: 2 }, errorLimit: { record: 0 } },
+) {
+  return { name, script: { job: { content: [{ reader, writer }], setting } } }
+}
+
+export const fromOss = (object: string, extra: Record<string, unknown> = {}) => ({
+  name: 'ossreader',
+  parameter: { datasource: 'oss_local', object, column: ['*'], ...extra },
+})
+export const intoAdbpg = (table: string, extra: Record<string, unknown> = {}) => ({
+  name: 'adbpgwriter',
+  parameter: { datasource: 'adbpg_local', table, column: ['*'], ...extra },
+})
