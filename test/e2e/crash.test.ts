@@ -1,0 +1,110 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { RunId } from '../../shared/job/index.ts'
+import { type CrashPoint, crashPoints } from '../../shared/run/crash-points.ts'
+import type { RunReport } from '../../shared/run/report.ts'
+import { eventually } from '../support/fc.ts'
+import { dataxJob, fromOss, intoAdbpg, startTestStack, type TestStack, unique } from '../support/stack.ts'
+
+/**
+ * At every named place between two durable steps a function is killed with SIGKILL, once; the run must then end with every
+ * row exactly once (design §4, §10), repaired by the platform's retry or by `tick`.
+ */
+describe('a function that is killed', () => {
+  let stack: TestStack
+  beforeAll(async () => {
+    stack = await startTestStack()
+  })
+  afterAll(() => stack.close())
+
+  const rowCount = 6000
+  const csv = `${[...Array(rowCount).keys()].map((n) => `${n},"note ""${n}""\n${'y'.repeat(n % 50)}"`).join('\n')}\n`
+
+  /** Starts through the function like a client; a start that dies is found by its idempotency key. */
+  async function startAndTick(job: Record<string, unknown>): Promise<RunReport> {
+    const key = unique('key')
+    const runId = await stack.start({ job, idempotencyKey: key }).catch(() => null)
+    const known = runId ?? (await findRun(job.name as string))
+    const ticking = setInterval(() => void stack.tick().catch(() => undefined), 700)
+    try {
+      return await stack.ended(known)
+    } finally {
+      clearInterval(ticking)
+    }
+  }
+
+  const findRun = (job: string) =>
+    eventually(async () => {
+      const [row] = await stack.sql<{ run_id: RunId }>(`select run_id from adbpg_sync.run where job = '${job}'`).catch(() => [])
+      return row?.run_id ?? null
+    })
+
+  const contents = async (table: string) => {
+    const [row] = await stack.sql<{ rows: number; ids: number; low: number; high: number }>(
+      `select count(*)::integer as rows, count(distinct id)::integer as ids, min(id)::integer as low, max(id)::integer as high from public.${table}`,
+    )
+    return row
+  }
+  const whole = { rows: rowCount, ids: rowCount, low: 0, high: rowCount - 1 }
+
+  /** A file in OSS: chunks are ranges of it. No primary key, so that a row loaded twice would be seen. */
+  async function importObject(point: CrashPoint) {
+    const table = unique('crash_object')
+    await stack.sql(`create table public.${table} (id bigint, note text)`)
+    await stack.world.store.put(`data/${table}.csv`, Buffer.from(csv))
+    await stack.crashAt(point)
+    const report = await startAndTick(dataxJob(table, fromOss(`data/${table}.csv`), intoAdbpg(`public.${table}`)))
+    expect(await contents(table)).toEqual(whole)
+    return report
+  }
+
+  async function importTable(point: CrashPoint) {
+    const table = unique('crash_table')
+    await stack.sql(`create table public.${table} (id bigint, note text)`)
+    await stack.sql(`create table public.${table} (id bigint primary key, note text)`, stack.source)
+    await stack.sql(`insert into public.${table} select n, repeat('z', (n % 60)::integer) from generate_series(0, ${rowCount - 1}) n`, stack.source)
+    await stack.crashAt(point)
+    const reader = { name: 'postgresqlreader', parameter: { datasource: 'pg_local', table: `public.${table}`, column: ['*'], splitPk: 'id' } }
+    const report = await startAndTick(dataxJob(table, reader, intoAdbpg(`public.${table}`)))
+    expect(await contents(table)).toEqual(whole)
+    return report
+  }
+
+  async function exportTable(point: CrashPoint) {
+    const table = unique('crash_export')
+    await stack.sql(`create table public.${table} (id bigint primary key, note text)`)
+    await stack.sql(`insert into public.${table} select n, repeat('z', (n % 60)::integer) from generate_series(0, ${rowCount - 1}) n`)
+    await stack.crashAt(point)
+    const reader = { name: 'adbpgreader', parameter: { datasource: 'adbpg_local', table: `public.${table}`, column: ['*'], splitPk: 'id' } }
+    const writer = { name: 'osswriter', parameter: { datasource: 'oss_local', object: `out/${table}/part`, writeMode: 'truncate' } }
+    const report = await startAndTick(dataxJob(table, reader, writer))
+    const back = `${table}_back`
+    await stack.sql(`create table public.${back} (id bigint, note text)`)
+    await stack.run({ job: dataxJob(back, fromOss(`out/${table}/*`), intoAdbpg(`public.${back}`)) })
+    expect(await contents(back)).toEqual(whole)
+    return report
+  }
+
+  const scenarios: Record<CrashPoint, readonly ((point: CrashPoint) => Promise<RunReport>)[]> = {
+    'start/after-run-row': [importObject],
+    'plan/after-rows': [importObject, exportTable],
+    'stage/mid-object': [importTable, exportTable],
+    'stage/after-object': [importTable, exportTable],
+    'stage/after-ledger-row': [importTable, exportTable],
+    'load/mid-copy': [importObject, importTable],
+    'load/after-copy': [importObject, importTable],
+    'load/after-commit': [importObject, importTable],
+    'finish/before-publish': [importObject, exportTable],
+    'finish/after-publish': [importObject, exportTable],
+    'finish/before-clean-up': [importTable],
+  }
+
+  for (const point of crashPoints) {
+    for (const scenario of scenarios[point]) {
+      it(`at ${point}, ${scenario.name}: every row is there once`, async () => {
+        const report = await scenario(point)
+        expect(await stack.crashed()).toBe(true)
+        expect(report).toMatchObject({ state: 'succeeded', rows: { read: rowCount, loaded: rowCount, dirty: 0 } })
+      })
+    }
+  }
+})
