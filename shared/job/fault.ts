@@ -1,24 +1,15 @@
-import { type ErrorCode, TransferError } from '../errors/index.ts'
+import { TransferError } from '../errors/index.ts'
 
 export type Path = readonly (string | number)[]
 
-export type FaultCode = Extract<ErrorCode, `job/${string}`>
-
-/** One thing wrong with a job, or not taken at its word, at its place in the user's text. */
+/** One thing wrong with a job, at its place in the user's text. */
 export interface Fault {
   readonly path: Path
   readonly message: string
-  readonly severity: 'error' | 'warning'
-  readonly code: FaultCode
-  /** The value found, for people to recognise: short, and `***` for a secret. */
-  readonly got?: string
   /** 1-based; null when the text is not at hand. */
   readonly line: number | null
   readonly column: number | null
 }
-
-/** More would not be read, and a text of a megabyte can hold a hundred thousand. */
-export const maxFaults = 100
 
 /** `job.content[0].reader.parameter.splitPk` */
 export function pathText(path: Path): string {
@@ -28,59 +19,29 @@ export function pathText(path: Path): string {
   return text.join('').replace(/^\./, '') || 'job'
 }
 
-/** A fault in one line: path, place, what is allowed, the value. */
-export function faultText({ path, message, got, line, column }: Fault): string {
+export function faultText({ path, message, line, column }: Fault): string {
   const place = line === null ? '' : ` (line ${line}, column ${column})`
-  return `${pathText(path)}${place}: ${message}${got === undefined ? '' : `, got ${got}`}`
+  return `${pathText(path)}${place}: ${message}`
 }
 
-/** All faults of one pass as one error: a line each, and the code they share, `job/invalid` where they differ. */
-export function faultsError(faults: readonly Fault[]): TransferError {
-  const errors = faults.filter(({ severity }) => severity === 'error')
-  const [first] = errors
-  const code = errors.every((fault) => fault.code === first?.code) ? (first?.code ?? 'job/invalid') : 'job/invalid'
-  const lines = errors.slice(0, maxFaults).map(faultText)
-  if (errors.length > maxFaults) lines.push(`and ${errors.length - maxFaults} more`)
-  return new TransferError(code, lines.join('\n'), {
-    faults: errors.length,
-    ...(first === undefined ? {} : { path: pathText(first.path), line: first.line, column: first.column }),
-  })
+/** All faults of one pass as one error: a line each. */
+export function faultsError(
+  faults: readonly Fault[],
+  code: 'job/syntax' | 'job/invalid' = 'job/invalid',
+): TransferError {
+  return new TransferError(code, faults.map(faultText).join('\n'), { faults: faults.length })
 }
 
-const secretNames = /passw(or)?d|pwd$|accesskey$|accesskeysecret|secret|token/i
+const secretNames = /password|accesskey$|accesskeysecret|secret|token/i
 
 export const isSecretName = (name: string | number | undefined): boolean =>
   typeof name === 'string' && secretNames.test(name)
 
-/** `…?password=x`, `…//user:x@host`: secrets hide inside texts too. */
-const withoutSecrets = (text: string) =>
-  text.replaceAll(/(passw(?:or)?d|pwd|accesskey\w*|secret|token)=[^&\s"]*/gi, '$1=***').replaceAll(/:[^:/@\s]*@/g, ':***@')
-
-const maxShown = 60
-
-/** A value for people to recognise, never a secret, never long; of lists and objects only what they are. */
+/** A value for people to recognise, never a secret, never long. */
 export function shownValue(path: Path, value: unknown): string {
-  if (path.some(isSecretName)) return '***'
-  if (Array.isArray(value)) return value.length === 0 ? 'an empty list' : 'a list'
-  if (typeof value === 'object' && value !== null) return 'an object'
-  const text = typeof value === 'string' ? JSON.stringify(withoutSecrets(value.slice(0, 1000))) : String(value)
-  return text.length > maxShown ? `${text.slice(0, maxShown - 3)}…` : text
+  if (isSecretName(path.at(-1))) return '***'
+  const text = JSON.stringify(value) ?? 'nothing'
+  return text.length > 60 ? `${text.slice(0, 57)}…` : text
 }
 
-export const faultAt = (path: Path, message: string, code: FaultCode = 'job/invalid'): Fault => ({
-  path,
-  message,
-  severity: 'error',
-  code,
-  line: null,
-  column: null,
-})
-
-/** A fault about a value that is there. */
-export const faultOf = (path: Path, value: unknown, message: string, code: FaultCode = 'job/invalid'): Fault =>
-  value === undefined ? faultAt(path, message, code) : { ...faultAt(path, message, code), got: shownValue(path, value) }
-
-/** Understood, but not taken at its word. */
-export const warningAt = (path: Path, message: string): Fault => ({ ...faultAt(path, message), severity: 'warning' })
-
-export const isError = ({ severity }: Fault): boolean => severity === 'error'
+export const faultAt = (path: Path, message: string): Fault => ({ path, message, line: null, column: null })

@@ -1,10 +1,6 @@
 import { JobDocument } from './document.ts'
-import { type Fault, faultAt, faultsError, isError, isSecretName, maxFaults, type Path } from './fault.ts'
-import { issueFaults } from './issue-faults.ts'
-import { isScriptObject, type Member, type Members, membersAt } from './members.ts'
-import { didYouMean } from './nearest-name.ts'
-import { readText } from './script-text.ts'
-import { isReference } from './secret-reference.ts'
+import { type Fault, faultAt, faultsError, type Path } from './fault.ts'
+import { parseText } from './script-text.ts'
 
 export interface ParsedDocument {
   readonly document: JobDocument
@@ -13,82 +9,29 @@ export interface ParsedDocument {
   readonly place: (fault: Fault) => Fault
 }
 
-/** A document, or the faults that keep it from being one; warnings come in either case. */
-export interface ReadDocument {
-  readonly parsed: ParsedDocument | null
-  readonly faults: readonly Fault[]
-}
-
-/** A script says nothing of these: they belong to the document around it. */
-const wrapperNames = ['name', 'description', 'script', 'parameters', 'triggers']
-const scriptNames = ['job', 'steps', 'type']
-
 /**
  * Reads a job document, or a bare DataX or DataWorks script, which then gets `bareName`.
- * @throws job/syntax, job/invalid, job/literal-secret with a line per fault
+ * @throws job/syntax, job/invalid with a line per fault
  */
 export function parseJobDocument(text: string, bareName: string | null): ParsedDocument {
-  const { parsed, faults } = readJobDocument(text, bareName)
-  if (parsed === null) throw faultsError(faults)
-  return parsed
+  const { value, place } = parseText(text)
+  const bare = isBareScript(value)
+  const candidate = bare ? { name: bareName ?? '', script: value } : value
+  const parsed = JobDocument.safeParse(candidate)
+  if (parsed.success) return { document: parsed.data, scriptPath: bare ? [] : ['script'], place }
+  const faults = parsed.error.issues.map((issue) =>
+    place(
+      faultAt(
+        issue.path.map((step) => (typeof step === 'symbol' ? String(step) : step)),
+        issue.message,
+      ),
+    ),
+  )
+  throw faultsError(faults)
 }
 
-/** As `parseJobDocument`, with the faults as a result: for editors, which show them in place. */
-export function readJobDocument(text: string, bareName: string | null): ReadDocument {
-  const { value, faults: textFaults, place } = readText(text)
-  const faults = [...textFaults]
-  if (value === undefined) return { parsed: null, faults }
-  const wrapper = membersAt(value, [], wrapperNames, faults)
-  const bare = !wrapper.known.has('script') && hasScriptName(value)
-  const candidate = bare ? bareDocument(value, wrapper, bareName, faults) : wrappedDocument(wrapper, bareName, faults)
-  const checked = JobDocument.safeParse(candidate)
-  const placeOf = (path: Path) => placeIn(wrapper.known, path)
-  for (const issue of checked.success || faults.some(isError) ? [] : checked.error.issues.slice(0, maxFaults))
-    faults.push(...issueFaults(issue, candidate, placeOf))
-  const located = faults.slice(0, maxFaults).map(place)
-  if (!checked.success || faults.some(isError)) return { parsed: null, faults: located }
-  const scriptPath = bare ? [] : (wrapper.known.get('script')?.path ?? [])
-  return { parsed: { document: checked.data, scriptPath, place }, faults: located }
-}
-
-const hasScriptName = (value: unknown): boolean =>
-  isScriptObject(value) && Object.keys(value).some((name) => scriptNames.includes(name.toLowerCase()))
-
-function bareDocument(value: unknown, { known }: Members, bareName: string | null, faults: Fault[]): unknown {
-  for (const [name, { path }] of known) {
-    if (name === 'description') continue
-    faults.push(faultAt(path, `has no meaning beside a bare script; write {"name": …, "script": {…}, "${name}": …}`))
-  }
-  return { name: bareName ?? '', script: value }
-}
-
-/** A misspelled `triggers` would be a job that never starts: here an unknown name is a fault, not a warning. */
-function wrappedDocument({ known, unknown }: Members, bareName: string | null, faults: Fault[]): unknown {
-  for (const [name, { path }] of unknown)
-    faults.push(faultAt(path, `is not known here${didYouMean(name, wrapperNames)}; known are ${wrapperNames.join(', ')}`))
-  if (!known.has('script'))
-    faults.push(faultAt(['script'], 'is missing; it must be a DataX job {"job": …} or a DataWorks script {"type": "job", "steps": …}'))
-  const values = Object.fromEntries([...known].map(([name, { value }]) => [name, value]))
-  const parameters = known.get('parameters')
-  if (parameters !== undefined) values.parameters = parametersOf(parameters, faults)
-  return { ...(bareName === null ? {} : { name: bareName }), ...values }
-}
-
-/** Numbers and switches are texts here, because they are put into texts. */
-function parametersOf({ value, path }: Member, faults: Fault[]): unknown {
-  if (!isScriptObject(value)) return value
-  const entries = Object.entries(value).map(([name, item]): [string, unknown] => {
-    const text = typeof item === 'number' || typeof item === 'boolean' ? String(item) : item
-    if (isSecretName(name) && typeof text === 'string' && text !== '' && !isReference(text)) {
-      const message = 'looks like a secret in plain text; write a reference: "env:NAME" or "vault:NAME"'
-      faults.push(faultAt([...path, name], message, 'job/literal-secret'))
-    }
-    return [name, text]
-  })
-  return Object.fromEntries(entries)
-}
-
-function placeIn(known: ReadonlyMap<string, Member>, [first, ...rest]: Path): Path {
-  if (first === undefined) return []
-  return [...(known.get(String(first))?.path ?? [first]), ...rest]
-}
+const isBareScript = (value: unknown): boolean =>
+  typeof value === 'object' &&
+  value !== null &&
+  !('script' in value) &&
+  ('job' in value || 'steps' in value || 'type' in value)

@@ -1,99 +1,71 @@
 import {
-  createScanner,
   findNodeAtLocation,
+  getNodeValue,
   type Node,
   type ParseError,
   parseTree,
   printParseErrorCode,
 } from 'jsonc-parser'
-import { type Fault, faultAt, maxFaults } from './fault.ts'
-import { scriptValue } from './script-value.ts'
+import { type Fault, faultsError } from './fault.ts'
 
 /** A parsed text that still knows where each value stands. */
 export interface ScriptText {
-  /** undefined when a fault of severity `error` says why. */
   readonly value: unknown
-  readonly faults: readonly Fault[]
   /** Adds line and column to a fault; of a missing member, those of what should hold it. */
   place(fault: Fault): Fault
 }
 
 /** Deeper than any script, far from the end of the stack. */
-const maxDepth = 100
-/** Many times what DataWorks takes, and a text of this size is checked in under a second. */
-const maxCharacters = 1024 * 1024
-/** One mistake makes several: what follows the first few is noise. */
-const maxSyntaxFaults = 5
+const maxDepth = 200
+const maxBytes = 4 * 1024 * 1024
 
-/** JSON as the samples of DataWorks write it: with comments, trailing commas and forgotten ones (dataworks-datax.md §1.1). */
-export function readText(given: string): ScriptText {
-  const text = given.replace(/^\uFEFF/, ' ')
-  const monster = refuseMonster(text)
-  if (monster !== null) return unreadable([monster])
+/**
+ * JSON as DataWorks' samples write it: with comments and trailing commas (dataworks-datax.md §1.1).
+ * @throws job/syntax with every fault of the text
+ */
+export function parseText(text: string): ScriptText {
+  refuseMonsters(text)
   const errors: ParseError[] = []
   const root = parseTree(text, errors, { allowTrailingComma: true, disallowComments: false })
-  const lines = lineStarts(text)
-  const syntax = errors.slice(0, maxFaults).map((error) => syntaxFault(error, lines))
-  const fatal = syntax.filter(({ severity }) => severity === 'error')
-  if (root === undefined || text.trim() === '') return unreadable([faultAtStart('the text is empty')])
-  if (fatal.length > 0) return unreadable(fatal.slice(0, maxSyntaxFaults))
-  const faults: Fault[] = []
-  const value = scriptValue(root, text, [], faults)
-  const place = (fault: Fault) => placed(fault, root, lines)
-  return { value, faults: [...syntax, ...faults.slice(0, maxFaults).map(place)], place }
+  if (errors.length > 0 || root === undefined) throw faultsError(syntaxFaults(text, errors), 'job/syntax')
+  return { value: getNodeValue(root), place: (fault) => placed(fault, root, text) }
 }
 
-const unreadable = (faults: readonly Fault[]): ScriptText => ({ value: undefined, faults, place: (fault) => fault })
-
-const faultAtStart = (message: string): Fault => ({ ...faultAt([], message, 'job/syntax'), line: 1, column: 1 })
-
-function refuseMonster(text: string): Fault | null {
-  if (text.length > maxCharacters)
-    return faultAtStart(`a job has at most ${maxCharacters} characters, got ${text.length}`)
-  const scanner = createScanner(text, true)
+function refuseMonsters(text: string): void {
+  if (text.length > maxBytes)
+    throw faultsError([fault(`a job has at most ${maxBytes} characters, got ${text.length}`)], 'job/syntax')
   let depth = 0
-  for (scanner.scan(); scanner.getTokenOffset() < text.length; scanner.scan()) {
-    const first = text[scanner.getTokenOffset()]
-    if (first === '{' || first === '[') depth += 1
-    if (first === '}' || first === ']') depth -= 1
-    if (depth > maxDepth) return faultAtStart(`brackets are nested more than ${maxDepth} deep`)
+  for (const [bracket] of text.matchAll(/[[\]{}]/g)) {
+    depth += bracket === '[' || bracket === '{' ? 1 : -1
+    if (depth > maxDepth) throw faultsError([fault(`brackets are nested more than ${maxDepth} deep`)], 'job/syntax')
   }
-  return null
 }
 
-/** A forgotten comma leaves no doubt about what was meant. */
-function syntaxFault({ error, offset }: ParseError, lines: readonly number[]): Fault {
-  const severity = printParseErrorCode(error) === 'CommaExpected' ? 'warning' : 'error'
-  return { ...faultAt([], wordsOf(error), 'job/syntax'), severity, ...lineAndColumn(lines, offset) }
+const fault = (message: string): Fault => ({ path: [], message, line: 1, column: 1 })
+
+function syntaxFaults(text: string, errors: readonly ParseError[]): Fault[] {
+  if (text.trim() === '' || errors.length === 0) return [fault('the text is empty')]
+  return errors
+    .slice(0, 20)
+    .map(({ error, offset }) => ({ path: [], message: wordsOf(error), ...lineAndColumn(text, offset) }))
 }
 
 /** `CommaExpected` → `comma expected` */
-const wordsOf = (error: ParseError['error']) =>
+const wordsOf = (error: number) =>
   printParseErrorCode(error)
     .replaceAll(/(?<!^)([A-Z])/g, ' $1')
     .toLowerCase()
 
-function placed(given: Fault, root: Node, lines: readonly number[]): Fault {
+function placed(given: Fault, root: Node, text: string): Fault {
   if (given.line !== null) return given
   for (let depth = given.path.length; depth >= 0; depth -= 1) {
     const node = findNodeAtLocation(root, [...given.path.slice(0, depth)])
-    if (node !== undefined) return { ...given, ...lineAndColumn(lines, node.offset) }
+    if (node !== undefined) return { ...given, ...lineAndColumn(text, node.offset) }
   }
   return given
 }
 
-function lineStarts(text: string): number[] {
-  const starts = [0]
-  for (let at = text.indexOf('\n'); at !== -1; at = text.indexOf('\n', at + 1)) starts.push(at + 1)
-  return starts
-}
-
-function lineAndColumn(lines: readonly number[], offset: number): { line: number; column: number } {
-  let [low, high] = [0, lines.length - 1]
-  while (low < high) {
-    const middle = Math.ceil((low + high) / 2)
-    if ((lines[middle] ?? 0) <= offset) low = middle
-    else high = middle - 1
-  }
-  return { line: low + 1, column: offset - (lines[low] ?? 0) + 1 }
+function lineAndColumn(text: string, offset: number): { line: number; column: number } {
+  const before = text.slice(0, offset)
+  return { line: before.split('\n').length, column: offset - before.lastIndexOf('\n') }
 }

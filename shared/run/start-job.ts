@@ -14,6 +14,7 @@ export async function startJob(world: World, event: StartEvent, deadline: Deadli
     trigger,
     scheduledAt: world.clock.now(),
     parameters: event.parameters,
+    datasources: event.datasources,
   })
   return await startRun(world, { runKey: runKeyOfClient(job.name, key), spec, trigger }, deadline)
 }

@@ -34,7 +34,9 @@ describe('a function that is killed', () => {
 
   const findRun = (job: string) =>
     eventually(async () => {
-      const [row] = await stack.sql<{ run_id: RunId }>(`select run_id from adbpg_sync.run where job = '${job}'`).catch(() => [])
+      const [row] = await stack
+        .sql<{ run_id: RunId }>(`select run_id from adbpg_sync.run where job = '${job}'`)
+        .catch(() => [])
       return row?.run_id ?? null
     })
 
@@ -61,9 +63,15 @@ describe('a function that is killed', () => {
     const table = unique('crash_table')
     await stack.sql(`create table public.${table} (id bigint, note text)`)
     await stack.sql(`create table public.${table} (id bigint primary key, note text)`, stack.source)
-    await stack.sql(`insert into public.${table} select n, repeat('z', (n % 60)::integer) from generate_series(0, ${rowCount - 1}) n`, stack.source)
+    await stack.sql(
+      `insert into public.${table} select n, repeat('z', (n % 60)::integer) from generate_series(0, ${rowCount - 1}) n`,
+      stack.source,
+    )
     await stack.crashAt(point)
-    const reader = { name: 'postgresqlreader', parameter: { datasource: 'pg_local', table: `public.${table}`, column: ['*'], splitPk: 'id' } }
+    const reader = {
+      name: 'postgresqlreader',
+      parameter: { datasource: 'pg_local', table: `public.${table}`, column: ['*'], splitPk: 'id' },
+    }
     const report = await startAndTick(dataxJob(table, reader, intoAdbpg(`public.${table}`)))
     expect(await contents(table)).toEqual(whole)
     return report
@@ -72,10 +80,18 @@ describe('a function that is killed', () => {
   async function exportTable(point: CrashPoint) {
     const table = unique('crash_export')
     await stack.sql(`create table public.${table} (id bigint primary key, note text)`)
-    await stack.sql(`insert into public.${table} select n, repeat('z', (n % 60)::integer) from generate_series(0, ${rowCount - 1}) n`)
+    await stack.sql(
+      `insert into public.${table} select n, repeat('z', (n % 60)::integer) from generate_series(0, ${rowCount - 1}) n`,
+    )
     await stack.crashAt(point)
-    const reader = { name: 'adbpgreader', parameter: { datasource: 'adbpg_local', table: `public.${table}`, column: ['*'], splitPk: 'id' } }
-    const writer = { name: 'osswriter', parameter: { datasource: 'oss_local', object: `out/${table}/part`, writeMode: 'truncate' } }
+    const reader = {
+      name: 'adbpgreader',
+      parameter: { datasource: 'adbpg_local', table: `public.${table}`, column: ['*'], splitPk: 'id' },
+    }
+    const writer = {
+      name: 'osswriter',
+      parameter: { datasource: 'oss_local', object: `out/${table}/part`, writeMode: 'truncate' },
+    }
     const report = await startAndTick(dataxJob(table, reader, writer))
     const back = `${table}_back`
     await stack.sql(`create table public.${back} (id bigint, note text)`)

@@ -36,9 +36,10 @@ async function* matching(store: ObjectStore, pattern: string): AsyncGenerator<Ob
   }
 }
 
+/** With the `u` flag only these may be escaped: a `\-` would be a syntax error. */
 const asPattern = (character: string) => {
   if (character === '*') return '.*'
-  return character === '?' ? '.' : character.replace(/[\\^$.|+()[\]{}/-]/, '\\$&')
+  return character === '?' ? '.' : character.replace(/[\\^$.|+()[\]{}/]/, '\\$&')
 }
 
 function noObjects(bucket: string, patterns: readonly string[]): TransferError {

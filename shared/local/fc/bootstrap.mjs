@@ -12,7 +12,9 @@ async function load(handler) {
   const [file, name] = handler.split('.')
   const require = createRequire(join(codeDir, 'package.json'))
   const commonJs = join(codeDir, `${file}.js`)
-  const module = existsSync(commonJs) ? require(commonJs) : await import(pathToFileURL(join(codeDir, `${file}.mjs`)).href)
+  const module = existsSync(commonJs)
+    ? require(commonJs)
+    : await import(pathToFileURL(join(codeDir, `${file}.mjs`)).href)
   const found = module[name]
   if (typeof found !== 'function') throw new Error(`Module ${file} has no function ${name}`)
   return found

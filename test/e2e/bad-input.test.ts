@@ -1,0 +1,281 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { DirtyRecord } from '../../shared/load/dirty-record.ts'
+import { listIncidents } from '../../shared/run/job-store.ts'
+import type { RunReport } from '../../shared/run/report.ts'
+import { codeOf } from '../contract/object-store.ts'
+import { eventually } from '../support/fc.ts'
+import { dataxJob, fromOss, intoAdbpg, startTestStack, type TestStack, unique } from '../support/stack.ts'
+
+/** What bad input gets: a stable code with advice, no half-loaded row, nothing lost in silence. */
+describe('bad input', () => {
+  let stack: TestStack
+  beforeAll(async () => {
+    stack = await startTestStack()
+  })
+  afterAll(() => stack.close())
+
+  const table = async (columns = 'id integer, name varchar(10), born date') => {
+    const name = unique('bad')
+    await stack.sql(`create table public.${name} (${columns})`)
+    return name
+  }
+  const loaded = async (name: string) =>
+    (await stack.sql<{ rows: number }>(`select count(*)::integer as rows from public.${name}`))[0]?.rows
+
+  const load = async (
+    name: string,
+    bytes: Buffer | string,
+    errorLimit: Record<string, unknown> = { record: 0 },
+    extra = {},
+  ): Promise<RunReport> => {
+    await stack.world.store.put(`data/${name}.csv`, Buffer.from(bytes))
+    return await stack.run({
+      job: dataxJob(name, fromOss(`data/${name}.csv`, extra), intoAdbpg(`public.${name}`), {
+        speed: { channel: 2 },
+        errorLimit,
+      }),
+    })
+  }
+
+  const dirtyOf = async (report: RunReport): Promise<DirtyRecord[]> => {
+    const records: DirtyRecord[] = []
+    for await (const { key } of stack.world.store.list(report.dirtyObject ?? 'nothing')) {
+      const found = await stack.world.store.read(key, 10_000_000)
+      const lines = (found?.body.toString('utf8') ?? '').trim().split('\n')
+      records.push(...lines.map((line) => DirtyRecord.parse(JSON.parse(line))))
+    }
+    return records
+  }
+
+  const good = '1,ann,2001-01-01\n'
+
+  it.each([
+    ['a missing field', `${good}2,bob\n`, 'record/column-count'],
+    ['a field too many', `${good}2,bob,2001-01-01,more\n`, 'record/column-count'],
+    ['a value of the wrong type', `${good}two,bob,2001-01-01\n`, 'record/format'],
+    ['a value that is too long', `${good}2,bob is much too long,2001-01-01\n`, 'record/format'],
+    ['a NUL byte', `${good}2,b\0b,2001-01-01\n`, 'record/nul-byte'],
+    [
+      'bytes that are not UTF-8',
+      Buffer.concat([Buffer.from(`${good}2,`), Buffer.from([0xff, 0xfe]), Buffer.from(',2001-01-01\n')]),
+      'record/encoding',
+    ],
+  ] as const)('with %s the run fails by its code and no row is loaded', async (_what, bytes, code) => {
+    const name = await table()
+    const report = await load(name, bytes)
+    expect(report).toMatchObject({ state: 'failed', rows: { loaded: 0 }, error: { code } })
+    expect(report.error?.advice).not.toBe('')
+    expect(await loaded(name)).toBe(0)
+    expect(await dirtyOf(report)).toMatchObject([{ record: 2, offset: good.length, code }])
+  })
+
+  it('keeps every dirty record with its place and reason where errorLimit allows it, and loads the others', async () => {
+    const name = await table('id integer primary key, name varchar(10), born date not null')
+    const lines = [...Array(4000).keys()].map((n) => {
+      if (n === 500) return `${n},ann,not a date`
+      if (n === 501) return `${n},ann,`
+      if (n === 1500) return '499,ann,2001-01-01'
+      if (n === 3999) return `${n},"line one\nbob and more",2001-01-01`
+      return `${n},"a ""b""",2001-01-01`
+    })
+    const text = `${lines.join('\n')}\n`
+    const report = await load(name, text, { record: 10 })
+    expect(report).toMatchObject({ state: 'succeeded', rows: { read: 4000, loaded: 3996, dirty: 4, filtered: 0 } })
+    expect(await loaded(name)).toBe(3996)
+    const dirty = (await dirtyOf(report)).sort((a, b) => a.record - b.record)
+    const offsetOf = (n: number) =>
+      Buffer.byteLength(
+        lines
+          .slice(0, n)
+          .map((line) => `${line}\n`)
+          .join(''),
+      )
+    expect(
+      dirty.map(({ record, offset, code, column, sqlstate }) => ({ record, offset, code, column, sqlstate })),
+    ).toEqual([
+      { record: 501, offset: offsetOf(500), code: 'record/format', column: 'born', sqlstate: '22007' },
+      { record: 502, offset: offsetOf(501), code: 'record/constraint', column: 'born', sqlstate: '23502' },
+      { record: 1501, offset: offsetOf(1500), code: 'record/constraint', column: null, sqlstate: '23505' },
+      { record: 4000, offset: offsetOf(3999), code: 'record/format', column: 'name', sqlstate: '22001' },
+    ])
+    expect(dirty[3]?.raw).toBe(lines[3999])
+    expect(dirty[0]?.reason).not.toContain('not a date')
+  })
+
+  it('fails a run whose dirty records are more than errorLimit allows', async () => {
+    const name = await table()
+    const lines = [...Array(5000).keys()].map((n) => (n % 100 === 0 ? `x,ann,2001-01-01` : `${n},ann,2001-01-01`))
+    const report = await load(name, `${lines.join('\n')}\n`, { record: 3 })
+    expect(report).toMatchObject({ state: 'failed', error: { code: 'record/limit-exceeded' } })
+    expect(report.rows.loaded).toBe(await loaded(name))
+    const share = await load(await table(), `${lines.join('\n')}\n`, { percentage: 0.001 })
+    expect(share).toMatchObject({ state: 'failed', error: { code: 'record/limit-exceeded' }, rows: { dirty: 50 } })
+  })
+
+  it('loads a field that is only \\. and the rows behind it, where COPY alone would end', async () => {
+    const name = await table('note text')
+    expect(await load(name, 'a\n\\.\nb\n')).toMatchObject({ state: 'succeeded', rows: { read: 3, loaded: 3 } })
+    expect(await stack.sql(`select note from public.${name} order by note`)).toEqual([
+      { note: '\\.' },
+      { note: 'a' },
+      { note: 'b' },
+    ])
+  })
+
+  it('names an unclosed quote with its record, and loads nothing', async () => {
+    const name = await table()
+    const report = await load(name, `${good}2,"bob,2001-01-01\n3,cid,2001-01-01\n`, { record: 100 })
+    expect(report).toMatchObject({ state: 'failed', error: { code: 'source/unclosed-quote', context: { record: 2 } } })
+    expect(await loaded(name)).toBe(0)
+  })
+
+  it('takes an empty file, and one with a header only, as no rows', async () => {
+    expect(await load(await table(), '')).toMatchObject({ state: 'succeeded', rows: { read: 0, loaded: 0 } })
+    expect(await load(await table(), 'id,name,born\n', {}, { skipHeader: true })).toMatchObject({
+      state: 'succeeded',
+      rows: { read: 0 },
+    })
+    expect(await load(await table(), 'id,name,born', {}, { skipHeader: true })).toMatchObject({
+      state: 'succeeded',
+      rows: { read: 0 },
+    })
+  })
+
+  it.each([
+    ['a missing table', { table: 'public.no_such_table' }, {}, 'target/table-missing'],
+    ['a missing column', { column: ['id', 'nope', 'born'] }, {}, 'target/column-missing'],
+    ['a wrong preSql', { preSql: ['selec 1'] }, {}, 'target/sql-failed'],
+    ['a wrong postSql', { postSql: ['select 1/0'] }, {}, 'target/sql-failed'],
+    ['a missing object', {}, { object: 'data/no-such-object.csv' }, 'source/no-objects'],
+    ['a pattern that matches nothing', {}, { object: 'data/no-such-*.csv' }, 'source/no-objects'],
+  ])('names %s', async (_what, writer, reader, code) => {
+    const name = await table()
+    await stack.world.store.put(`data/${name}.csv`, Buffer.from(good))
+    const job = dataxJob(name, fromOss(`data/${name}.csv`, reader), intoAdbpg(`public.${name}`, writer))
+    expect(await stack.run({ job })).toMatchObject({ state: 'failed', error: { code } })
+  })
+
+  it.each([
+    ['a wrong password', { password: 'env:OSS_LOCAL_SECRET' }, 'connect/wrong-credentials'],
+    ['a host that refuses', { port: 1 }, 'connect/unreachable'],
+    ['a secret that is not set', { password: 'env:NO_SUCH_SECRET' }, 'job/secret-missing'],
+  ])('refuses a start over %s, and says so', async (_what, change, code) => {
+    const { host, port, database, user } = stack.adbpg
+    const datasources = {
+      broken: { type: 'adbpg', host, port, database, username: user, password: 'env:ADBPG_LOCAL_PASSWORD', ...change },
+    }
+    const job = dataxJob('broken', fromOss('data/x.csv'), intoAdbpg('public.x', { datasource: 'broken' }))
+    await expect(stack.start({ job, datasources })).rejects.toThrow(
+      new RegExp(code === 'job/secret-missing' ? 'NO_SUCH_SECRET' : '.'),
+    )
+    expect(await codeOf(stack.start({ job, datasources }))).toBe('platform/function-failed')
+  })
+
+  it('names a bucket that is not there', async () => {
+    const name = await table()
+    const { endpoint, accessKeyId } = stack.stack.file.address.oss
+    const datasources = {
+      nowhere: {
+        type: 'oss',
+        endpoint,
+        bucket: 'no-such-bucket',
+        accessId: accessKeyId,
+        accessKey: 'env:OSS_LOCAL_SECRET',
+      },
+    }
+    const job = dataxJob(name, fromOss('x*.csv', { datasource: 'nowhere' }), intoAdbpg(`public.${name}`))
+    expect(await stack.run({ job, datasources })).toMatchObject({
+      state: 'failed',
+      error: { code: 'source/bucket-missing' },
+    })
+  })
+
+  it('refuses a job with faults, one message each with its path, and starts nothing', async () => {
+    const before = await stack.sql('select run_id from adbpg_sync.run')
+    const job = dataxJob(
+      'faulty',
+      { name: 'nosuchreader', parameter: {} },
+      intoAdbpg('', { column: [], colum: ['*'] }),
+      { speed: { channel: 0 } },
+    )
+    await expect(stack.start({ job })).rejects.toThrow(/reader.*nosuchreader[\s\S]*writer\.parameter/)
+    expect(await stack.sql('select run_id from adbpg_sync.run')).toHaveLength(before.length)
+  })
+
+  it('fails, and loads nothing of the new version, when an object is replaced between plan and load', async () => {
+    const name = await table()
+    const big = `${[...Array(20_000).keys()].map((n) => `${n},ann,2001-01-01`).join('\n')}\n`
+    await stack.world.store.put(`data/${name}.csv`, Buffer.from(big))
+    const job = dataxJob(
+      name,
+      fromOss(`data/${name}.csv`),
+      intoAdbpg(`public.${name}`, { preSql: ['select pg_sleep(0.6)'] }),
+    )
+    const runId = await stack.start({ job })
+    await eventually(
+      async () =>
+        (await stack.sql(`select 1 as one from pg_stat_activity where query like 'select pg_sleep%'`)).length > 0,
+    )
+    await stack.world.store.put(`data/${name}.csv`, Buffer.from('1,new,2002-02-02\n'))
+    expect(await stack.ended(runId)).toMatchObject({
+      state: 'failed',
+      error: { code: 'source/object-changed' },
+      rows: { loaded: 0 },
+    })
+    expect(await loaded(name)).toBe(0)
+  })
+
+  it('makes an object that no job waits for visible, and an event that is none', async () => {
+    await stack.world.store.put('in/for-nobody.csv', Buffer.from('x'))
+    const incident = await eventually(
+      async () => (await listIncidents(stack.world.store, 50)).find(({ code }) => code === 'event/no-job') ?? null,
+    )
+    expect(incident.message).toContain('in/for-nobody.csv')
+    expect(await codeOf(stack.world.invoker.invokeSync('object', { not: 'an event' }, 10_000))).toBe(
+      'platform/function-failed',
+    )
+  })
+
+  it('never shows a secret in the ledger, in objects or in logs', async () => {
+    const secrets = [
+      stack.stack.file.address.oss.accessKeySecret,
+      new URL(stack.stack.file.address.postgres.url).password,
+    ]
+    const specs = JSON.stringify(await stack.sql('select * from adbpg_sync.run'))
+    const { readdir, readFile } = await import('node:fs/promises')
+    const logs: string[] = []
+    for (const file of await readdir(`${stack.stateDir}/fc/logs`))
+      logs.push(await readFile(`${stack.stateDir}/fc/logs/${file}`, 'utf8'))
+    const tasks: string[] = []
+    for (const file of await readdir(`${stack.stateDir}/fc/tasks`))
+      tasks.push(await readFile(`${stack.stateDir}/fc/tasks/${file}`, 'utf8'))
+    expect(logs.join('').length).toBeGreaterThan(1000)
+    for (const secret of secrets)
+      for (const text of [specs, ...logs, ...tasks]) expect(text.includes(secret)).toBe(false)
+  })
+
+  it('goes on after a stop with retry, and loads each row once', async () => {
+    const name = await table('id integer, name text, born date')
+    const text = `${[...Array(30_000).keys()].map((n) => `${n},ann,2001-01-01`).join('\n')}\n`
+    await stack.world.store.put(`data/${name}.csv`, Buffer.from(text))
+    const job = dataxJob(name, fromOss(`data/${name}.csv`), intoAdbpg(`public.${name}`), {
+      speed: { channel: 1 },
+      errorLimit: { record: 0 },
+    })
+    const runId = await stack.start({ job })
+    const { token, url } = stack.stack.file.address.api
+    const call = (verb: string) =>
+      fetch(`${url}/v1/runs/${runId}/${verb}`, { method: 'POST', headers: { authorization: `Bearer ${token}` } })
+    await eventually(async () => ((await loaded(name)) ?? 0) > 0)
+    expect((await call('stop')).status).toBe(200)
+    const stopped = await stack.ended(runId)
+    expect(stopped).toMatchObject({ state: 'stopped', error: { code: 'run/stopped' } })
+    expect(stopped.rows.loaded).toBe(await loaded(name))
+    expect(stopped.rows.loaded).toBeLessThan(30_000)
+    expect((await call('retry')).status).toBe(200)
+    expect(await stack.ended(runId)).toMatchObject({ state: 'succeeded', rows: { read: 30_000, loaded: 30_000 } })
+    expect(
+      await stack.sql(`select count(*)::integer as rows, count(distinct id)::integer as ids from public.${name}`),
+    ).toEqual([{ rows: 30_000, ids: 30_000 }])
+  })
+})
