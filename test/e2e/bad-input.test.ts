@@ -262,16 +262,23 @@ describe('bad input', () => {
       speed: { channel: 1 },
       errorLimit: { record: 0 },
     })
+    await using holder = await stack.world.connectSql(stack.adbpg, new AbortController().signal)
+    await holder.query('begin')
+    await holder.query(`lock table public.${name} in share mode`)
     const runId = await stack.start({ job })
     const { token, url } = stack.stack.file.address.api
     const call = (verb: string) =>
       fetch(`${url}/v1/runs/${runId}/${verb}`, { method: 'POST', headers: { authorization: `Bearer ${token}` } })
-    await eventually(async () => ((await loaded(name)) ?? 0) > 0)
+    const waiting = "select 1 as one from pg_stat_activity where wait_event_type = 'Lock' and query like 'copy%'"
+    await eventually(async () => (await stack.sql(waiting)).length > 0)
     expect((await call('stop')).status).toBe(200)
-    const stopped = await stack.ended(runId)
-    expect(stopped).toMatchObject({ state: 'stopped', error: { code: 'run/stopped' } })
-    expect(stopped.rows.loaded).toBe(await loaded(name))
-    expect(stopped.rows.loaded).toBeLessThan(30_000)
+    await holder.query('commit')
+    expect(await stack.ended(runId)).toMatchObject({
+      state: 'stopped',
+      error: { code: 'run/stopped' },
+      rows: { loaded: 0 },
+    })
+    expect(await loaded(name)).toBe(0)
     expect((await call('retry')).status).toBe(200)
     expect(await stack.ended(runId)).toMatchObject({ state: 'succeeded', rows: { read: 30_000, loaded: 30_000 } })
     expect(
