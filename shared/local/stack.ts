@@ -122,12 +122,15 @@ async function announce(stateDir: string, file: StackFile): Promise<() => Promis
 
 const stackFilePath = (stateDir: string) => join(stateDir, 'stack.json')
 
-/** @returns null when no stack runs here; a file left behind by a killed one names a process that is gone */
+/**
+ * @returns null when no stack runs here. A file that a killed stack left behind is told by its silent server: its process
+ * id may have passed to somebody else, or to a zombie that nobody has reaped.
+ */
 export async function readRunningStack(stateDir: string): Promise<StackFile | null> {
   const text = await readFile(stackFilePath(stateDir), 'utf8').catch(nullIfMissing)
   if (text === null) return null
   const file = StackFile.parse(JSON.parse(text))
-  return isRunning(file.pid) ? file : null
+  return (await answers(file.address.fc.endpoint)) ? file : null
 }
 
 function nullIfMissing(error: unknown): null {
@@ -135,13 +138,13 @@ function nullIfMissing(error: unknown): null {
   throw error
 }
 
-/** Signal 0 asks only whether the process is there. EPERM says that it is, and belongs to somebody else. */
-function isRunning(pid: number): boolean {
+/** Any answer will do; one without a signature is refused, but given. */
+async function answers(endpoint: string): Promise<boolean> {
   try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    return error instanceof Error && 'code' in error && error.code === 'EPERM'
+    const response = await fetch(endpoint, { signal: AbortSignal.timeout(2_000) })
+    return response.headers.has('x-fc-request-id')
+  } catch {
+    return false
   }
 }
 
