@@ -25,12 +25,22 @@ export interface LocalAccess {
 export async function startLocalStack(
   stateDir: string,
   log: Log,
-  environment: Readonly<Record<string, string>> = {},
+  caller: Readonly<Record<string, string | undefined>>,
 ): Promise<Stack> {
   await buildFunctions(projectDir, join(projectDir, 'dist'))
-  const stack = await startStack({ projectDir, stateDir, environment, log })
+  const stack = await startStack({ projectDir, stateDir, environment: tuningOf(caller), log })
   await registerLocalDatasources(stack.file, log)
   return stack
+}
+
+const tunable = /^ADBPG_SYNC_(CHUNK_BYTES|STAGE_CHUNK_BYTES|FC_API|\w+_SECONDS)$/
+
+/** Settings of the functions that a caller may lay over their defaults. */
+function tuningOf(caller: Readonly<Record<string, string | undefined>>): Record<string, string> {
+  const entries = Object.entries(caller).flatMap(([name, value]) =>
+    value !== undefined && tunable.test(name) ? [[name, value] as const] : [],
+  )
+  return Object.fromEntries(entries)
 }
 
 export async function findOrStartStack(
@@ -42,7 +52,7 @@ export async function findOrStartStack(
   const running = await readRunningStack(stateDir)
   if (running !== null) return accessTo(running, async () => undefined)
   output.note('starting the local stack for this command (`npx adbpg-sync up` keeps one running)')
-  const stack = await startLocalStack(stateDir, log)
+  const stack = await startLocalStack(stateDir, log, environment)
   return accessTo(stack.file, async () => await stack[Symbol.asyncDispose]())
 }
 

@@ -21,7 +21,7 @@ async function up({ environment, output, log, signal }: Verbs): Promise<void> {
       pid: running.pid,
     })
   }
-  await using stack = await startLocalStack(stateDir, log)
+  await using stack = await startLocalStack(stateDir, log, environment)
   output.answer(stack.file.address, () => addressText(stack.file.address))
   if (!signal.aborted) await once(signal, 'abort')
   output.note('stopping the stack …')
