@@ -11,7 +11,6 @@ export const errorCodes = [
   'job/unknown-datasource',
   'job/unknown-job',
   'job/literal-secret',
-  'job/unknown-parameter',
   'job/secret-missing',
   // reaching a server, source or destination alike
   'connect/unreachable',
@@ -38,7 +37,6 @@ export const errorCodes = [
   'target/bucket-missing',
   'target/object-exists',
   'target/sql-failed',
-  'target/constraint',
   'target/read-only',
   // records
   'record/column-count',

@@ -32,10 +32,6 @@ export const policies: Record<ErrorCode, Policy> = {
     'List the jobs with `adbpg-sync ls jobs`, or put the job document under jobs/ in the configuration bucket.',
   ),
   'job/literal-secret': never('job', 'Replace the secret by a reference: "env:NAME" or "vault:NAME".'),
-  'job/unknown-parameter': never(
-    'job',
-    'Pass the parameter with --param name=value, or define it in the job document.',
-  ),
   'job/secret-missing': never('job', 'Set the environment variable or vault entry that the reference names.'),
   'connect/unreachable': again('platform', 'Check host and port, the VPC of the function and its security group.'),
   'connect/refused-by-whitelist': never(
@@ -80,7 +76,6 @@ export const policies: Record<ErrorCode, Policy> = {
   'target/bucket-missing': never('target', 'Check the bucket name and region of the datasource.'),
   'target/object-exists': never('target', 'Choose another `object` prefix, or writeMode truncate or append.'),
   'target/sql-failed': never('target', 'Correct the statement; the message of the server is attached.'),
-  'target/constraint': never('target', 'Correct the rows or the constraint; or allow dirty records with errorLimit.'),
   'target/read-only': again('target', 'The instance is being upgraded or failed over; the work is repeated by itself.'),
   'record/column-count': never('source', 'Correct the number of fields of the record.'),
   'record/encoding': never('source', 'Save the file as UTF-8, or set `encoding` of the reader.'),

@@ -1,0 +1,160 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { join, relative } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { describe, expect, it } from 'vitest'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+
+/** Who may import whom (design §7). `functions` and every folder of `shared`; a folder may import itself. */
+const mayImport: Record<string, readonly string[]> = {
+  functions: ['aliyun', 'run'],
+  errors: [],
+  schema: ['errors'],
+  ports: ['errors'],
+  job: ['schema', 'ports', 'errors'],
+  codecs: ['errors'],
+  config: ['ports', 'errors'],
+  postgres: ['ports', 'schema', 'errors'],
+  schedule: ['errors'],
+  staging: ['job', 'ports', 'errors'],
+  ledger: ['job', 'ports', 'errors'],
+  load: ['codecs', 'postgres', 'ports', 'schema', 'errors', 'connectors'],
+  connectors: ['codecs', 'load', 'plan', 'postgres', 'ports', 'schema', 'errors'],
+  plan: ['connectors', 'codecs', 'schema', 'errors'],
+  run: [
+    'codecs',
+    'connectors',
+    'errors',
+    'job',
+    'ledger',
+    'load',
+    'plan',
+    'ports',
+    'postgres',
+    'schedule',
+    'schema',
+    'staging',
+  ],
+  api: ['run', 'ledger', 'job', 'errors'],
+  aliyun: ['api', 'config', 'connectors', 'errors', 'ports', 'postgres', 'run'],
+  local: ['errors', 'ports', 'schema'],
+  cli: [
+    'aliyun',
+    'config',
+    'errors',
+    'job',
+    'ledger',
+    'load',
+    'local',
+    'ports',
+    'postgres',
+    'run',
+    'schema',
+    'staging',
+  ],
+}
+
+/** Packages that one place alone may know. */
+const onlyIn: Record<string, readonly string[]> = {
+  'ali-oss': ['shared/aliyun/'],
+  '@alicloud/fc2': ['shared/aliyun/'],
+  '@alicloud/fc20230330': ['shared/aliyun/'],
+  pg: ['shared/postgres/', 'shared/local/postgres/'],
+  'pg-copy-streams': ['shared/postgres/'],
+  hono: ['shared/api/'],
+  commander: ['shared/cli/'],
+}
+
+interface Import {
+  readonly file: string
+  readonly from: string
+  readonly typeOnly: boolean
+}
+
+function sources(folder: string): string[] {
+  return readdirSync(join(root, folder), { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && /\.ts$/.test(entry.name) && !entry.name.endsWith('.d.ts'))
+    .map((entry) => relative(root, join(entry.parentPath, entry.name)))
+}
+
+const files = [...sources('functions'), ...sources('shared')]
+
+function importsOf(file: string): Import[] {
+  const text = readFileSync(join(root, file), 'utf8')
+  const found = text.matchAll(/^(?:import|export)\s+(type\s+)?(?:[^'"]*?\sfrom\s+)?'([^']+)'|import\('([^']+)'\)/gm)
+  return [...found].map(([, type, stat, dynamic]) => ({
+    file,
+    from: stat ?? dynamic ?? '',
+    typeOnly: type !== undefined,
+  }))
+}
+
+const imports = files.flatMap(importsOf)
+const partOf = (file: string) => (file.startsWith('functions/') ? 'functions' : (file.split('/')[1] ?? ''))
+const targetOf = ({ file, from }: Import) =>
+  from.startsWith('.') ? relative(root, join(root, file, '..', from)) : from
+
+describe('the architecture', () => {
+  it('is looked at: there are files and imports', () => {
+    expect(files.length).toBeGreaterThan(120)
+    expect(imports.length).toBeGreaterThan(400)
+  })
+
+  it('names every folder of shared/', () => {
+    const folders = readdirSync(join(root, 'shared'), { withFileTypes: true }).filter((entry) => entry.isDirectory())
+    const known = new Set(Object.keys(mayImport))
+    const filled = folders.filter(({ name }) => sources(`shared/${name}`).length > 0).map(({ name }) => name)
+    expect(filled.filter((name) => !known.has(name))).toEqual([])
+  })
+
+  it('lets a folder import only what the table allows', () => {
+    const wrong = imports
+      .filter(({ from }) => from.startsWith('.'))
+      .map((one) => ({ from: partOf(one.file), to: partOf(targetOf(one)), line: `${one.file} → ${targetOf(one)}` }))
+      .filter(({ from, to }) => from !== to && !mayImport[from]?.includes(to))
+    expect(wrong.map(({ line }) => line)).toEqual([])
+  })
+
+  it('imports files that exist', () => {
+    const missing = imports
+      .filter(({ from }) => from.startsWith('.') && !from.includes('$'))
+      .filter((one) => !existsSync(join(root, targetOf(one))))
+    expect(missing).toEqual([])
+  })
+
+  it('keeps each platform package in its own place', () => {
+    const wrong = imports.filter(
+      ({ file, from }) => onlyIn[from] !== undefined && !onlyIn[from].some((place) => file.startsWith(place)),
+    )
+    expect(wrong.map(({ file, from }) => `${file} imports ${from}`)).toEqual([])
+  })
+
+  it('reads the environment in config alone, and at the two ends where processes begin', () => {
+    const readers = files.filter((file) => /process\.env\b/.test(readFileSync(join(root, file), 'utf8')))
+    const allowed = /^shared\/(config\/|cli\/main\.ts|aliyun\/(handle|http-handler)\.ts|local\/fc\/environment\.ts)/
+    expect(readers.filter((file) => !allowed.test(file))).toEqual([])
+  })
+
+  it('names a kind of connector only in its own file', () => {
+    const shared = files.filter((file) => /^shared\/(run|plan|ledger|staging|load|aliyun|api)\//.test(file))
+    const wrong = shared.filter((file) =>
+      /'(adbpg|postgresql|ossreader|osswriter)'/.test(readFileSync(join(root, file), 'utf8')),
+    )
+    expect(wrong).toEqual([])
+  })
+
+  it('keeps handlers small, free of SQL and of SDKs', () => {
+    for (const file of files.filter((one) => one.startsWith('functions/'))) {
+      const text = readFileSync(join(root, file), 'utf8')
+      expect(text.split('\n').length, file).toBeLessThanOrEqual(25)
+      expect(text, file).not.toMatch(/select |insert |ali-oss|@alicloud/i)
+    }
+  })
+
+  it('imports zod as a namespace, which bundles a fifth of `import { z }`', () => {
+    const wrong = files.filter((file) =>
+      /import \{[^}]*\bz\b[^}]*\} from 'zod'/.test(readFileSync(join(root, file), 'utf8')),
+    )
+    expect(wrong).toEqual([])
+  })
+})

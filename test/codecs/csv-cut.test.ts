@@ -1,0 +1,195 @@
+import fc from 'fast-check'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { countRecords } from '../../shared/codecs/count-records.ts'
+import { createCsvScanner, newlineOf } from '../../shared/codecs/csv-scan.ts'
+import { createCutter } from '../../shared/codecs/cut.ts'
+import { defaultCsv } from '../../shared/codecs/encoding.ts'
+import { guardEndMarker } from '../../shared/codecs/end-marker.ts'
+import { batchesOf } from '../../shared/codecs/records.ts'
+import { TransferError } from '../../shared/errors/index.ts'
+import type { SqlSession } from '../../shared/ports/index.ts'
+import { gather } from '../contract/object-store.ts'
+import { startTestServer, type TestServer } from '../contract/postgres-server.ts'
+
+const encoding = defaultCsv
+const lf = 0x0a
+const maxRecordBytes = 1_000_000
+
+/** Fields with everything that makes CSV hard; a quoted one may hold any of it. */
+const quotedField = fc
+  .string({ unit: fc.constantFrom('a', '"', '\n', '\r', ',', '\\', '.', 'é', '😀', ' '), maxLength: 8 })
+  .map((text) => `"${text.replaceAll('"', '""')}"`)
+const plainField = fc.string({ unit: fc.constantFrom('a', 'b', ' ', '.', '\\', 'é', '😀'), maxLength: 5 })
+const record = fc
+  .tuple(...Array.from({ length: 3 }, () => fc.oneof(quotedField, plainField)))
+  .map((fields) => fields.join(','))
+const document = fc
+  .tuple(fc.array(record, { minLength: 1, maxLength: 12 }), fc.constantFrom('\n', '\r\n'), fc.boolean())
+  .map(([records, newline, last]) => Buffer.from(records.join(newline) + (last ? newline : '')))
+
+const endsOf = (pieces: readonly Buffer[]): number[] => {
+  const scanner = createCsvScanner(encoding, lf)
+  const ends: number[] = []
+  let base = 0
+  for (const piece of pieces) {
+    scanner.scan(piece, (end) => void ends.push(base + end))
+    base += piece.length
+  }
+  return ends
+}
+
+const cutOf = (bytes: Buffer, targetBytes: number, pieceBytes = bytes.length) => {
+  const cutter = createCutter({ encoding, newline: lf, headerRecords: 0, targetBytes, maxRecordBytes })
+  for (let at = 0; at < bytes.length; at += Math.max(1, pieceBytes))
+    cutter.add(bytes.subarray(at, at + Math.max(1, pieceBytes)))
+  return cutter.end().cuts
+}
+
+async function* inPieces(bytes: Buffer, size: number): AsyncIterable<Uint8Array> {
+  for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size)
+}
+
+describe('record ends', () => {
+  it('are the same wherever the bytes are cut', () => {
+    fc.assert(
+      fc.property(document, (bytes) => {
+        const whole = endsOf([bytes])
+        for (let at = 0; at <= bytes.length; at += 1)
+          expect(endsOf([bytes.subarray(0, at), bytes.subarray(at)])).toEqual(whole)
+      }),
+      { numRuns: 150 },
+    )
+  })
+
+  it('follow the first line: a carriage return ends records only where no line feed follows it', () => {
+    expect(newlineOf(Buffer.from('a,b\r\nc'), encoding)).toBe(0x0a)
+    expect(newlineOf(Buffer.from('a,b\rc,d\r'), encoding)).toBe(0x0d)
+    expect(newlineOf(Buffer.from('"a\nb",c\rd\n'), encoding)).toBe(0x0d)
+    expect(newlineOf(Buffer.from('a,b\r'), encoding)).toBeNull()
+    expect(newlineOf(Buffer.from('"a\n'), encoding)).toBeNull()
+  })
+
+  it('heed an escape character of its own', () => {
+    const scanner = createCsvScanner({ ...encoding, escape: '\\' }, lf)
+    const ends: number[] = []
+    const bytes = Buffer.from('"a\\"\nb"\n"c\\\\"\nd\n')
+    scanner.scan(bytes, (end) => void ends.push(end))
+    expect(ends.map((end, index) => bytes.subarray(ends[index - 1] ?? 0, end).toString())).toEqual([
+      '"a\\"\nb"\n',
+      '"c\\\\"\n',
+      'd\n',
+    ])
+  })
+})
+
+describe('cutting an object', () => {
+  it('counts the records before each cut, and does not depend on the pieces that came', () => {
+    fc.assert(
+      fc.property(
+        document,
+        fc.integer({ min: 1, max: 40 }),
+        fc.integer({ min: 1, max: 9 }),
+        (bytes, targetBytes, pieceBytes) => {
+          const cuts = cutOf(bytes, targetBytes)
+          expect(cutOf(bytes, targetBytes, pieceBytes)).toEqual(cuts)
+          const ends = [0, ...endsOf([bytes])]
+          for (const cut of cuts.slice(0, -1)) expect(ends[cut.records]).toBe(cut.offset)
+          expect(cuts.at(-1)?.offset ?? 0).toBe(bytes.length)
+        },
+      ),
+      { numRuns: 300 },
+    )
+  })
+
+  it('names the record whose quote is never closed, and one that is too long', () => {
+    expect(() => cutOf(Buffer.from('a,b\n"c,d\ne,f\n'), 4)).toThrow(/record 2, which begins at byte 4/)
+    const cutter = createCutter({ encoding, newline: lf, headerRecords: 0, targetBytes: 10, maxRecordBytes: 20 })
+    expect(() => cutter.add(Buffer.from(`short\n${'x'.repeat(30)}`))).toThrow(TransferError)
+  })
+})
+
+describe('with PostgreSQL as the judge', () => {
+  let server: TestServer
+  let sql: SqlSession
+  beforeAll(async () => {
+    server = await startTestServer()
+    sql = await server.connect()
+    await sql.query('create temporary table t (n serial, a text, b text, c text)')
+  })
+  afterAll(async () => {
+    await sql[Symbol.asyncDispose]()
+    await server.close()
+  })
+
+  const copy = 'copy t (a, b, c) from stdin with (format csv)'
+  const rowsOf = async (load: () => Promise<void>): Promise<unknown> => {
+    await sql.query('truncate t')
+    await load()
+    return (await sql.query('select a, b, c from t order by n')).rows
+  }
+  const loads = async (body: AsyncIterable<Uint8Array>) => {
+    await sql.copyIn(copy, body)
+  }
+  /** COPY demands one style of line end throughout, and takes a bare `\.` as the end: both are tested by themselves. */
+  const isPlain = (bytes: Buffer) => !/(^|\n)\\\.(\r?\n|$)/.test(bytes.toString())
+
+  it('chunks cut at any size give the rows of the whole file', async () => {
+    await fc.assert(
+      fc.asyncProperty(document.filter(isPlain), fc.integer({ min: 1, max: 60 }), async (bytes, targetBytes) => {
+        const whole = await rowsOf(() => loads(inPieces(bytes, 1000)))
+        const cuts = cutOf(bytes, targetBytes)
+        const chunked = await rowsOf(async () => {
+          for (const [index, cut] of cuts.slice(0, -1).entries()) {
+            const counted = countRecords(inPieces(bytes.subarray(cut.offset, cuts[index + 1]?.offset), 3), {
+              encoding,
+              newline: lf,
+              maxRecordBytes,
+              shouldStop: () => false,
+            })
+            const { rows } = await sql.copyIn(copy, guardEndMarker(counted.body, encoding, lf))
+            expect(rows).toBe(counted.records())
+            expect(rows).toBe((cuts[index + 1]?.records ?? 0) - cut.records)
+          }
+        })
+        expect(chunked).toEqual(whole)
+      }),
+      { numRuns: 250 },
+    )
+  })
+
+  it('single records give the rows of the whole file, and their bytes its bytes', async () => {
+    await fc.assert(
+      fc.asyncProperty(document.filter(isPlain), fc.integer({ min: 1, max: 7 }), async (bytes, pieceBytes) => {
+        const whole = await rowsOf(() => loads(inPieces(bytes, 1000)))
+        const pieces: Buffer[] = []
+        const single = await rowsOf(async () => {
+          for await (const batch of batchesOf(inPieces(bytes, pieceBytes), {
+            encoding,
+            newline: lf,
+            maxRecords: 3,
+            maxBytes: 20,
+          })) {
+            for (const one of batch) {
+              expect(one.offset).toBe(pieces.reduce((sum, piece) => sum + piece.length, 0))
+              pieces.push(one.bytes)
+              expect(one.number).toBe(pieces.length)
+              await loads(inPieces(one.bytes, 1000))
+            }
+          }
+        })
+        expect(single).toEqual(whole)
+        expect(Buffer.concat(pieces).equals(bytes)).toBe(true)
+      }),
+      { numRuns: 120 },
+    )
+  })
+
+  it('a record that is only \\. is data, wherever the pieces are cut', async () => {
+    await sql.query('create temporary table one (n serial, a text)')
+    const bytes = Buffer.from('\\.\nx\n"a\n\\.\nb"\n\\.\r\ny\\.\n\\.z\n\\.')
+    const plain = Buffer.from('"\\."\nx\n"a\n\\.\nb"\n"\\."\r\ny\\.\n\\.z\n"\\."')
+    for (let size = 1; size <= bytes.length; size += 1) {
+      expect((await gather(guardEndMarker(inPieces(bytes, size), encoding, lf))).toString()).toBe(plain.toString())
+    }
+  })
+})
