@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { readRunningStack, type Stack, type StackFile, startStack } from '../local/stack.ts'
@@ -67,9 +66,4 @@ export function accessTo(file: StackFile, release: () => Promise<void>): LocalAc
     vaultFile,
     release,
   }
-}
-
-export async function readPackageVersion(): Promise<string> {
-  const { version } = JSON.parse(await readFile(join(projectDir, 'package.json'), 'utf8')) as { version: string }
-  return version
 }

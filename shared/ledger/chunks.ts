@@ -88,8 +88,3 @@ export async function listOpenChunks(
   const { rows } = await sql.query<{ ordinal: number; part: number }>(statements['list-open-chunks'], [runId, limit])
   return rows
 }
-
-export async function listDirtyObjects(sql: Sql, runId: RunId): Promise<string[]> {
-  const { rows } = await sql.query<{ dirty_object: string }>(statements['list-dirty-objects'], [runId])
-  return rows.map((row) => row.dirty_object)
-}

@@ -7,8 +7,6 @@ export {
   ChunkCounts,
   type ChunkRow,
   ChunkSource,
-  type EndState,
-  type FinishedRow,
   type PlanRow,
   type RunListRow,
   type RunRow,

@@ -19,7 +19,6 @@ export const statements = {
   'insert-slice-done': "insert into adbpg_sync.slice_done (run_id, epoch, slice, records, bytes, object_key, upload_id, done_at)\nvalues ($1, $2, $3, $4, $5, $6, $7, $8)",
   'insert-slices': "insert into adbpg_sync.slice (run_id, epoch, slice, descriptor)\nselect $1, $2::integer, s.slice, s.descriptor\nfrom unnest($3::integer[], $4::text[]) as s (slice, descriptor)",
   'insert-stop': "insert into adbpg_sync.run_stop (run_id, generation, at) values ($1, $2, $3)",
-  'list-dirty-objects': "select ordinal, part, records_dirty, dirty_object\nfrom adbpg_sync.chunk_done\nwhere run_id = $1 and dirty_object is not null\norder by ordinal, part",
   'list-open-chunks': "select c.ordinal, c.part\nfrom adbpg_sync.chunk c\nwhere c.run_id = $1\n  and not exists (\n    select 1 from adbpg_sync.chunk_done d where d.run_id = c.run_id and d.ordinal = c.ordinal and d.part = c.part\n  )\norder by c.ordinal, c.part\nlimit $2",
   'list-open-runs': "select r.run_id\nfrom adbpg_sync.run r\nwhere not exists (\n  select 1 from adbpg_sync.run_finished f\n  where f.run_id = r.run_id\n    and f.generation = coalesce((select max(t.generation) from adbpg_sync.run_retry t where t.run_id = r.run_id), 0)\n)\norder by r.requested_at\nlimit $1",
   'list-open-slices': "select s.slice\nfrom adbpg_sync.slice s\nwhere s.run_id = $1 and s.epoch = $2\n  and not exists (\n    select 1 from adbpg_sync.slice_done d where d.run_id = s.run_id and d.epoch = s.epoch and d.slice = s.slice\n  )\norder by s.slice\nlimit $3",

@@ -66,8 +66,3 @@ function copyPlace(where: string | undefined): { line: number | null; column: st
   const found = /^COPY [^\n]*?, line (\d+)(?:, column ([^:\n]+))?/m.exec(where ?? '')
   return { line: found?.[1] === undefined ? null : Number(found[1]), column: found?.[2] ?? null }
 }
-
-export function sqlStateOf(error: unknown): string | null {
-  const state = error instanceof TransferError ? error.context.sqlstate : undefined
-  return typeof state === 'string' && /^[0-9A-Z]{5}$/.test(state) ? state : null
-}
