@@ -39,8 +39,7 @@ export function faultsError(faults: readonly Fault[]): TransferError {
   const errors = faults.filter(({ severity }) => severity === 'error')
   const [first] = errors
   const code = errors.every((fault) => fault.code === first?.code) ? (first?.code ?? 'job/invalid') : 'job/invalid'
-  const lines = errors.slice(0, maxFaults).map(faultText)
-  if (errors.length > maxFaults) lines.push(`and ${errors.length - maxFaults} more`)
+  const lines = errors.map(faultText)
   return new TransferError(code, lines.join('\n'), {
     faults: errors.length,
     ...(first === undefined ? {} : { path: pathText(first.path), line: first.line, column: first.column }),
@@ -54,7 +53,9 @@ export const isSecretName = (name: string | number | undefined): boolean =>
 
 /** `…?password=x`, `…//user:x@host`: secrets hide inside texts too. */
 const withoutSecrets = (text: string) =>
-  text.replaceAll(/(passw(?:or)?d|pwd|accesskey\w*|secret|token)=[^&\s"]*/gi, '$1=***').replaceAll(/:[^:/@\s]*@/g, ':***@')
+  text
+    .replaceAll(/(passw(?:or)?d|pwd|accesskey\w*|secret|token)=[^&\s"]*/gi, '$1=***')
+    .replaceAll(/:[^:/@\s]*@/g, ':***@')
 
 const maxShown = 60
 
@@ -82,5 +83,12 @@ export const faultOf = (path: Path, value: unknown, message: string, code: Fault
 
 /** Understood, but not taken at its word. */
 export const warningAt = (path: Path, message: string): Fault => ({ ...faultAt(path, message), severity: 'warning' })
+
+/** What a person would read: errors before warnings, and no more than `maxFaults`. */
+export function worthTelling(faults: readonly Fault[]): Fault[] {
+  if (faults.length <= maxFaults) return [...faults]
+  const errors = faults.filter(isError)
+  return [...errors, ...faults.filter((fault) => !isError(fault))].slice(0, maxFaults)
+}
 
 export const isError = ({ severity }: Fault): boolean => severity === 'error'

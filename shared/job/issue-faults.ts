@@ -50,18 +50,24 @@ function codeOf(issue: Issue): FaultCode {
 }
 
 function wordsOf(issue: Issue, value: unknown): string {
-  if (issue.code === 'custom' || !issue.message.startsWith('Invalid ') && !issue.message.startsWith('Too ')) return issue.message
+  if (issue.code === 'custom' || (!issue.message.startsWith('Invalid ') && !issue.message.startsWith('Too ')))
+    return issue.message
   const missing = value === undefined ? 'is missing; it ' : ''
   return `${missing}must be ${allowedBy(issue)}`
 }
 
 function allowedBy(issue: Issue): string {
-  if (issue.code === 'invalid_value') return `${issue.values.length > 1 ? 'one of ' : ''}${issue.values.map(String).join(', ')}`
+  if (issue.code === 'invalid_value')
+    return `${issue.values.length > 1 ? 'one of ' : ''}${issue.values.map(String).join(', ')}`
   if (issue.code === 'invalid_type') return nounOf(issue.expected)
-  if (issue.code === 'too_small') return `${issue.inclusive ? 'at least' : 'more than'} ${sizeOf(issue.origin, issue.minimum)}`
-  if (issue.code === 'too_big') return `${issue.inclusive ? 'at most' : 'less than'} ${sizeOf(issue.origin, issue.maximum)}`
-  if (issue.code === 'invalid_format') return `of the form ${issue.format === 'regex' ? (issue.pattern ?? 'asked for') : issue.format}`
-  if (issue.code === 'invalid_union' && issue.note === 'No matching discriminator') return 'one of the known types'
+  if (issue.code === 'too_small')
+    return `${issue.inclusive ? 'at least' : 'more than'} ${sizeOf(issue.origin, issue.minimum)}`
+  if (issue.code === 'too_big')
+    return `${issue.inclusive ? 'at most' : 'less than'} ${sizeOf(issue.origin, issue.maximum)}`
+  if (issue.code === 'invalid_format')
+    return `of the form ${issue.format === 'regex' ? (issue.pattern ?? 'asked for') : issue.format}`
+  if (issue.code === 'invalid_union' && 'options' in issue && issue.options !== undefined)
+    return `one of ${issue.options.map(String).join(', ')}`
   return 'of another kind'
 }
 

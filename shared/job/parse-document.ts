@@ -1,5 +1,5 @@
 import { JobDocument } from './document.ts'
-import { type Fault, faultAt, faultsError, isError, isSecretName, maxFaults, type Path } from './fault.ts'
+import { type Fault, faultAt, faultsError, isError, isSecretName, maxFaults, type Path, worthTelling } from './fault.ts'
 import { issueFaults } from './issue-faults.ts'
 import { isScriptObject, type Member, type Members, membersAt } from './members.ts'
 import { didYouMean } from './nearest-name.ts'
@@ -43,9 +43,9 @@ export function readJobDocument(text: string, bareName: string | null): ReadDocu
   const candidate = bare ? bareDocument(value, wrapper, bareName, faults) : wrappedDocument(wrapper, bareName, faults)
   const checked = JobDocument.safeParse(candidate)
   const placeOf = (path: Path) => placeIn(wrapper.known, path)
-  for (const issue of checked.success || faults.some(isError) ? [] : checked.error.issues.slice(0, maxFaults))
+  for (const issue of checked.success || !isScriptObject(value) ? [] : checked.error.issues.slice(0, maxFaults))
     faults.push(...issueFaults(issue, candidate, placeOf))
-  const located = faults.slice(0, maxFaults).map(place)
+  const located = worthTelling(faults).map(place)
   if (!checked.success || faults.some(isError)) return { parsed: null, faults: located }
   const scriptPath = bare ? [] : (wrapper.known.get('script')?.path ?? [])
   return { parsed: { document: checked.data, scriptPath, place }, faults: located }
@@ -64,10 +64,17 @@ function bareDocument(value: unknown, { known }: Members, bareName: string | nul
 
 /** A misspelled `triggers` would be a job that never starts: here an unknown name is a fault, not a warning. */
 function wrappedDocument({ known, unknown }: Members, bareName: string | null, faults: Fault[]): unknown {
-  for (const [name, { path }] of unknown)
-    faults.push(faultAt(path, `is not known here${didYouMean(name, wrapperNames)}; known are ${wrapperNames.join(', ')}`))
+  for (const [name, { path }] of [...unknown].slice(0, maxFaults))
+    faults.push(
+      faultAt(path, `is not known here${didYouMean(name, wrapperNames)}; known are ${wrapperNames.join(', ')}`),
+    )
   if (!known.has('script'))
-    faults.push(faultAt(['script'], 'is missing; it must be a DataX job {"job": …} or a DataWorks script {"type": "job", "steps": …}'))
+    faults.push(
+      faultAt(
+        ['script'],
+        'is missing; it must be a DataX job {"job": …} or a DataWorks script {"type": "job", "steps": …}',
+      ),
+    )
   const values = Object.fromEntries([...known].map(([name, { value }]) => [name, value]))
   const parameters = known.get('parameters')
   if (parameters !== undefined) values.parameters = parametersOf(parameters, faults)

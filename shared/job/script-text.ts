@@ -6,7 +6,7 @@ import {
   parseTree,
   printParseErrorCode,
 } from 'jsonc-parser'
-import { type Fault, faultAt, maxFaults } from './fault.ts'
+import { type Fault, faultAt, maxFaults, worthTelling } from './fault.ts'
 import { scriptValue } from './script-value.ts'
 
 /** A parsed text that still knows where each value stands. */
@@ -21,7 +21,7 @@ export interface ScriptText {
 /** Deeper than any script, far from the end of the stack. */
 const maxDepth = 100
 /** Many times what DataWorks takes, and a text of this size is checked in under a second. */
-const maxCharacters = 1024 * 1024
+const maxCharacters = 512 * 1024
 /** One mistake makes several: what follows the first few is noise. */
 const maxSyntaxFaults = 5
 
@@ -33,14 +33,14 @@ export function readText(given: string): ScriptText {
   const errors: ParseError[] = []
   const root = parseTree(text, errors, { allowTrailingComma: true, disallowComments: false })
   const lines = lineStarts(text)
-  const syntax = errors.slice(0, maxFaults).map((error) => syntaxFault(error, lines))
-  const fatal = syntax.filter(({ severity }) => severity === 'error')
   if (root === undefined || text.trim() === '') return unreadable([faultAtStart('the text is empty')])
-  if (fatal.length > 0) return unreadable(fatal.slice(0, maxSyntaxFaults))
+  const fatal = errors.filter((error) => !isForgottenComma(error))
+  if (fatal.length > 0) return unreadable(fatal.slice(0, maxSyntaxFaults).map((error) => syntaxFault(error, lines)))
+  const commas = errors.slice(0, maxFaults).map((error) => syntaxFault(error, lines))
   const faults: Fault[] = []
   const value = scriptValue(root, text, [], faults)
   const place = (fault: Fault) => placed(fault, root, lines)
-  return { value, faults: [...syntax, ...faults.slice(0, maxFaults).map(place)], place }
+  return { value, faults: [...commas, ...worthTelling(faults).map(place)], place }
 }
 
 const unreadable = (faults: readonly Fault[]): ScriptText => ({ value: undefined, faults, place: (fault) => fault })
@@ -61,10 +61,16 @@ function refuseMonster(text: string): Fault | null {
   return null
 }
 
-/** A forgotten comma leaves no doubt about what was meant. */
-function syntaxFault({ error, offset }: ParseError, lines: readonly number[]): Fault {
-  const severity = printParseErrorCode(error) === 'CommaExpected' ? 'warning' : 'error'
-  return { ...faultAt([], wordsOf(error), 'job/syntax'), severity, ...lineAndColumn(lines, offset) }
+/** It leaves no doubt about what was meant. */
+const isForgottenComma = ({ error }: ParseError) => printParseErrorCode(error) === 'CommaExpected'
+
+function syntaxFault(error: ParseError, lines: readonly number[]): Fault {
+  const severity = isForgottenComma(error) ? 'warning' : 'error'
+  return {
+    ...faultAt([], wordsOf(error.error), 'job/syntax'),
+    severity,
+    ...lineAndColumn(lines, error.offset),
+  }
 }
 
 /** `CommaExpected` → `comma expected` */

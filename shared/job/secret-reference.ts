@@ -25,7 +25,8 @@ export function secretAt(value: unknown, path: Path, hoist: HoistSecret | null, 
 
 /** Secrets under names that no connection takes: they would travel with the options of the connector. */
 export function refuseLooseSecrets(value: unknown, path: Path, faults: Fault[]): void {
-  if (Array.isArray(value)) for (const [index, item] of value.entries()) refuseLooseSecrets(item, [...path, index], faults)
+  if (Array.isArray(value))
+    for (const [index, item] of value.entries()) refuseLooseSecrets(item, [...path, index], faults)
   if (!isScriptObject(value)) return
   for (const [name, item] of Object.entries(value)) refuseLooseSecret(name, item, [...path, name], faults)
 }
