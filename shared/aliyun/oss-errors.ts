@@ -20,18 +20,26 @@ const byCode: Readonly<Record<string, ErrorCode>> = {
   SecurityTokenExpired: 'connect/wrong-credentials',
   AccessDenied: 'connect/permission-denied',
   ConnectionTimeoutError: 'connect/unreachable',
-  RequestError: 'connect/unreachable',
   ECONNREFUSED: 'connect/unreachable',
   ENOTFOUND: 'connect/unreachable',
   EAI_AGAIN: 'connect/unreachable',
   ECONNRESET: 'connect/lost',
   EPIPE: 'connect/lost',
   ResponseTimeoutError: 'connect/lost',
+  ResponseError: 'connect/lost',
+  ETIMEDOUT: 'connect/unreachable',
+  EHOSTUNREACH: 'connect/unreachable',
+  ENETUNREACH: 'connect/unreachable',
+  ERR_STREAM_PREMATURE_CLOSE: 'connect/lost',
+  RequestTimeout: 'connect/lost',
+  InvalidDigest: 'connect/lost',
+  InvalidBucketName: 'source/bucket-missing',
   SlowDown: 'platform/throttled',
   QpsLimitExceeded: 'platform/throttled',
 }
 
 const byStatus: Readonly<Record<number, ErrorCode>> = {
+  429: 'platform/throttled',
   403: 'connect/permission-denied',
   404: 'source/object-missing',
   409: 'target/object-exists',
@@ -58,7 +66,8 @@ function codeOf({ code, status = 0, message }: SdkError): ErrorCode {
   if (status >= 500) return 'platform/unavailable'
   if (/ECONNREFUSED|ENOTFOUND|EAI_AGAIN|connect timeout/i.test(message)) return 'connect/unreachable'
   if (/ECONNRESET|aborted|socket hang up|premature close|timeout/i.test(message)) return 'connect/lost'
-  return status === 0 ? 'internal/bug' : 'platform/unavailable'
+  // ali-oss gives −1 and −2 where there was no answer; a refusal that no name above covers is a call that we got wrong.
+  return status < 0 ? 'connect/unreachable' : 'internal/bug'
 }
 
 /** Messages of OSS hold codes and names, never data; a signed URL could be in those of the HTTP client. */

@@ -1,27 +1,18 @@
-import { createHash } from 'node:crypto'
-import type OSS from 'ali-oss'
 import { TransferError } from '../errors/index.ts'
-import type { Log, ObjectHead, ObjectStore, OssConnection, PutOptions } from '../ports/index.ts'
+import type { Log, ObjectHead, ObjectStore, OssConnection } from '../ports/index.ts'
+import { bareEtag, connectOss, type Headers, type OssClient, type OssCredentials } from './oss-client.ts'
 import { asOssError } from './oss-errors.ts'
-import { completeUpload, prepareUpload } from './oss-upload.ts'
-import { retrying } from './retry.ts'
+import { fitsXml, requireAddressable } from './oss-keys.ts'
+import { etagIfWrittenBy, makeWriteId, putOnce, writeIdName } from './oss-put.ts'
+import { defaultIdleMs, readRange, readWhole } from './oss-read.ts'
+import { completeUpload, formatUploadId, parseUploadId, prepareUpload, type UploadName } from './oss-upload.ts'
+import { retrying, stoppable } from './retry.ts'
 
 export interface OssStoreOptions {
-  readonly credentials: () => Promise<{ accessKeyId: string; accessKeySecret: string; securityToken?: string }>
+  readonly credentials: OssCredentials
   readonly log: Log
-}
-
-/** What ali-oss has and its types leave out (fc-oss.md §7.1). */
-export type OssClient = OSS & {
-  deleteMulti(keys: string[], options: { quiet: boolean }): Promise<unknown>
-  listV2(
-    query: Record<string, string>,
-    options: object,
-  ): Promise<{
-    objects?: { name: string; etag: string; size: number; lastModified: string }[]
-    nextContinuationToken?: string
-    isTruncated?: boolean
-  }>
+  /** Silence in the middle of a body after which it is asked for again. */
+  readonly idleMs?: number
 }
 
 /**
@@ -30,216 +21,139 @@ export type OssClient = OSS & {
  */
 export async function openOssStore(connection: OssConnection, options: OssStoreOptions): Promise<ObjectStore> {
   const { bucket } = connection
-  const client = await connect(connection, options)
-  const guarded = async <T>(key: string | null, work: () => Promise<T>, signal?: AbortSignal): Promise<T> => {
+  const { idleMs = defaultIdleMs } = options
+  const client = await connectOss(connection, options.credentials)
+
+  async function guarded<T>(key: string | null, work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
     const place = key === null ? { bucket } : { bucket, key }
-    return await retrying(() => work().catch((error: unknown) => Promise.reject(asOssError(error, place))), signal)
+    if (key !== null) requireAddressable(bucket, key)
+    const coded = () => stoppable(work(), signal).catch((error: unknown) => Promise.reject(asOssError(error, place)))
+    return await retrying(coded, signal)
   }
+
+  /** For calls whose repeat may be refused by what the first attempt did before its answer was lost. */
+  async function oursAfterAll(key: string, writeId: string, error: unknown): Promise<{ etag: string }> {
+    if (!(error instanceof TransferError) || !refusals.has(error.code)) throw error
+    const etag = await guarded(key, () => etagIfWrittenBy(client, key, writeId)).catch(nullIfMissing)
+    if (etag === null) throw error
+    return { etag }
+  }
+
+  async function completeOurs(key: string, { ossId, writeId }: UploadName, ifAbsent: boolean, signal?: AbortSignal) {
+    return await guarded(key, () => completeUpload(client, key, ossId, ifAbsent), signal).catch((error: unknown) =>
+      oursAfterAll(key, writeId ?? '', error),
+    )
+  }
+
+  const abort = async (key: string, { ossId }: UploadName) =>
+    void (await guarded(key, () => client.abortMultipartUpload(key, ossId, {})).catch(nullIfMissing))
+
+  let bucketSeen = false
+
+  /** ali-oss takes every 404 of HEAD and GET for a missing key; the first one is worth a look at the bucket. */
+  async function nullIfKeyMissing(error: unknown): Promise<null> {
+    nullIfMissing(error)
+    if (bucketSeen) return null
+    await guarded(null, () => client.listV2({ 'max-keys': '1' }, {})).catch(unlessBucketMissing)
+    bucketSeen = true
+    return null
+  }
+
   const store: ObjectStore = {
     bucket,
-    head: (key) => guarded(key, () => headOf(client, key)).catch(nullIfMissing),
+    head: (key) => guarded(key, () => headOf(client, key)).catch(nullIfKeyMissing),
     list: (prefix) => listAll(client, prefix, (work) => guarded(null, work)),
-    readRange: (key, range) => readRange(client, key, range, (error) => asOssError(error, { bucket, key })),
-    read: (key, maxBytes) => guarded(key, () => readWhole(client, bucket, key, maxBytes)).catch(nullIfMissing),
-    put: (key, body, putOptions = {}) => guarded(key, () => putOnce(client, key, body, putOptions), putOptions.signal),
+    async *readRange(key, range) {
+      requireAddressable(bucket, key)
+      yield* readRange(client, key, range, idleMs, (error) => asOssError(error, { bucket, key }))
+    },
+    read: (key, maxBytes) => guarded(key, () => readWhole(client, bucket, key, maxBytes, idleMs)).catch(nullIfKeyMissing),
+    async put(key, body, putOptions = {}) {
+      const writeId = putOptions.ifAbsent === true ? makeWriteId() : null
+      const put = guarded(key, () => putOnce(client, key, body, putOptions, writeId), putOptions.signal)
+      return writeId === null ? await put : await put.catch((error) => oursAfterAll(key, writeId, error))
+    },
     async putStream(key, body, putOptions = {}) {
       const held = await gatherSmall(body)
       if ('whole' in held) {
         const { etag } = await store.put(key, held.whole, putOptions)
         return { etag, size: held.whole.length }
       }
-      const upload = await prepareUpload(client, guarded, key, held.stream, putOptions)
-      const { etag } = await guarded(key, () =>
-        completeUpload(client, key, upload.uploadId, putOptions.ifAbsent === true),
-      )
-      return { etag, size: upload.size }
-    },
-    prepareUpload: (key, body, putOptions = {}) => prepareUpload(client, guarded, key, body, putOptions),
-    async completeUpload(key, uploadId) {
-      await guarded(key, () => completeUpload(client, key, uploadId, false)).catch((error: unknown) =>
-        thereAlready(client, key, error),
-      )
-    },
-    async abortUpload(key, uploadId) {
-      await guarded(key, () => client.abortMultipartUpload(key, uploadId, {})).catch(nullIfMissing)
-    },
-    async remove(keys) {
-      for (let at = 0; at < keys.length; at += 1000) {
-        await guarded(null, () => client.deleteMulti([...keys.slice(at, at + 1000)], { quiet: true }))
+      const { upload, size } = await prepareUpload(client, guarded, key, held.stream, putOptions)
+      try {
+        const { etag } = await completeOurs(key, upload, putOptions.ifAbsent === true, putOptions.signal)
+        return { etag, size }
+      } catch (error) {
+        // As in `prepareUpload`: the error of the upload is the one to tell.
+        await abort(key, upload).catch(() => undefined)
+        throw error
       }
+    },
+    async prepareUpload(key, body, putOptions = {}) {
+      const { upload, size } = await prepareUpload(client, guarded, key, body, putOptions)
+      return { uploadId: formatUploadId(upload), size }
+    },
+    completeUpload: async (key, uploadId) => void (await completeOurs(key, parseUploadId(uploadId), false)),
+    abortUpload: (key, uploadId) => abort(key, parseUploadId(uploadId)),
+    async remove(keys) {
+      for (const key of keys) requireAddressable(bucket, key)
+      const inXml = keys.filter(fitsXml)
+      for (let at = 0; at < inXml.length; at += 1000) {
+        await guarded(null, () => client.deleteMulti(inXml.slice(at, at + 1000), { quiet: true }))
+      }
+      for (const key of keys) if (!fitsXml(key)) await guarded(key, () => client.delete(key))
     },
   }
   return store
 }
 
-/** V4 signatures only, as new buckets refuse V1; an IP endpoint is addressed without `sldEnable` (fc-oss.md §7.2). */
-async function connect(connection: OssConnection, { credentials }: OssStoreOptions): Promise<OssClient> {
-  const { default: Oss } = await import('ali-oss')
-  const { accessKeyId, accessKeySecret, securityToken } = await credentials()
-  const refreshed = async () => {
-    const next = await credentials()
-    return { accessKeyId: next.accessKeyId, accessKeySecret: next.accessKeySecret, stsToken: next.securityToken ?? '' }
-  }
-  return new Oss({
-    endpoint: connection.endpoint,
-    region: connection.region.startsWith('oss-') ? connection.region : `oss-${connection.region}`,
-    bucket: connection.bucket,
-    accessKeyId,
-    accessKeySecret,
-    ...(securityToken === undefined
-      ? {}
-      : { stsToken: securityToken, refreshSTSToken: refreshed, refreshSTSTokenInterval: 300_000 }),
-    authorizationV4: true,
-    secure: connection.endpoint.startsWith('https:'),
-    timeout: 60_000,
-  } as OSS.Options) as OssClient
-}
+/** What a repeat is told when its first attempt had done the work. */
+const refusals = new Set(['target/object-exists', 'source/object-missing'])
 
 function nullIfMissing(error: unknown): null {
   if (error instanceof TransferError && error.code === 'source/object-missing') return null
   throw error
 }
 
-async function thereAlready(client: OssClient, key: string, error: unknown): Promise<void> {
-  const missing = nullIfMissing(error)
-  await client.head(key).catch((headError: unknown) => Promise.reject(asOssError(headError, { key, missing })))
+/** A role that may read objects may be without the right to list them. */
+function unlessBucketMissing(error: unknown): void {
+  if (error instanceof TransferError && error.code === 'connect/permission-denied') return
+  throw error
 }
-
-const bareEtag = (etag: unknown) =>
-  String(etag ?? '')
-    .replaceAll('"', '')
-    .toUpperCase()
-type Headers = Readonly<Record<string, string | undefined>>
 
 async function headOf(client: OssClient, key: string): Promise<ObjectHead> {
   const { res, meta } = await client.head(key)
   const headers = res.headers as Headers
+  const { [writeIdName]: _ours, ...metadata } = (meta ?? {}) as unknown as Record<string, string>
   return {
     key,
     etag: bareEtag(headers.etag),
     size: Number(headers['content-length']),
     lastModified: new Date(headers['last-modified'] ?? 0),
-    metadata: (meta ?? {}) as unknown as Record<string, string>,
+    metadata,
   }
 }
 
+/**
+ * Keys come url-encoded, as XML cannot hold every character of a key. An empty prefix is left out: ali-oss signs it as
+ * `prefix=`, a form that other SDKs do not send.
+ */
 async function* listAll(
   client: OssClient,
   prefix: string,
   guarded: <T>(work: () => Promise<T>) => Promise<T>,
 ): AsyncIterable<ObjectHead> {
+  const query = { 'max-keys': '1000', 'encoding-type': 'url', ...(prefix === '' ? {} : { prefix }) }
   let token: string | undefined
   do {
-    const from = token
-    const page = await guarded(() =>
-      client.listV2({ prefix, 'max-keys': '1000', ...(from === undefined ? {} : { 'continuation-token': from }) }, {}),
-    )
+    const from = token === undefined ? {} : { 'continuation-token': token }
+    const page = await guarded(() => client.listV2({ ...query, ...from }, {}))
     for (const { name, etag, size, lastModified } of page.objects ?? []) {
-      yield { key: name, etag: bareEtag(etag), size: Number(size), lastModified: new Date(lastModified), metadata: {} }
+      const key = decodeURIComponent(name)
+      yield { key, etag: bareEtag(etag), size: Number(size), lastModified: new Date(lastModified), metadata: {} }
     }
     token = page.isTruncated ? page.nextContinuationToken : undefined
   } while (token !== undefined)
-}
-
-async function readWhole(
-  client: OssClient,
-  bucket: string,
-  key: string,
-  maxBytes: number,
-): Promise<{ body: Buffer; etag: string }> {
-  const { content, res } = await client.get(key)
-  const body: Buffer = content
-  if (body.length > maxBytes) {
-    throw new TransferError(
-      'event/too-large',
-      `oss://${bucket}/${key} has ${body.length} bytes, at most ${maxBytes} are read`,
-      { key },
-    )
-  }
-  return { body, etag: bareEtag((res.headers as Headers).etag) }
-}
-
-async function putOnce(
-  client: OssClient,
-  key: string,
-  body: Uint8Array,
-  options: PutOptions,
-): Promise<{ etag: string }> {
-  const bytes = Buffer.from(body.buffer, body.byteOffset, body.byteLength)
-  const { res } = await client.put(key, bytes, {
-    headers: putHeaders(options),
-    mime: options.contentType ?? 'application/octet-stream',
-    ...(options.metadata === undefined ? {} : { meta: options.metadata as unknown as OSS.UserMeta }),
-  })
-  const etag = bareEtag((res.headers as Headers).etag)
-  const expected = createHash('md5').update(bytes).digest('hex').toUpperCase()
-  // ali-oss checks nothing of the reply; a body that was damaged on its way would be found by nobody.
-  if (etag !== expected)
-    throw new TransferError('connect/lost', 'the stored object differs from what was sent', { key })
-  return { etag }
-}
-
-export const putHeaders = (options: Pick<PutOptions, 'ifAbsent'>): Record<string, string> =>
-  options.ifAbsent === true ? { 'x-oss-forbid-overwrite': 'true' } : {}
-
-const maxResumes = 5
-
-/** Goes on from the last byte when the connection breaks, which is safe because the version is pinned. */
-async function* readRange(
-  client: OssClient,
-  key: string,
-  range: { start: number; end: number; etag: string; signal?: AbortSignal },
-  asError: (error: unknown) => TransferError,
-): AsyncIterable<Uint8Array> {
-  let at = range.start
-  for (let resumes = 0; at < range.end; ) {
-    try {
-      const { stream, res } = await retrying(
-        () => openRange(client, key, { ...range, start: at }).catch((error: unknown) => Promise.reject(asError(error))),
-        range.signal,
-      )
-      requireRange(res, key, at, range.end)
-      for await (const piece of stream) {
-        range.signal?.throwIfAborted()
-        at += piece.length
-        yield piece
-      }
-      if (at < range.end)
-        throw new TransferError('connect/lost', `the body of ${key} ended ${range.end - at} bytes early`, { key })
-    } catch (thrown) {
-      if (range.signal?.aborted)
-        throw new TransferError('platform/deadline', 'reading was stopped', { key }, { cause: thrown })
-      const error = asError(thrown)
-      resumes += 1
-      if (error.code !== 'connect/lost' || resumes > maxResumes) throw error
-    }
-  }
-}
-
-interface RangeAnswer {
-  readonly stream: AsyncIterable<Uint8Array>
-  readonly res: { readonly status: number; readonly headers: object }
-}
-
-async function openRange(
-  client: OssClient,
-  key: string,
-  range: { start: number; end: number; etag: string },
-): Promise<RangeAnswer> {
-  const headers = {
-    Range: `bytes=${range.start}-${range.end - 1}`,
-    'If-Match': `"${range.etag}"`,
-    'x-oss-range-behavior': 'standard',
-  }
-  return (await client.getStream(key, { headers })) as RangeAnswer
-}
-
-/** A range that OSS does not like is answered by 200 and the whole object: taking that for the range loads rows twice. */
-function requireRange(res: RangeAnswer['res'], key: string, start: number, end: number): void {
-  const range = (res.headers as Headers)['content-range'] ?? ''
-  if (res.status === 206 && range.startsWith(`bytes ${start}-${end - 1}/`)) return
-  const message = `asked for bytes ${start} to ${end - 1} of ${key}, was answered ${res.status} ${range}`
-  throw new TransferError('platform/unavailable', message, { key, status: res.status })
 }
 
 const smallBytes = 1024 * 1024
@@ -259,7 +173,14 @@ async function gatherSmall(
   return { whole: Buffer.concat(pieces) }
 }
 
-async function* rejoined(pieces: readonly Uint8Array[], rest: AsyncIterator<Uint8Array>): AsyncIterable<Uint8Array> {
-  yield* pieces
-  yield* { [Symbol.asyncIterator]: () => rest }
+/** Not a generator: one that nobody began would not pass `return` on to the source. */
+function rejoined(pieces: Uint8Array[], rest: AsyncIterator<Uint8Array>): AsyncIterable<Uint8Array> {
+  const iterator: AsyncIterator<Uint8Array> = {
+    async next() {
+      const first = pieces.shift()
+      return first === undefined ? await rest.next() : { done: false, value: first }
+    },
+    return: async () => (await rest.return?.()) ?? { done: true, value: undefined },
+  }
+  return { [Symbol.asyncIterator]: () => iterator }
 }

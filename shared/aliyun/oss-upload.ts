@@ -1,12 +1,30 @@
 import type OSS from 'ali-oss'
 import type { PutOptions } from '../ports/index.ts'
-import { type OssClient, putHeaders } from './oss-store.ts'
+import type { Headers, OssClient } from './oss-client.ts'
+import { bareEtag } from './oss-client.ts'
+import { conditionHeaders, makeWriteId, verifiedEtag, writeOptions } from './oss-put.ts'
 
-type Guarded = <T>(key: string, work: () => Promise<T>, signal?: AbortSignal) => Promise<T>
+export type Guarded = <T>(key: string, work: () => Promise<T>, signal?: AbortSignal) => Promise<T>
 
 /** 8 MiB: 10,000 parts make 80 GB, and two in flight stay far below the memory of the smallest function. */
 const defaultPartBytes = 8 * 1024 * 1024
+/** OSS refuses smaller parts, but for the last one. */
+const minPartBytes = 100 * 1024
 const partsInFlight = 2
+
+/** What OSS calls the upload, and the attempt that began it (see `writeIdName`). */
+export interface UploadName {
+  readonly ossId: string
+  readonly writeId: string | null
+}
+
+/** The one place that knows how the two become one id; an OSS id holds no tilde. */
+export const formatUploadId = ({ ossId, writeId }: UploadName): string => `${ossId}~${writeId}`
+
+export function parseUploadId(uploadId: string): UploadName {
+  const [ossId = '', writeId] = uploadId.split('~')
+  return { ossId, writeId: writeId ?? null }
+}
 
 /**
  * Uploads a stream as parts and leaves the upload open. A part is held in memory, so that a failed request can be
@@ -18,65 +36,91 @@ export async function prepareUpload(
   key: string,
   body: AsyncIterable<Uint8Array>,
   options: Omit<PutOptions, 'ifAbsent'> & { partBytes?: number },
-): Promise<{ uploadId: string; size: number }> {
-  const { uploadId } = await guarded(key, () => begin(client, key, options), options.signal)
+): Promise<{ upload: UploadName; size: number }> {
+  const writeId = makeWriteId()
+  const pieces = body[Symbol.asyncIterator]()
+  const begin = () => client.initMultipartUpload(key, writeOptions(options, writeId) as OSS.InitMultipartUploadOptions)
   try {
-    return { uploadId, size: await uploadParts(client, guarded, key, uploadId, body, options) }
+    const { uploadId: ossId } = await guarded(key, begin, options.signal)
+    const upload = { ossId, writeId }
+    return { upload, size: await uploadOrAbort(client, guarded, key, upload, pieces, options) }
   } catch (error) {
-    // The error of the upload is the one to tell; parts that stay behind are removed by the bucket's lifecycle rule.
-    await guarded(key, () => client.abortMultipartUpload(key, uploadId, {})).catch(() => undefined)
+    // The source may hold a cursor open. It is told also where not one piece was taken.
+    await pieces.return?.()
     throw error
   }
 }
 
-async function begin(client: OssClient, key: string, { contentType, metadata }: Omit<PutOptions, 'ifAbsent'>) {
-  return await client.initMultipartUpload(key, {
-    mime: contentType ?? 'application/octet-stream',
-    ...(metadata === undefined ? {} : { meta: metadata as unknown as OSS.UserMeta }),
-  } as OSS.InitMultipartUploadOptions)
+async function uploadOrAbort(
+  client: OssClient,
+  guarded: Guarded,
+  key: string,
+  { ossId }: UploadName,
+  pieces: AsyncIterator<Uint8Array>,
+  options: { partBytes?: number; signal?: AbortSignal },
+): Promise<number> {
+  try {
+    return await uploadParts(client, guarded, key, ossId, pieces, options)
+  } catch (error) {
+    // The error of the upload is the one to tell; parts that stay behind are removed by the bucket's lifecycle rule.
+    await guarded(key, () => client.abortMultipartUpload(key, ossId, {})).catch(() => undefined)
+    throw error
+  }
 }
 
 async function uploadParts(
   client: OssClient,
   guarded: Guarded,
   key: string,
-  uploadId: string,
-  body: AsyncIterable<Uint8Array>,
+  ossId: string,
+  pieces: AsyncIterator<Uint8Array>,
   { partBytes = defaultPartBytes, signal }: { partBytes?: number; signal?: AbortSignal },
 ): Promise<number> {
   const underWay = new Set<Promise<unknown>>()
   let size = 0
   let number = 0
   let failure: unknown = null
-  for await (const part of inParts(body, partBytes)) {
-    number += 1
-    size += part.length
-    const mine = number
-    const send = () => client.uploadPart(key, uploadId, mine, part, 0, part.length)
-    const work: Promise<unknown> = guarded(key, send, signal)
-      .catch((error: unknown) => {
-        failure ??= error
-      })
-      .finally(() => underWay.delete(work))
-    underWay.add(work)
-    if (underWay.size >= partsInFlight) await Promise.race(underWay)
-    if (failure !== null) break
+  try {
+    for await (const part of inParts(pieces, Math.max(partBytes, minPartBytes))) {
+      number += 1
+      size += part.length
+      const mine = number
+      const work: Promise<unknown> = guarded(key, () => uploadPart(client, key, ossId, mine, part), signal)
+        .catch((error: unknown) => {
+          failure ??= error
+        })
+        .finally(() => underWay.delete(work))
+      underWay.add(work)
+      if (underWay.size >= partsInFlight) await Promise.race(underWay)
+      if (failure !== null) break
+    }
+  } finally {
+    // An upload that is aborted while a part is on its way may keep that part.
+    await Promise.all(underWay)
   }
-  await Promise.all(underWay)
   if (failure !== null) throw failure
   return size
 }
 
-async function* inParts(body: AsyncIterable<Uint8Array>, partBytes: number): AsyncIterable<Buffer> {
+async function uploadPart(client: OssClient, key: string, ossId: string, number: number, part: Buffer): Promise<void> {
+  const { res } = await client.uploadPart(key, ossId, number, part, 0, part.length)
+  verifiedEtag(res.headers as Headers, part, key)
+}
+
+async function* inParts(pieces: AsyncIterator<Uint8Array>, partBytes: number): AsyncIterable<Buffer> {
   let held: Uint8Array[] = []
   let bytes = 0
-  for await (const piece of body) {
-    held.push(piece)
-    bytes += piece.length
-    if (bytes < partBytes) continue
-    yield Buffer.concat(held)
-    held = []
-    bytes = 0
+  for await (const piece of { [Symbol.asyncIterator]: () => pieces }) {
+    for (let at = 0; at < piece.length; ) {
+      const taken = piece.subarray(at, at + partBytes - bytes)
+      held.push(taken)
+      bytes += taken.length
+      at += taken.length
+      if (bytes < partBytes) continue
+      yield Buffer.concat(held)
+      held = []
+      bytes = 0
+    }
   }
   if (bytes > 0) yield Buffer.concat(held)
 }
@@ -85,25 +129,21 @@ async function* inParts(body: AsyncIterable<Uint8Array>, partBytes: number): Asy
 export async function completeUpload(
   client: OssClient,
   key: string,
-  uploadId: string,
+  ossId: string,
   ifAbsent: boolean,
 ): Promise<{ etag: string }> {
   const parts: { number: number; etag: string }[] = []
   let marker = '0'
   for (;;) {
-    const page = await client.listParts(
-      key,
-      uploadId,
-      { 'max-parts': '1000', 'part-number-marker': marker } as unknown as OSS.ListPartsQuery,
-      {},
-    )
+    const query = { 'max-parts': '1000', 'part-number-marker': marker } as unknown as OSS.ListPartsQuery
+    const page = await client.listParts(key, ossId, query, {})
     const listed = Array.isArray(page.parts) ? page.parts : [page.parts]
     for (const part of listed) parts.push({ number: Number(part.PartNumber), etag: String(part.ETag) })
     if (String(page.isTruncated) !== 'true') break
     marker = String(page.nextPartNumberMarker)
   }
-  const { etag } = await client.completeMultipartUpload(key, uploadId, parts, {
-    headers: putHeaders({ ifAbsent }),
+  const { etag } = await client.completeMultipartUpload(key, ossId, parts, {
+    headers: conditionHeaders(ifAbsent),
   } as OSS.CompleteMultipartUploadOptions)
-  return { etag: etag.replaceAll('"', '').toUpperCase() }
+  return { etag: bareEtag(etag) }
 }

@@ -1,5 +1,6 @@
 import { TransferError } from '../errors/index.ts'
-import { type Fault, faultsError, type Path } from './fault.ts'
+import { type Fault, faultsError, isError, type Path } from './fault.ts'
+import { isScriptObject, type Member, type ScriptObject } from './members.ts'
 import { type ScriptEnd, type ScriptShape, shapeOf } from './script-shape.ts'
 
 /**
@@ -10,7 +11,7 @@ import { type ScriptEnd, type ScriptShape, shapeOf } from './script-shape.ts'
 export function convertScript(script: unknown, to: string | null, path: Path, place: (fault: Fault) => Fault): unknown {
   const faults: Fault[] = []
   const shape = shapeOf(script, path, faults)
-  if (shape === null || faults.length > 0) throw faultsError(faults.map(place))
+  if (shape === null || faults.some(isError)) throw faultsError(faults.map(place))
   const format = to ?? (shape.format === 'datax' ? 'dataworks' : 'datax')
   if (format === shape.format) return script
   if (format === 'dataworks') return asDataworks(shape)
@@ -18,14 +19,18 @@ export function convertScript(script: unknown, to: string | null, path: Path, pl
   throw new TransferError('job/invalid', `--to must be datax or dataworks, got ${format}`)
 }
 
-const speedOf = ({ setting }: ScriptShape): Record<string, unknown> =>
-  typeof setting.speed === 'object' && setting.speed !== null ? { ...setting.speed } : {}
+const objectOf = ({ value }: Member): ScriptObject => (isScriptObject(value) ? value : {})
+
+const speedOf = ({ setting }: ScriptShape): ScriptObject => {
+  const { speed } = objectOf(setting)
+  return isScriptObject(speed) ? speed : {}
+}
 
 function asDataworks(shape: ScriptShape): unknown {
   const { channel, ...speed } = speedOf(shape)
   const step = (category: 'reader' | 'writer', end: ScriptEnd) => ({
     stepType: (end.name ?? '').replace(new RegExp(`${category}$`, 'i'), ''),
-    parameter: end.parameters,
+    parameter: objectOf(end.parameters),
     name: category === 'reader' ? 'Reader' : 'Writer',
     category,
   })
@@ -35,7 +40,7 @@ function asDataworks(shape: ScriptShape): unknown {
     steps: [step('reader', shape.reader), step('writer', shape.writer)],
     setting: {
       errorLimit: { record: '' },
-      ...shape.setting,
+      ...objectOf(shape.setting),
       speed: { concurrent: channel ?? 2, throttle: false, ...speed },
     },
     order: { hops: [{ from: 'Reader', to: 'Writer' }] },
@@ -44,10 +49,10 @@ function asDataworks(shape: ScriptShape): unknown {
 
 function asDatax(shape: ScriptShape): unknown {
   const { concurrent, throttle: _throttle, mbps: _mbps, ...speed } = speedOf(shape)
-  const { executeMode: _executeMode, ...setting } = shape.setting
+  const { executeMode: _executeMode, ...setting } = objectOf(shape.setting)
   const end = (role: 'reader' | 'writer', { name, parameters }: ScriptEnd) => ({
     name: `${name ?? ''}${role}`,
-    parameter: parameters,
+    parameter: objectOf(parameters),
   })
   const content = [{ reader: end('reader', shape.reader), writer: end('writer', shape.writer) }]
   return { job: { content, setting: { ...setting, speed: { channel: Number(concurrent ?? 3), ...speed } } } }

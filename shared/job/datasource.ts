@@ -1,11 +1,16 @@
 import * as z from 'zod'
 import type { OssConnection, PostgresConnection, SecretRef } from '../ports/index.ts'
+import { type Fault, faultAt, faultsError, isError, maxFaults } from './fault.ts'
+import { issueFaults } from './issue-faults.ts'
+import { jdbcForm, parseJdbcUrl } from './jdbc-url.ts'
+import { readText } from './script-text.ts'
+import { isReference } from './secret-reference.ts'
 
-const Secret = z.custom<SecretRef>((value) => typeof value === 'string' && /^(env|vault):./.test(value), {
-  message: 'must be a reference, env:NAME or vault:NAME, never the secret itself',
+const Secret = z.custom<SecretRef>((value) => typeof value === 'string' && isReference(value), {
+  message: 'must be a reference, "env:NAME" or "vault:NAME", never the secret itself',
 })
 
-const PostgresDatasource = z.object({
+const PostgresDatasource = z.strictObject({
   type: z.enum(['adbpg', 'analyticdb_for_postgresql', 'postgresql']),
   host: z.string().min(1),
   port: z.coerce.number().int().min(1).max(65_535).default(5432),
@@ -15,20 +20,84 @@ const PostgresDatasource = z.object({
   ssl: z.enum(['disable', 'require', 'verify-full']).default('disable'),
 })
 
-const OssDatasource = z.object({
-  type: z.literal('oss'),
-  endpoint: z.url(),
-  region: z.string().min(1).default('cn-hangzhou'),
-  bucket: z.string().min(3),
-  /** Without keys, those of the function's role. */
-  accessId: z.string().min(1).optional(),
-  accessKey: Secret.optional(),
-})
+const OssDatasource = z
+  .strictObject({
+    type: z.literal('oss'),
+    endpoint: z.preprocess(
+      (value) => (typeof value === 'string' ? (endpointUrl(value) ?? value) : value),
+      z.url({ protocol: /^https?$/ }),
+    ),
+    region: z.string().min(1),
+    bucket: z.string().min(3),
+    /** Without keys, those of the function's role. */
+    accessId: z.string().min(1).optional(),
+    accessKey: Secret.optional(),
+  })
+  .refine(({ accessId, accessKey }) => (accessId === undefined) === (accessKey === undefined), {
+    path: ['accessKey'],
+    message: 'accessId and accessKey go together',
+  })
 
-/** A named connection: `datasources/<name>.json` in the configuration bucket, or a member of a `--datasources` file. */
-export const Datasource = z.discriminatedUnion('type', [PostgresDatasource, OssDatasource])
+/**
+ * A named connection: `datasources/<name>.json` in the configuration bucket, or a member of a `--datasources` file. A
+ * database may be given by `url` (or `jdbcUrl`) in the place of host, port and database, and an OSS region may be left to
+ * its endpoint.
+ */
+export const Datasource = z.preprocess(withParts, z.discriminatedUnion('type', [PostgresDatasource, OssDatasource]))
 export type Datasource = z.infer<typeof Datasource>
-export const DatasourceFile = z.record(z.string().regex(/^[A-Za-z]\w{0,63}$/), Datasource)
+export const DatasourceFile = z.record(
+  z
+    .string()
+    .regex(/^[A-Za-z]\w{0,63}$/, 'a datasource name has 1 to 64 letters, digits and _, and begins with a letter'),
+  Datasource,
+)
+export type DatasourceFile = z.infer<typeof DatasourceFile>
+
+function withParts(value: unknown, context: z.core.$RefinementCtx): unknown {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value
+  const { url, jdbcUrl, ...rest } = value as Readonly<Record<string, unknown>>
+  if (rest.type === 'oss') return { region: typeof rest.endpoint === 'string' ? regionOf(rest.endpoint) : '', ...value }
+  const given = jdbcUrl ?? url
+  if (given === undefined) return value
+  const field = jdbcUrl === undefined ? 'url' : 'jdbcUrl'
+  const parsed = typeof given === 'string' ? parseJdbcUrl(given) : null
+  if (parsed === null) return refused(context, field, `must look like ${jdbcForm}`)
+  if (parsed.password !== undefined)
+    return refused(context, field, 'holds a password; give it as "password": "env:NAME"')
+  const { host, port, database, ssl, user } = parsed
+  return { host, port, database, ssl, ...(user === undefined ? {} : { username: user }), ...rest }
+}
+
+function refused(context: z.core.$RefinementCtx, field: string, message: string): unknown {
+  context.addIssue({ code: 'custom', path: [field], message })
+  return z.NEVER
+}
+
+/** With a scheme; null when it is no address at all. */
+export function endpointUrl(endpoint: string): string | null {
+  const url = /^https?:\/\//i.test(endpoint) ? endpoint : `https://${endpoint}`
+  return /^https?:\/\/[^\s/?#@]+\/?$/i.test(url) && URL.canParse(url) ? url.replace(/\/$/, '') : null
+}
+
+/** `https://oss-cn-hangzhou-internal.aliyuncs.com` tells its region; other addresses are served by one that does not check it. */
+export const regionOf = (endpoint: string): string =>
+  /oss-([a-z0-9-]+?)(?:-internal)?\.aliyuncs\.com/.exec(endpoint)?.[1] ?? 'cn-hangzhou'
+
+/**
+ * The text of a `--datasources` file: an object of datasources by name, comments allowed.
+ * @throws job/syntax, job/invalid with a line per fault
+ */
+export function parseDatasourceFile(text: string): DatasourceFile {
+  const { value, faults: given, place } = readText(text)
+  const faults: Fault[] = [...given]
+  const parsed = DatasourceFile.safeParse(value)
+  if (value !== undefined && !parsed.success) {
+    const { issues } = parsed.error
+    faults.push(...issues.slice(0, maxFaults).flatMap((issue) => issueFaults(issue, value, (path) => path)))
+  }
+  if (parsed.success && !faults.some(isError)) return parsed.data
+  throw faultsError(faults.length > 0 ? faults.map(place) : [faultAt([], 'is not a file of datasources')])
+}
 
 export type Connection = OssConnection | PostgresConnection
 

@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { cronFault } from '../schedule/index.ts'
 import { JobName } from './ids.ts'
 
 /**
@@ -13,12 +14,17 @@ export const ObjectTrigger = z.strictObject({
   suffix: z.string().default(''),
 })
 
-export const ScheduleTrigger = z.strictObject({
-  type: z.literal('schedule'),
-  /** Six fields, seconds first, as Function Compute writes them: `0 0 5 * * *`. */
-  cron: z.string(),
-  timeZone: z.string().default('Asia/Shanghai'),
-})
+export const ScheduleTrigger = z
+  .strictObject({
+    type: z.literal('schedule'),
+    /** Six fields, seconds first, as Function Compute writes them: `0 0 5 * * *`. */
+    cron: z.string(),
+    timeZone: z.string().default('Asia/Shanghai'),
+  })
+  .superRefine(({ cron, timeZone }, context) => {
+    const message = cronFault(cron, timeZone)
+    if (message !== null) context.addIssue({ code: 'custom', path: ['cron'], message })
+  })
 
 export const Trigger = z.discriminatedUnion('type', [ObjectTrigger, ScheduleTrigger])
 export type Trigger = z.infer<typeof Trigger>

@@ -24,12 +24,16 @@ export function faultText({ path, message, line, column }: Fault): string {
   return `${pathText(path)}${place}: ${message}`
 }
 
-/** All faults of one pass as one error: a line each. */
-export function faultsError(
-  faults: readonly Fault[],
-  code: 'job/syntax' | 'job/invalid' = 'job/invalid',
-): TransferError {
-  return new TransferError(code, faults.map(faultText).join('\n'), { faults: faults.length })
+/** All faults of one pass as one error: a line each, and the code they share, `job/invalid` where they differ. */
+export function faultsError(faults: readonly Fault[]): TransferError {
+  const errors = faults.filter(({ severity }) => severity === 'error')
+  const [first] = errors
+  const code = errors.every((fault) => fault.code === first?.code) ? (first?.code ?? 'job/invalid') : 'job/invalid'
+  const lines = errors.map(faultText)
+  return new TransferError(code, lines.join('\n'), {
+    faults: errors.length,
+    ...(first === undefined ? {} : { path: pathText(first.path), line: first.line, column: first.column }),
+  })
 }
 
 const secretNames = /password|accesskey$|accesskeysecret|secret|token/i
@@ -37,11 +41,42 @@ const secretNames = /password|accesskey$|accesskeysecret|secret|token/i
 export const isSecretName = (name: string | number | undefined): boolean =>
   typeof name === 'string' && secretNames.test(name)
 
-/** A value for people to recognise, never a secret, never long. */
+/** `…?password=x`, `…//user:x@host`: secrets hide inside texts too. */
+const withoutSecrets = (text: string) =>
+  text
+    .replaceAll(/(passw(?:or)?d|pwd|accesskey\w*|secret|token)=[^&\s"]*/gi, '$1=***')
+    .replaceAll(/:[^:/@\s]*@/g, ':***@')
+
+const maxShown = 60
+
+/** A value for people to recognise, never a secret, never long; of lists and objects only what they are. */
 export function shownValue(path: Path, value: unknown): string {
   if (isSecretName(path.at(-1))) return '***'
   const text = JSON.stringify(value) ?? 'nothing'
   return text.length > 60 ? `${text.slice(0, 57)}…` : text
 }
 
-export const faultAt = (path: Path, message: string): Fault => ({ path, message, line: null, column: null })
+export const faultAt = (path: Path, message: string, code: FaultCode = 'job/invalid'): Fault => ({
+  path,
+  message,
+  severity: 'error',
+  code,
+  line: null,
+  column: null,
+})
+
+/** A fault about a value that is there. */
+export const faultOf = (path: Path, value: unknown, message: string, code: FaultCode = 'job/invalid'): Fault =>
+  value === undefined ? faultAt(path, message, code) : { ...faultAt(path, message, code), got: shownValue(path, value) }
+
+/** Understood, but not taken at its word. */
+export const warningAt = (path: Path, message: string): Fault => ({ ...faultAt(path, message), severity: 'warning' })
+
+/** What a person would read: errors before warnings, and no more than `maxFaults`. */
+export function worthTelling(faults: readonly Fault[]): Fault[] {
+  if (faults.length <= maxFaults) return [...faults]
+  const errors = faults.filter(isError)
+  return [...errors, ...faults.filter((fault) => !isError(fault))].slice(0, maxFaults)
+}
+
+export const isError = ({ severity }: Fault): boolean => severity === 'error'

@@ -1,4 +1,4 @@
-export { type Connection, connectionOf, Datasource, DatasourceFile } from './datasource.ts'
+export { type Connection, connectionOf, Datasource, DatasourceFile, parseDatasourceFile } from './datasource.ts'
 export {
   ErrorLimit,
   JobDocument,
@@ -8,7 +8,8 @@ export {
   type ScheduleTrigger,
   Trigger,
 } from './document.ts'
+export { type Fault, faultText, pathText } from './fault.ts'
 export { JobName, RunId, RunKey, runIdOf, runKeyOfClient, runKeyOfObject, runKeyOfSchedule, taskId } from './ids.ts'
 export { builtInParameters, type ParameterTrigger } from './parameters.ts'
-export { type ParsedDocument, parseJobDocument } from './parse-document.ts'
-export { type Catalogue, type Resolution, resolveJob } from './resolve-job.ts'
+export { type ParsedDocument, parseJobDocument, type ReadDocument, readJobDocument } from './parse-document.ts'
+export { type Catalogue, type CheckedJob, checkJob, type Resolution, resolveJob } from './resolve-job.ts'

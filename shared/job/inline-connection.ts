@@ -1,123 +1,167 @@
-import type { SecretRef } from '../ports/index.ts'
-import type { Connection } from './datasource.ts'
-import { type Fault, faultAt, type Path } from './fault.ts'
+import type { OssConnection, PostgresConnection } from '../ports/index.ts'
+import { type Connection, endpointUrl, regionOf } from './datasource.ts'
+import { type Fault, faultAt, faultOf, type Path, warningAt } from './fault.ts'
+import { jdbcForm, parseJdbcUrl } from './jdbc-url.ts'
+import { isBlank, isScriptObject, type Member } from './members.ts'
+import { type HoistSecret, secretAt } from './secret-reference.ts'
 
-export type Parameters = Readonly<Record<string, unknown>>
+/** By the names below; each knows where the user wrote it. */
+export type ConnectionMembers = ReadonlyMap<string, Member>
 
-/** Where a literal secret of a script may go; absent, it is a fault. */
-export type HoistSecret = (suggestedName: string, value: string) => SecretRef
-
-export interface InlineConnection {
-  /** null: faults say why. */
-  readonly connection: Connection | null
-  /** What is left for the connector's own options. */
-  readonly parameters: Parameters
+/** Parameters of DataX that make a connection, by the kind of it (dataworks-datax.md §3.2, §3.3, §3.5). */
+export const connectionNames: Readonly<Record<Connection['kind'], readonly string[]>> = {
+  oss: ['endpoint', 'region', 'bucket', 'accessId', 'accessKey'],
+  postgres: ['jdbcUrl', 'host', 'port', 'database', 'username', 'password'],
 }
 
 export interface InlineOptions {
+  /** The place of the parameters, where nothing closer is known. */
   readonly path: Path
   readonly hoistSecret: HoistSecret | null
   readonly faults: Fault[]
 }
 
-/** DataX writes the connection into the parameters: `connection[0].jdbcUrl` or flat for databases, flat for OSS. */
-export function takeConnection(
+/** The connection that a script writes out, or null: faults say why. */
+export function inlineConnection(
   kind: Connection['kind'],
-  parameters: Parameters,
+  members: ConnectionMembers,
   options: InlineOptions,
-): InlineConnection {
-  return kind === 'oss' ? takeOss(parameters, options) : takePostgres(parameters, options)
+): Connection | null {
+  return kind === 'oss' ? inlineOss(members, options) : inlinePostgres(members, options)
 }
 
-const text = (value: unknown): string | null =>
-  typeof value === 'string' && value !== '' ? value : typeof value === 'number' ? String(value) : null
-
-function takeOss(parameters: Parameters, options: InlineOptions): InlineConnection {
-  const { endpoint, region, bucket, accessId, accessKey, ...rest } = parameters
-  const named = { endpoint: text(endpoint), bucket: text(bucket) }
-  for (const [name, value] of Object.entries(named))
-    if (value === null) options.faults.push(missing(options.path, name))
-  const secret = secretOf('accessKey', text(accessKey), options)
-  const id = text(accessId)
-  const credentials = id === null || secret === null ? null : { accessKeyId: id, accessKeySecret: secret }
-  if (named.endpoint === null || named.bucket === null) return { connection: null, parameters: rest }
-  const url = /^https?:\/\//.test(named.endpoint) ? named.endpoint : `https://${named.endpoint}`
-  const found = text(region) ?? /oss-([a-z0-9-]+?)(?:-internal)?\.aliyuncs\.com/.exec(url)?.[1] ?? 'cn-hangzhou'
-  return {
-    connection: { kind: 'oss', endpoint: url, region: found, bucket: named.bucket, credentials },
-    parameters: rest,
-  }
-}
-
-const missing = (path: Path, name: string): Fault =>
-  faultAt([...path, name], 'is missing; give it, or name a registered datasource with "datasource"')
-
-function takePostgres(parameters: Parameters, options: InlineOptions): InlineConnection {
-  const { connection, username, password, host, port, database, jdbcUrl, ...rest } = parameters
-  const inner = firstOf(connection, options)
-  const { jdbcUrl: innerUrl, ...moved } = inner
-  const place = addressOf({ jdbcUrl: innerUrl ?? jdbcUrl, host, port, database }, options)
-  const user = text(username)
-  if (user === null) options.faults.push(missing(options.path, 'username'))
-  const secret = secretOf('password', text(password), options)
-  const left = { ...rest, ...moved }
-  if (place === null || user === null) return { connection: null, parameters: left }
-  return { connection: { kind: 'postgres', ...place, user, password: secret }, parameters: left }
-}
-
-/** Sharded sources list several connections; so far a job has one. */
-function firstOf(connection: unknown, { path, faults }: InlineOptions): Parameters {
-  if (connection === undefined) return {}
-  const list = Array.isArray(connection) ? connection : [connection]
-  if (list.length !== 1)
-    faults.push(faultAt([...path, 'connection'], `must hold one connection so far, got ${list.length}`))
-  const first: unknown = list[0]
-  return typeof first === 'object' && first !== null ? (first as Parameters) : {}
-}
-
-function addressOf(
-  given: { jdbcUrl: unknown; host: unknown; port: unknown; database: unknown },
-  { path, faults }: InlineOptions,
-) {
-  const url = text(Array.isArray(given.jdbcUrl) ? given.jdbcUrl[0] : given.jdbcUrl)
-  if (url !== null) return parseJdbc(url, [...path, 'connection', 0, 'jdbcUrl'], faults)
-  const [host, database] = [text(given.host), text(given.database)]
-  if (host === null) faults.push(missing(path, 'host'))
-  if (database === null) faults.push(missing(path, 'database'))
-  if (host === null || database === null) return null
-  return { host, port: Number(given.port ?? 5432), database, ssl: 'disable' as const }
-}
-
-function parseJdbc(url: string, path: Path, faults: Fault[]) {
-  const found = /^jdbc:(?:postgresql|pgsql|adbpgsql):\/\/(\[[^\]]+\]|[^:/?]+)(?::(\d+))?\/([^?]+)(?:\?(.*))?$/.exec(url)
-  if (found === null) {
-    faults.push(faultAt(path, 'must look like jdbc:postgresql://host:5432/database'))
-    return null
-  }
-  const [, host = '', port = '5432', database = '', query = ''] = found
-  const settings = new URLSearchParams(query)
-  const wantsSsl = settings.get('ssl') === 'true' || settings.has('sslmode')
-  const ssl =
-    settings.get('sslmode') === 'verify-full'
-      ? 'verify-full'
-      : wantsSsl && settings.get('sslmode') !== 'disable'
-        ? 'require'
-        : 'disable'
-  return {
-    host: host.replaceAll(/[[\]]/g, ''),
-    port: Number(port),
-    database: decodeURIComponent(database),
-    ssl,
-  } as const
-}
-
-function secretOf(name: string, value: string | null, { path, hoistSecret, faults }: InlineOptions): SecretRef | null {
-  if (value === null) return null
-  if (isReference(value)) return value
-  if (hoistSecret !== null)
-    return hoistSecret([...path.filter((step) => typeof step === 'string'), name].join('_'), value)
-  faults.push(faultAt([...path, name], 'is a secret in plain text; write a reference: "env:NAME" or "vault:NAME"'))
+function textAt(members: ConnectionMembers, name: string, { faults }: InlineOptions): string | null {
+  const member = members.get(name)
+  if (member === undefined || isBlank(member.value)) return null
+  if (typeof member.value === 'string' || typeof member.value === 'number') return String(member.value).trim()
+  faults.push(faultOf(member.path, member.value, 'must be a text'))
   return null
 }
 
-const isReference = (value: string): value is SecretRef => /^(env|vault):./.test(value)
+function requiredAt(members: ConnectionMembers, name: string, options: InlineOptions): string | null {
+  const found = textAt(members, name, options)
+  if (found !== null && found !== '') return found
+  if (isBlank(members.get(name)?.value)) options.faults.push(missing([...options.path, name]))
+  return null
+}
+
+const missing = (path: Path): Fault =>
+  faultAt(path, 'is missing; give it, or name a registered datasource with "datasource"')
+
+function inlineOss(members: ConnectionMembers, options: InlineOptions): OssConnection | null {
+  const [endpoint, bucket] = [requiredAt(members, 'endpoint', options), requiredAt(members, 'bucket', options)]
+  const url = endpoint === null ? null : endpointUrl(endpoint)
+  if (endpoint !== null && url === null)
+    options.faults.push(
+      faultOf(placeOf(members, 'endpoint', options), endpoint, 'must look like https://oss-cn-hangzhou.aliyuncs.com'),
+    )
+  const credentials = ossCredentials(members, options)
+  if (url === null || bucket === null || credentials === undefined) return null
+  const region = textAt(members, 'region', options) ?? regionOf(url)
+  return { kind: 'oss', endpoint: url, region, bucket, credentials }
+}
+
+const placeOf = (members: ConnectionMembers, name: string, { path }: InlineOptions): Path =>
+  members.get(name)?.path ?? [...path, name]
+
+/** Without keys, those of the function's role: half a pair must not fall back to them. undefined: a fault says why. */
+function ossCredentials(members: ConnectionMembers, options: InlineOptions): OssConnection['credentials'] | undefined {
+  const before = options.faults.length
+  const accessKeyId = textAt(members, 'accessId', options)
+  const accessKeySecret = secretOf(members, 'accessKey', options)
+  if (options.faults.length > before) return undefined
+  if (accessKeyId === null && accessKeySecret === null) return null
+  if (accessKeyId !== null && accessKeySecret !== null) return { accessKeyId, accessKeySecret }
+  const absent = accessKeyId === null ? 'accessId' : 'accessKey'
+  options.faults.push(faultAt([...options.path, absent], 'is missing: accessId and accessKey go together'))
+  return undefined
+}
+
+const secretOf = (members: ConnectionMembers, name: string, options: InlineOptions) =>
+  secretAt(members.get(name)?.value, placeOf(members, name, options), options.hoistSecret, options.faults)
+
+type Address = Pick<PostgresConnection, 'host' | 'port' | 'database' | 'ssl'> & { readonly user?: string | undefined }
+
+function inlinePostgres(members: ConnectionMembers, options: InlineOptions): PostgresConnection | null {
+  const before = options.faults.length
+  const isUrl = !isBlank(members.get('jdbcUrl')?.value)
+  const address = isUrl ? addressOfUrl(members, options) : addressOfParts(members, options)
+  const user = textAt(members, 'username', options) ?? address?.user ?? null
+  if (user === null && address !== null) options.faults.push(missing([...options.path, 'username']))
+  const password = secretOf(members, 'password', options)
+  if (address === null || user === null || options.faults.slice(before).some((fault) => fault.severity === 'error')) {
+    return null
+  }
+  const { host, port, database, ssl } = address
+  return { kind: 'postgres', host, port, database, user, password, ssl }
+}
+
+function addressOfUrl(members: ConnectionMembers, options: InlineOptions): Address | null {
+  const member = members.get('jdbcUrl') ?? { value: undefined, path: options.path }
+  const list: unknown[] = Array.isArray(member.value) ? member.value : [member.value]
+  const path = Array.isArray(member.value) ? [...member.path, 0] : member.path
+  if (list.length > 1)
+    options.faults.push(
+      warningAt(member.path, 'lists several addresses; the first is used, where DataX takes any that answers'),
+    )
+  const [first] = list
+  const parsed = typeof first === 'string' ? parseJdbcUrl(first) : null
+  if (parsed === null) {
+    options.faults.push(faultOf(path, first, `must look like ${jdbcForm}`))
+    return null
+  }
+  if (parsed.password !== undefined)
+    options.faults.push(
+      faultAt(
+        path,
+        'holds a password; take it out and give "password": "env:NAME" or "vault:NAME"',
+        'job/literal-secret',
+      ),
+    )
+  return parsed
+}
+
+function addressOfParts(members: ConnectionMembers, options: InlineOptions): Address | null {
+  const [host, database] = [requiredAt(members, 'host', options), requiredAt(members, 'database', options)]
+  const port = textAt(members, 'port', options) ?? '5432'
+  const isPort = /^\d{1,5}$/.test(port) && Number(port) >= 1 && Number(port) <= 65_535
+  if (!isPort)
+    options.faults.push(faultOf(placeOf(members, 'port', options), port, 'must be a port, a number from 1 to 65535'))
+  const isHost = host === null || /^[^\s/:@]+$|^[0-9a-fA-F:.]+$/.test(host)
+  if (!isHost)
+    options.faults.push(
+      faultOf(placeOf(members, 'host', options), host, 'must be a host name alone, without port or path'),
+    )
+  if (host === null || database === null || !isPort || !isHost) return null
+  return { host, port: Number(port), database, ssl: 'disable' }
+}
+
+/** What a script says beside a datasource must agree with it: which of the two is meant would be a guess. */
+export function refuseContradiction(
+  connection: Connection,
+  members: ConnectionMembers,
+  datasource: string,
+  faults: Fault[],
+): void {
+  const { username, accessId, ...same } = {
+    username: 'user',
+    accessId: 'accessKeyId',
+    host: 'host',
+    port: 'port',
+    database: 'database',
+    endpoint: 'endpoint',
+    region: 'region',
+    bucket: 'bucket',
+  }
+  const fields: Readonly<Record<string, unknown>> = {
+    ...connection,
+    ...(connection.kind === 'oss' ? connection.credentials : {}),
+  }
+  const aliases: Readonly<Record<string, string>> = { ...same, username, accessId }
+  for (const [name, { value, path }] of members) {
+    if (isBlank(value)) continue
+    const agrees = !isScriptObject(value) && String(value) === String(fields[aliases[name] ?? ''])
+    if (agrees) continue
+    faults.push(faultAt(path, `stands beside datasource ${datasource} and says something else; keep one of the two`))
+  }
+}

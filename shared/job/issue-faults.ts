@@ -66,7 +66,8 @@ function allowedBy(issue: Issue): string {
     return `${issue.inclusive ? 'at most' : 'less than'} ${sizeOf(issue.origin, issue.maximum)}`
   if (issue.code === 'invalid_format')
     return `of the form ${issue.format === 'regex' ? (issue.pattern ?? 'asked for') : issue.format}`
-  if (issue.code === 'invalid_union' && issue.note === 'No matching discriminator') return 'one of the known types'
+  if (issue.code === 'invalid_union' && 'options' in issue && issue.options !== undefined)
+    return `one of ${issue.options.map(String).join(', ')}`
   return 'of another kind'
 }
 

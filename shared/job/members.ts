@@ -1,4 +1,4 @@
-import { type Fault, faultAt, faultOf, type Path, warningAt } from './fault.ts'
+import { type Fault, faultAt, faultOf, maxFaults, type Path, warningAt } from './fault.ts'
 import { didYouMean } from './nearest-name.ts'
 
 /** A value of the script with the place where the user wrote it. */
@@ -58,6 +58,8 @@ export function foldNames(
 
 /** A name that means nothing to us does no harm to the run, but its author expects something of it. */
 export function warnOfUnknown(unknown: ReadonlyMap<string, Member>, names: readonly string[], faults: Fault[]): void {
-  for (const [name, { path }] of unknown)
+  for (const [name, { path }] of unknown) {
+    if (faults.length >= maxFaults) return
     faults.push(warningAt(path, `is not known here and has no effect${didYouMean(name, names)}`))
+  }
 }

@@ -1,4 +1,5 @@
-import { type Fault, faultAt, type Path } from './fault.ts'
+import { type Fault, faultAt, maxFaults, type Path } from './fault.ts'
+import { didYouMean } from './nearest-name.ts'
 
 /** What started a run, as far as parameters can tell it. */
 export type ParameterTrigger =
@@ -54,13 +55,20 @@ function dayBeforeOf(yyyymmdd: string): string {
   return date.toISOString().slice(0, 10).replaceAll('-', '')
 }
 
+type Values = Readonly<Record<string, string>>
+
+/** DataWorks assigns `name=$bizdate`: a value of the document may name other parameters, one level deep. */
+export function resolveValues(own: Values, given: Values, faults: Fault[]): Values {
+  const entries = Object.entries(given).map(([name, value]) => {
+    const isOwn = Object.hasOwn(own, name) && own[name] === value
+    if (!isOwn || !value.includes('$')) return [name, value] as const
+    return [name, fillText(value, given, ['parameters', name], faults, name)] as const
+  })
+  return Object.fromEntries(entries)
+}
+
 /** Replaces `${name}` and, for known names, DataX's bare `$name` in every text of a value. */
-export function fillParameters(
-  value: unknown,
-  values: Readonly<Record<string, string>>,
-  path: Path,
-  faults: Fault[],
-): unknown {
+export function fillParameters(value: unknown, values: Values, path: Path, faults: Fault[]): unknown {
   if (typeof value === 'string') return fillText(value, values, path, faults)
   if (Array.isArray(value)) return value.map((item, index) => fillParameters(item, values, [...path, index], faults))
   if (typeof value !== 'object' || value === null) return value
@@ -70,14 +78,37 @@ export function fillParameters(
   return Object.fromEntries(entries)
 }
 
-function fillText(text: string, values: Readonly<Record<string, string>>, path: Path, faults: Fault[]): string {
-  const known = (name: string) => (Object.hasOwn(values, name) ? values[name] : undefined)
-  return text.replaceAll(/\$\{(\w+)\}|\$(\w+)/g, (whole, braced?: string, bare?: string) => {
+/** `${…}` of any content, `$[…]` of DataWorks' date grammar, and a bare `$name`. */
+const references = /\$\{([^{}]*)\}|\$\[([a-z][^[\]]*)\]|\$(\w+)/g
+
+function fillText(text: string, values: Values, path: Path, faults: Fault[], except?: string): string {
+  if (!text.includes('$')) return text
+  const known = (name: string) => (name !== except && Object.hasOwn(values, name) ? values[name] : undefined)
+  return text.replaceAll(references, (whole, braced?: string, dated?: string, bare?: string) => {
     if (bare !== undefined) return known(bare) ?? whole
-    const value = known(braced ?? '')
+    const name = (braced ?? '').trim().replace(/^bdp\.system\./, '')
+    const value = dated === undefined ? known(name) : undefined
     if (value !== undefined) return value
-    const names = Object.keys(values).sort().join(', ')
-    faults.push(faultAt(path, `no value for the parameter ${whole}; there are values for ${names || 'none'}`))
+    const isMeant = dated === undefined || looksDated(dated)
+    if (isMeant && faults.length < maxFaults) faults.push(unknownReference(whole, dated ?? name, values, path))
     return whole
   })
+}
+
+/** `yyyymmdd-1`, `hh24miss-1/24`, `add_months(yyyymmdd,-1)` (dataworks-datax.md §5.2): nothing but tokens and arithmetic. */
+function looksDated(expression: string): boolean {
+  const rest = expression.slice(0, 60).replaceAll(/add_months|yyyy|yy|mm|dd|hh24|hh12|mi|ss/g, '')
+  return rest.length < Math.min(expression.length, 60) && !/[a-z]/i.test(rest)
+}
+
+function unknownReference(whole: string, braced: string, values: Values, path: Path): Fault {
+  const shown = whole.length > 60 ? `${whole.slice(0, 57)}…` : whole
+  if (looksDated(braced)) {
+    const reason = `date expressions such as ${shown} are a later release; use $\{bizdate} or $\{cyctime}, or pass a parameter`
+    return faultAt(path, reason, 'job/unsupported')
+  }
+  const names = Object.keys(values).sort()
+  const near = didYouMean(braced, names)
+  const message = `no value for the parameter ${shown}${near}; there are values for ${names.join(', ') || 'none'}`
+  return faultAt(path, message, 'job/unknown-parameter')
 }

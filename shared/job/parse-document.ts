@@ -1,6 +1,10 @@
 import { JobDocument } from './document.ts'
-import { type Fault, faultAt, faultsError, type Path } from './fault.ts'
-import { parseText } from './script-text.ts'
+import { type Fault, faultAt, faultsError, isError, isSecretName, maxFaults, type Path, worthTelling } from './fault.ts'
+import { issueFaults } from './issue-faults.ts'
+import { isScriptObject, type Member, type Members, membersAt } from './members.ts'
+import { didYouMean } from './nearest-name.ts'
+import { readText } from './script-text.ts'
+import { isReference } from './secret-reference.ts'
 
 export interface ParsedDocument {
   readonly document: JobDocument
@@ -30,8 +34,69 @@ export function parseJobDocument(text: string, bareName: string | null): ParsedD
   throw faultsError(faults)
 }
 
-const isBareScript = (value: unknown): boolean =>
-  typeof value === 'object' &&
-  value !== null &&
-  !('script' in value) &&
-  ('job' in value || 'steps' in value || 'type' in value)
+/** As `parseJobDocument`, with the faults as a result: for editors, which show them in place. */
+export function readJobDocument(text: string, bareName: string | null): ReadDocument {
+  const { value, faults: textFaults, place } = readText(text)
+  const faults = [...textFaults]
+  if (value === undefined) return { parsed: null, faults }
+  const wrapper = membersAt(value, [], wrapperNames, faults)
+  const bare = !wrapper.known.has('script') && hasScriptName(value)
+  const candidate = bare ? bareDocument(value, wrapper, bareName, faults) : wrappedDocument(wrapper, bareName, faults)
+  const checked = JobDocument.safeParse(candidate)
+  const placeOf = (path: Path) => placeIn(wrapper.known, path)
+  for (const issue of checked.success || !isScriptObject(value) ? [] : checked.error.issues.slice(0, maxFaults))
+    faults.push(...issueFaults(issue, candidate, placeOf))
+  const located = worthTelling(faults).map(place)
+  if (!checked.success || faults.some(isError)) return { parsed: null, faults: located }
+  const scriptPath = bare ? [] : (wrapper.known.get('script')?.path ?? [])
+  return { parsed: { document: checked.data, scriptPath, place }, faults: located }
+}
+
+const hasScriptName = (value: unknown): boolean =>
+  isScriptObject(value) && Object.keys(value).some((name) => scriptNames.includes(name.toLowerCase()))
+
+function bareDocument(value: unknown, { known }: Members, bareName: string | null, faults: Fault[]): unknown {
+  for (const [name, { path }] of known) {
+    if (name === 'description') continue
+    faults.push(faultAt(path, `has no meaning beside a bare script; write {"name": …, "script": {…}, "${name}": …}`))
+  }
+  return { name: bareName ?? '', script: value }
+}
+
+/** A misspelled `triggers` would be a job that never starts: here an unknown name is a fault, not a warning. */
+function wrappedDocument({ known, unknown }: Members, bareName: string | null, faults: Fault[]): unknown {
+  for (const [name, { path }] of [...unknown].slice(0, maxFaults))
+    faults.push(
+      faultAt(path, `is not known here${didYouMean(name, wrapperNames)}; known are ${wrapperNames.join(', ')}`),
+    )
+  if (!known.has('script'))
+    faults.push(
+      faultAt(
+        ['script'],
+        'is missing; it must be a DataX job {"job": …} or a DataWorks script {"type": "job", "steps": …}',
+      ),
+    )
+  const values = Object.fromEntries([...known].map(([name, { value }]) => [name, value]))
+  const parameters = known.get('parameters')
+  if (parameters !== undefined) values.parameters = parametersOf(parameters, faults)
+  return { ...(bareName === null ? {} : { name: bareName }), ...values }
+}
+
+/** Numbers and switches are texts here, because they are put into texts. */
+function parametersOf({ value, path }: Member, faults: Fault[]): unknown {
+  if (!isScriptObject(value)) return value
+  const entries = Object.entries(value).map(([name, item]): [string, unknown] => {
+    const text = typeof item === 'number' || typeof item === 'boolean' ? String(item) : item
+    if (isSecretName(name) && typeof text === 'string' && text !== '' && !isReference(text)) {
+      const message = 'looks like a secret in plain text; write a reference: "env:NAME" or "vault:NAME"'
+      faults.push(faultAt([...path, name], message, 'job/literal-secret'))
+    }
+    return [name, text]
+  })
+  return Object.fromEntries(entries)
+}
+
+function placeIn(known: ReadonlyMap<string, Member>, [first, ...rest]: Path): Path {
+  if (first === undefined) return []
+  return [...(known.get(String(first))?.path ?? [first]), ...rest]
+}

@@ -1,10 +1,27 @@
 import type * as z from 'zod'
 import { type Connection, connectionOf, type Datasource } from './datasource.ts'
 import type { JobDocument, JobEnd, JobSpec } from './document.ts'
-import { type Fault, faultAt, faultsError, type Path, shownValue } from './fault.ts'
-import { type HoistSecret, type Parameters, takeConnection } from './inline-connection.ts'
-import { fillParameters } from './parameters.ts'
+import { checkOptions } from './end-options.ts'
+import { endParameters } from './end-parameters.ts'
+import {
+  type Fault,
+  faultAt,
+  faultOf,
+  faultsError,
+  faultText,
+  isError,
+  type Path,
+  shownValue,
+  warningAt,
+  worthTelling,
+} from './fault.ts'
+import { connectionNames, type InlineOptions, inlineConnection, refuseContradiction } from './inline-connection.ts'
+import { foldNames, isBlank, type Member, warnOfUnknown } from './members.ts'
+import { didYouMean } from './nearest-name.ts'
+import { optionNames } from './option-names.ts'
+import { fillParameters, resolveValues } from './parameters.ts'
 import { type ScriptEnd, shapeOf } from './script-shape.ts'
+import { type HoistSecret, refuseLooseSecret } from './secret-reference.ts'
 import { settingsOf } from './settings.ts'
 
 /** What the parser asks of a connector, and nothing more. */
@@ -30,22 +47,38 @@ export interface Resolution {
   readonly place: (fault: Fault) => Fault
 }
 
+/** null: at least one of the faults is an error. */
+export interface CheckedJob {
+  readonly spec: JobSpec | null
+  readonly faults: readonly Fault[]
+}
+
 /**
  * Makes of a job document what a run needs: parameters filled in, connections looked up, options checked by the
  * connectors themselves. One pass, all faults.
- * @throws job/invalid with a line per fault: path, value, what is allowed
+ * @throws job/invalid, or the code that all faults share, with a line per fault: path, value, what is allowed
  */
 export async function resolveJob(document: JobDocument, scriptPath: Path, resolution: Resolution): Promise<JobSpec> {
+  const { spec, faults } = await checkJob(document, scriptPath, resolution)
+  if (spec === null) throw faultsError(faults)
+  return spec
+}
+
+/** As `resolveJob`, with the faults as a result: for editors, which show them in place. @throws what `findDatasource` does */
+export async function checkJob(document: JobDocument, scriptPath: Path, resolution: Resolution): Promise<CheckedJob> {
   const faults: Fault[] = []
-  const warnings: string[] = []
-  const filled = fillParameters(document.script, resolution.parameters, scriptPath, faults)
+  const values = resolveValues(document.parameters, resolution.parameters, faults)
+  const filled = fillParameters(document.script, values, scriptPath, faults)
   const shape = shapeOf(filled, scriptPath, faults)
-  if (shape === null) throw faultsError(faults.map(resolution.place))
-  const reader = await resolveEnd('reader', shape.reader, resolution, faults, warnings)
-  const writer = await resolveEnd('writer', shape.writer, resolution, faults, warnings)
-  const settings = settingsOf(shape.setting, shape.settingPath, faults)
-  if (faults.length > 0 || reader === null || writer === null) throw faultsError(faults.map(resolution.place))
-  return { name: document.name, reader, writer, settings, warnings }
+  const reader = shape && (await resolveEnd('reader', shape.reader, resolution, faults))
+  const writer = shape && (await resolveEnd('writer', shape.writer, resolution, faults))
+  const settings = shape && settingsOf(shape, faults)
+  const located = worthTelling(faults).map(resolution.place)
+  if (reader === null || writer === null || settings === null || located.some(isError)) {
+    return { spec: null, faults: located }
+  }
+  const warnings = located.map(faultText)
+  return { spec: { name: document.name, reader, writer, settings, warnings }, faults: located }
 }
 
 async function resolveEnd(
@@ -53,106 +86,89 @@ async function resolveEnd(
   end: ScriptEnd,
   resolution: Resolution,
   faults: Fault[],
-  warnings: string[],
 ): Promise<JobEnd | null> {
-  const datasource = await datasourceOf(end, resolution, faults)
-  if (datasource === undefined) return null
+  const { entries, datasource: named } = endParameters(end.parameters, faults)
+  const datasource = named === null ? null : await datasourceAt(named, resolution, faults)
   const name = end.name ?? datasource?.type ?? null
-  const known = name === null ? null : await resolution.catalogue.find(role, name)
-  if (known === null) {
-    const kinds = resolution.catalogue.known(role).join(', ')
-    faults.push(
-      faultAt(
-        end.path.slice(0, -1),
-        `there is no ${role} ${name === null ? 'without a stepType or datasource' : shownValue([], name)}; there are ${kinds}`,
-      ),
-    )
+  if (name === null) {
+    if (named === null)
+      faults.push(faultAt(end.namePath, `is missing; name a ${role}, or a datasource that tells its type`))
     return null
   }
-  const { connection, parameters } = connect(known, end, datasource, resolution, faults)
-  if (connection === null) return null
-  return optionsOf(known, { ...parameters, connection }, end, faults, warnings)
+  const known = await resolution.catalogue.find(role, name)
+  if (known === null) {
+    faults.push(unknownEnd(role, name, end, resolution.catalogue))
+    return null
+  }
+  if (named !== null && datasource === null) return null
+  const sorted = sortMembers(entries, known, faults)
+  const options = { path: end.parameters.path, hoistSecret: resolution.hoistSecret, faults }
+  const connection =
+    datasource === null || named === null
+      ? inlineConnection(known.connection, sorted.connection, options)
+      : registeredConnection(known, sorted.connection, { datasource, named }, options)
+  return checkOptions(known, connection, sorted.options, end.parameters.path, faults)
 }
 
-/** undefined: a datasource is named but not known, which has become a fault. null: none is named. */
-async function datasourceOf(
-  end: ScriptEnd,
+function unknownEnd(role: 'reader' | 'writer', name: string, end: ScriptEnd, catalogue: Catalogue): Fault {
+  const kinds = catalogue.known(role)
+  const plain = name.toLowerCase().replace(/(reader|writer)$/, '')
+  const isOther = new RegExp(`${role === 'reader' ? 'writer' : 'reader'}$`, 'i').test(name)
+  const hint = isOther ? `; this is the place of a ${role}` : didYouMean(plain, kinds)
+  return faultOf(end.namePath, name, `no ${role} has this name${hint}; there are ${kinds.join(', ')}`)
+}
+
+/** null: there is none of the name, which has become a fault. */
+async function datasourceAt(
+  named: Member,
   { findDatasource }: Resolution,
   faults: Fault[],
-): Promise<Datasource | null | undefined> {
-  const inner: unknown = Array.isArray(end.parameters.connection) ? end.parameters.connection[0] : undefined
-  const named =
-    end.parameters.datasource ??
-    (typeof inner === 'object' && inner !== null && 'datasource' in inner ? inner.datasource : undefined)
-  if (named === undefined) return null
-  const found = typeof named === 'string' ? await findDatasource(named) : null
+): Promise<Datasource | null> {
+  const found = typeof named.value === 'string' ? await findDatasource(named.value) : null
   if (found !== null) return found
-  faults.push(
-    faultAt(
-      [...end.path, 'datasource'],
-      `no datasource is named ${shownValue([], named)}; register it under datasources/ or pass --datasources`,
-    ),
-  )
-  return undefined
-}
-
-function connect(
-  known: KnownEnd,
-  end: ScriptEnd,
-  datasource: Datasource | null,
-  resolution: Resolution,
-  faults: Fault[],
-) {
-  if (datasource === null) {
-    const options = { path: end.path, hoistSecret: resolution.hoistSecret, faults }
-    return takeConnection(known.connection, end.parameters, options)
-  }
-  const connection = connectionOf(datasource)
-  if (connection.kind !== known.connection) {
-    faults.push(
-      faultAt(
-        [...end.path, 'datasource'],
-        `is of type ${datasource.type}, but ${known.kind} needs a ${known.connection} connection`,
-      ),
-    )
-    return { connection: null, parameters: {} }
-  }
-  const { datasource: _named, connection: inner, ...rest } = end.parameters
-  const moved = Array.isArray(inner) && typeof inner[0] === 'object' ? withoutDatasource(inner[0] as Parameters) : {}
-  return { connection, parameters: { ...moved, ...rest } }
-}
-
-/** Scripts of DataWorks may hold table and querySql in `connection[0]`, the latter in lower case too. */
-function withoutDatasource({ datasource: _named, querysql, ...rest }: Parameters): Parameters {
-  return querysql === undefined ? rest : { querySql: querysql, ...rest }
-}
-
-function optionsOf(
-  known: KnownEnd,
-  parameters: Parameters,
-  end: ScriptEnd,
-  faults: Fault[],
-  warnings: string[],
-): JobEnd | null {
-  for (const name of Object.keys(parameters)) {
-    const reason = Object.hasOwn(known.ignored, name) ? known.ignored[name] : undefined
-    if (reason !== undefined) warnings.push(`${[...end.path.slice(-2), name].join('.')} has no effect: ${reason}`)
-  }
-  const parsed = known.options.safeParse(parameters)
-  if (parsed.success) return { kind: known.kind, options: parsed.data }
-  for (const issue of parsed.error.issues) faults.push(...faultsOf(issue, end, parameters))
+  const message = `no datasource is named ${shownValue([], named.value)}; register it under datasources/ or pass --datasources`
+  faults.push(faultAt(named.path, message, 'job/unknown-datasource'))
   return null
 }
 
-function faultsOf(issue: z.core.$ZodIssue, end: ScriptEnd, parameters: Parameters): Fault[] {
-  if (issue.code === 'unrecognized_keys') {
-    return issue.keys.map((key) => faultAt([...end.path, key], 'is not known here; check the spelling or remove it'))
+interface SortedMembers {
+  readonly connection: ReadonlyMap<string, Member>
+  readonly options: ReadonlyMap<string, Member>
+}
+
+/** Parameters under the names of connection and connector; of the others, one warning each. */
+function sortMembers(entries: ReadonlyMap<string, Member>, known: KnownEnd, faults: Fault[]): SortedMembers {
+  const connectionKeys = connectionNames[known.connection]
+  const optionKeys = optionNames(known.options).filter((name) => name !== 'connection')
+  const names = [...connectionKeys, ...optionKeys, ...Object.keys(known.ignored)]
+  const folded = foldNames(entries, names, faults)
+  const connection = new Map<string, Member>()
+  const options = new Map<string, Member>()
+  for (const [name, member] of folded.known) {
+    const reason = Object.hasOwn(known.ignored, name) ? known.ignored[name] : undefined
+    if (connectionKeys.includes(name)) connection.set(name, member)
+    else options.set(name, member)
+    if (!connectionKeys.includes(name)) refuseLooseSecret(name, member.value, member.path, faults)
+    if (reason !== undefined && !isBlank(member.value)) faults.push(warningAt(member.path, `has no effect: ${reason}`))
   }
-  const path = [...end.path, ...issue.path.map((step) => (typeof step === 'symbol' ? String(step) : step))]
-  const value = issue.path.reduce<unknown>(
-    (inner, step) => (typeof inner === 'object' && inner !== null ? Reflect.get(inner, step) : undefined),
-    parameters,
-  )
-  const got = value === undefined ? '' : `, got ${shownValue(path, value)}`
-  return [faultAt(path, `${issue.message}${got}`)]
+  for (const [name, { value, path }] of folded.unknown) refuseLooseSecret(name, value, path, faults)
+  warnOfUnknown(folded.unknown, names, faults)
+  return { connection, options }
+}
+
+function registeredConnection(
+  known: KnownEnd,
+  members: ReadonlyMap<string, Member>,
+  { datasource, named }: { datasource: Datasource; named: Member },
+  { faults }: InlineOptions,
+): Connection | null {
+  const connection = connectionOf(datasource)
+  for (const [name, member] of members) refuseLooseSecret(name, member.value, member.path, faults)
+  if (connection.kind !== known.connection) {
+    const message = `is of type ${datasource.type}, but ${known.kind} needs a ${known.connection} connection`
+    faults.push(faultAt(named.path, message))
+    return null
+  }
+  refuseContradiction(connection, members, String(named.value), faults)
+  return connection
 }

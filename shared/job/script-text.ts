@@ -6,7 +6,8 @@ import {
   parseTree,
   printParseErrorCode,
 } from 'jsonc-parser'
-import { type Fault, faultsError } from './fault.ts'
+import { type Fault, faultAt, maxFaults, worthTelling } from './fault.ts'
+import { scriptValue } from './script-value.ts'
 
 /** A parsed text that still knows where each value stands. */
 export interface ScriptText {
@@ -16,8 +17,11 @@ export interface ScriptText {
 }
 
 /** Deeper than any script, far from the end of the stack. */
-const maxDepth = 200
-const maxBytes = 4 * 1024 * 1024
+const maxDepth = 100
+/** Many times what DataWorks takes, and a text of this size is checked in under a second. */
+const maxCharacters = 512 * 1024
+/** One mistake makes several: what follows the first few is noise. */
+const maxSyntaxFaults = 5
 
 /**
  * JSON as DataWorks' samples write it: with comments and trailing commas (dataworks-datax.md §1.1).
@@ -27,8 +31,15 @@ export function parseText(text: string): ScriptText {
   refuseMonsters(text)
   const errors: ParseError[] = []
   const root = parseTree(text, errors, { allowTrailingComma: true, disallowComments: false })
-  if (errors.length > 0 || root === undefined) throw faultsError(syntaxFaults(text, errors), 'job/syntax')
-  return { value: getNodeValue(root), place: (fault) => placed(fault, root, text) }
+  const lines = lineStarts(text)
+  if (root === undefined || text.trim() === '') return unreadable([faultAtStart('the text is empty')])
+  const fatal = errors.filter((error) => !isForgottenComma(error))
+  if (fatal.length > 0) return unreadable(fatal.slice(0, maxSyntaxFaults).map((error) => syntaxFault(error, lines)))
+  const commas = errors.slice(0, maxFaults).map((error) => syntaxFault(error, lines))
+  const faults: Fault[] = []
+  const value = scriptValue(root, text, [], faults)
+  const place = (fault: Fault) => placed(fault, root, lines)
+  return { value, faults: [...commas, ...worthTelling(faults).map(place)], place }
 }
 
 function refuseMonsters(text: string): void {
@@ -41,13 +52,16 @@ function refuseMonsters(text: string): void {
   }
 }
 
-const fault = (message: string): Fault => ({ path: [], message, line: 1, column: 1 })
+/** It leaves no doubt about what was meant. */
+const isForgottenComma = ({ error }: ParseError) => printParseErrorCode(error) === 'CommaExpected'
 
-function syntaxFaults(text: string, errors: readonly ParseError[]): Fault[] {
-  if (text.trim() === '' || errors.length === 0) return [fault('the text is empty')]
-  return errors
-    .slice(0, 20)
-    .map(({ error, offset }) => ({ path: [], message: wordsOf(error), ...lineAndColumn(text, offset) }))
+function syntaxFault(error: ParseError, lines: readonly number[]): Fault {
+  const severity = isForgottenComma(error) ? 'warning' : 'error'
+  return {
+    ...faultAt([], wordsOf(error.error), 'job/syntax'),
+    severity,
+    ...lineAndColumn(lines, error.offset),
+  }
 }
 
 /** `CommaExpected` → `comma expected` */

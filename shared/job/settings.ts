@@ -1,58 +1,130 @@
-import type { JobSpec } from './document.ts'
-import { type Fault, faultAt, type Path, shownValue } from './fault.ts'
-import type { Parameters } from './inline-connection.ts'
+import type { ErrorLimit, JobSpec } from './document.ts'
+import { type Fault, faultAt, faultOf, type Path, warningAt } from './fault.ts'
+import { isBlank, type Member, type Members, membersAt, warnOfUnknown } from './members.ts'
+import type { ScriptShape } from './script-shape.ts'
 
 type Settings = JobSpec['settings']
 
-/** The front end of DataWorks proposes 3 (dataworks-datax.md §1.1); DataX fails without any speed. */
+/** The front end of DataWorks proposes 3; DataX refuses a job without any speed (dataworks-datax.md §1.1, §2.2). */
 const defaultConcurrent = 3
+/** The bound of `JobSpec`. A larger number is an upper bound all the same, so it is lowered rather than refused. */
 const maxConcurrent = 100
 
-const partOf = (value: unknown): Parameters =>
-  typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Parameters) : {}
+const settingNames = [
+  'speed',
+  'errorLimit',
+  'dryRun',
+  'common',
+  'executeMode',
+  'failoverEnable',
+  'jvmOption',
+  'jvmMemory',
+]
+const speedNames = ['channel', 'concurrent', 'throttle', 'mbps', 'byte', 'record', 'dmu', 'jvmOption']
+const limitNames = ['record', 'percentage', 'strategy']
 
-/** `setting.speed` and `setting.errorLimit` of either format. */
-export function settingsOf(setting: Parameters, path: Path, faults: Fault[]): Settings {
-  const speed = partOf(setting.speed)
-  const errorLimit = partOf(setting.errorLimit)
-  const at = (...steps: string[]) => [...path, ...steps]
-  const number = (value: unknown, where: Path, min: number, max: number): number | null => {
-    if (value === undefined || value === null || value === '') return null
-    const parsed = typeof value === 'number' || typeof value === 'string' ? Number(value) : Number.NaN
-    if (Number.isFinite(parsed) && parsed >= min && parsed <= max) return parsed
-    faults.push(faultAt(where, `must be a number from ${min} to ${max}, got ${shownValue(where, value)}`))
-    return null
-  }
-  const concurrent = number(
-    speed.concurrent ?? speed.channel,
-    at('speed', speed.concurrent === undefined ? 'channel' : 'concurrent'),
-    1,
-    maxConcurrent,
-  )
-  refuseCaps(speed, at('speed'), faults)
-  return {
-    concurrent: Math.floor(concurrent ?? defaultConcurrent),
-    errorLimit: {
-      record:
-        strategyLimit(errorLimit.strategy) ??
-        floored(number(errorLimit.record, at('errorLimit', 'record'), 0, Number.MAX_SAFE_INTEGER)),
-      percentage: number(errorLimit.percentage, at('errorLimit', 'percentage'), 0, 1),
-    },
-    mbps: null,
-  }
+/** `setting` of either format. */
+export function settingsOf({ format, setting }: ScriptShape, faults: Fault[]): Settings {
+  const { known, unknown } = membersAt(setting.value, setting.path, settingNames, faults)
+  warnOfUnknown(unknown, settingNames, faults)
+  refuseDryRun(known.get('dryRun'), faults)
+  tellCommon(known.get('common'), faults)
+  const speed = partOf(known, setting.path, 'speed', speedNames, faults)
+  const limit = partOf(known, setting.path, 'errorLimit', limitNames, faults)
+  refuseCaps(speed, faults)
+  const concurrent = concurrentOf(speed, faults)
+  const isGiven = ['concurrent', 'channel'].some((name) => !isBlank(speed.get(name)?.value))
+  if (!isGiven && format === 'datax')
+    faults.push(
+      warningAt([...setting.path, 'speed'], `gives no channel, which DataX refuses; ${defaultConcurrent} are used`),
+    )
+  return { concurrent: concurrent ?? defaultConcurrent, errorLimit: errorLimitOf(limit, faults), mbps: null }
+}
+
+function partOf(known: Members['known'], path: Path, name: string, names: readonly string[], faults: Fault[]) {
+  const given = known.get(name)
+  const part = membersAt(given?.value, given?.path ?? [...path, name], names, faults)
+  warnOfUnknown(part.unknown, names, faults)
+  return part.known
+}
+
+function concurrentOf(speed: Members['known'], faults: Fault[]): number | null {
+  const given = [speed.get('concurrent'), speed.get('channel')].find((member) => !isBlank(member?.value))
+  const count = numberAt(given, { min: 1, max: Number.MAX_SAFE_INTEGER }, faults)
+  if (given === undefined || count === null) return null
+  if (count > maxConcurrent)
+    faults.push(warningAt(given.path, `is more than a run can have at the same time; ${maxConcurrent} are used`))
+  return Math.min(Math.floor(count), maxConcurrent)
+}
+
+const strategies = ['Ignore', 'Tolerance', 'ZeroTolerance']
+
+/**
+ * Nothing set means any number of dirty records, as in DataX and old scripts of DataWorks (dataworks-datax.md §1.1, §6):
+ * they are kept and shown, not lost.
+ */
+function errorLimitOf(limit: Members['known'], faults: Fault[]): ErrorLimit {
+  const strategy = strategyOf(limit.get('strategy'), faults)
+  const record = floored(numberAt(limit.get('record'), { min: 0, max: Number.MAX_SAFE_INTEGER }, faults))
+  const percentage = numberAt(limit.get('percentage'), { min: 0, max: 1 }, faults)
+  if (strategy === 'Ignore') return { record: null, percentage: null }
+  if (strategy === 'ZeroTolerance') return { record: 0, percentage: null }
+  if (strategy === 'Tolerance' && record === null)
+    faults.push(
+      faultAt(limit.get('record')?.path ?? limit.get('strategy')?.path ?? [], 'Tolerance needs a record count'),
+    )
+  if (record === null || percentage === null) return { record, percentage }
+  const path = limit.get('percentage')?.path ?? []
+  faults.push(warningAt(path, 'has no effect beside record, as in DataX'))
+  return { record, percentage: null }
 }
 
 const floored = (value: number | null) => (value === null ? null : Math.floor(value))
-const strategyLimit = (strategy: unknown): number | null => (strategy === 'ZeroTolerance' ? 0 : null)
+
+function strategyOf(given: Member | undefined, faults: Fault[]): string | null {
+  if (given === undefined || isBlank(given.value)) return null
+  const wanted = String(given.value).toLowerCase()
+  const found = strategies.find((strategy) => strategy.toLowerCase() === wanted)
+  if (found === undefined) faults.push(faultOf(given.path, given.value, `must be one of ${strategies.join(', ')}`))
+  return found ?? null
+}
+
+/** Samples write numbers as texts, and "" for none. */
+function numberAt(
+  given: Member | undefined,
+  { min, max }: { min: number; max: number },
+  faults: Fault[],
+): number | null {
+  if (given === undefined || isBlank(given.value)) return null
+  const isNumeric =
+    typeof given.value === 'number' || (typeof given.value === 'string' && /^\s*[+-]?\d+(\.\d*)?\s*$/.test(given.value))
+  const parsed = isNumeric ? Number(given.value) : Number.NaN
+  if (Number.isFinite(parsed) && parsed >= min && parsed <= max) return parsed
+  const allowed = max === Number.MAX_SAFE_INTEGER ? `a number of at least ${min}` : `a number from ${min} to ${max}`
+  faults.push(faultOf(given.path, given.value, `must be ${allowed}`))
+  return null
+}
 
 /** A cap that is not kept would be worse than none: the script is refused until it is. */
-function refuseCaps(speed: Parameters, path: Path, faults: Fault[]): void {
-  const isSet = (value: unknown) => value !== undefined && value !== '' && Number(value) > 0
-  const throttled = speed.throttle === true || speed.throttle === 'true'
-  if (throttled)
-    faults.push(faultAt([...path, 'throttle'], 'a rate cap is not supported so far; set throttle to false'))
+function refuseCaps(speed: Members['known'], faults: Fault[]): void {
+  const throttle = speed.get('throttle')
+  if (throttle !== undefined && String(throttle.value).trim().toLowerCase() === 'true')
+    faults.push(faultAt(throttle.path, 'a rate cap is not supported so far; set throttle to false', 'job/unsupported'))
   for (const name of ['byte', 'record']) {
-    if (isSet(speed[name]))
-      faults.push(faultAt([...path, name], 'a rate cap is not supported so far; remove it or set it to -1'))
+    const cap = speed.get(name)
+    if (cap === undefined || isBlank(cap.value) || Number(cap.value) <= 0) continue
+    const reason = 'a rate cap is not supported so far; remove it or set it to -1'
+    faults.push(faultOf(cap.path, cap.value, reason, 'job/unsupported'))
   }
+}
+
+function refuseDryRun(given: Member | undefined, faults: Fault[]): void {
+  if (given === undefined || String(given.value).toLowerCase() !== 'true') return
+  const reason = 'would move data here; remove it, and look at the job with `adbpg-sync plan`'
+  faults.push(faultAt(given.path, reason, 'job/unsupported'))
+}
+
+function tellCommon(given: Member | undefined, faults: Fault[]): void {
+  if (given === undefined || isBlank(given.value)) return
+  faults.push(warningAt(given.path, 'has no effect: dates and times are taken as the server reads and writes them'))
 }

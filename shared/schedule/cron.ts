@@ -1,40 +1,101 @@
 import { Cron } from 'croner'
 import { TransferError } from '../errors/index.ts'
+import { type CronFields, readCronText } from './cron-text.ts'
+import { isTimeZone, type ZonePeriod, zonePeriods } from './zone-periods.ts'
 
 export interface CronItem {
-  readonly expression: string
+  readonly fields: CronFields
   readonly timeZone: string
 }
 
 /**
- * Six fields with seconds first, as Function Compute writes them, or five.
+ * Six fields with seconds first, as Function Compute writes them, or five. A `CRON_TZ=` prefix wins over `timeZone`.
+ * Weekdays: 0 or 7 is Sunday.
  * @throws job/invalid with the expression and what is wrong
  */
 export function parseCron(expression: string, timeZone: string): CronItem {
-  try {
-    new Cron(expression, { timezone: timeZone, paused: true }).nextRun()
-  } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause)
-    throw new TransferError(
-      'job/invalid',
-      `schedule "${expression}" in ${timeZone}: ${reason}`,
-      { expression, timeZone },
-      { cause },
-    )
-  }
-  return { expression, timeZone }
+  const fault = cronFault(expression, timeZone)
+  const text = readCronText(expression)
+  if (fault === null && typeof text !== 'string') return { fields: text.fields, timeZone: text.timeZone ?? timeZone }
+  throw new TransferError(
+    'job/invalid',
+    `schedule "${expression.slice(0, 100)}" in ${timeZone.slice(0, 100)}: ${fault}`,
+    {
+      expression: expression.slice(0, 100),
+      timeZone: timeZone.slice(0, 100),
+    },
+  )
 }
 
-/** A schedule by the second over a long outage would start a flood; more than this at once is a mistake. */
-const maxDue = 1000
+/** What is wrong with a schedule, in a sentence; null when it is one and will be due some day. */
+export function cronFault(expression: string, timeZone: string): string | null {
+  const text = readCronText(expression)
+  if (typeof text === 'string') return text
+  if (!isTimeZone(text.timeZone ?? timeZone))
+    return 'the time zone is not known; write a name such as Asia/Shanghai or UTC'
+  try {
+    const next = matcherOf(text.fields).nextRun(new Date('2024-01-01T00:00:00Z'))
+    return next === null ? 'no day of any year matches' : null
+  } catch (thrown) {
+    const message = thrown instanceof Error ? thrown.message : String(thrown)
+    return message.replace(/^CronPattern: /, '')
+  }
+}
 
-/** The times after `after` and up to `until` at which the item is due, in order. */
-export function dueTimes({ expression, timeZone }: CronItem, after: Date, until: Date): Date[] {
-  const cron = new Cron(expression, { timezone: timeZone, paused: true })
+/** Matches wall clocks, taken for UTC: the zone's own shifts are `dueTimes`' business. */
+const matcherOf = (fields: CronFields) => new Cron(fields.join(' '), { timezone: 'UTC', paused: true })
+
+/** A schedule by the minute over a long outage would start a flood; more than this at once is a mistake. */
+const maxDue = 1000
+const dayMs = 86_400_000
+
+/**
+ * The times after `after` and up to `until` at which the item is due, in order, at most the first thousand. Cutting a
+ * window in two never adds or loses a time.
+ *
+ * When clocks change, a schedule with `*` for the hour follows the clock through every hour there is; one with hours of
+ * its own is due once a day all the same: a time that is skipped counts at the end of the gap, one that comes twice the
+ * first time.
+ */
+export function dueTimes(item: CronItem, after: Date, until: Date): Date[] {
   const due: Date[] = []
-  for (let next = cron.nextRun(after); next !== null && next <= until; next = cron.nextRun(next)) {
-    due.push(next)
+  for (const at of allDue(item, after.getTime(), until.getTime())) {
+    due.push(new Date(at))
     if (due.length === maxDue) break
   }
   return due
+}
+
+function* allDue({ fields, timeZone }: CronItem, after: number, until: number): Iterable<number> {
+  const matcher = matcherOf(fields)
+  const keepsHours = fields[2] !== '*'
+  let last = after
+  // A day more, because what is due may depend on the change of clocks before it.
+  for (const period of zonePeriods(timeZone, after - dayMs, until)) {
+    for (const at of dueIn(matcher, period, keepsHours, Math.max(after, period.start - 1))) {
+      if (at <= last) continue
+      last = at
+      yield at
+    }
+  }
+}
+
+/** Wall times that match within a period of one offset, as instants. */
+function* dueIn(matcher: Cron, period: ZonePeriod, keepsHours: boolean, after: number): Iterable<number> {
+  const { start, end, offsetMs, previousOffsetMs } = period
+  const shiftMs = offsetMs - (previousOffsetMs ?? offsetMs)
+  const gapIsDue = keepsHours && shiftMs > 0 && hasMatch(matcher, start + offsetMs - shiftMs, start + offsetMs)
+  if (gapIsDue) yield start
+  const repeatedUntil = keepsHours && shiftMs < 0 ? start - shiftMs : start
+  const from = Math.max(after, repeatedUntil - 1)
+  for (let next = matcher.nextRun(new Date(from + offsetMs)); next !== null; next = matcher.nextRun(next)) {
+    const at = next.getTime() - offsetMs
+    if (at > end) return
+    yield at
+  }
+}
+
+function hasMatch(matcher: Cron, start: number, end: number): boolean {
+  const next = matcher.nextRun(new Date(start - 1))
+  return next !== null && next.getTime() < end
 }

@@ -1,1 +1,1 @@
-export { type CronItem, dueTimes, parseCron } from './cron.ts'
+export { type CronItem, cronFault, dueTimes, parseCron } from './cron.ts'

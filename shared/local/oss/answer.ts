@@ -5,6 +5,8 @@ export interface Answer {
   readonly status: number
   readonly headers?: Readonly<Record<string, string | number>>
   readonly body?: string | AsyncIterable<Uint8Array>
+  /** Called once the body was sent, or the client has gone. */
+  readonly release?: () => Promise<void>
 }
 
 export const xml = (body: string, headers: Answer['headers'] = {}): Answer => ({

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto'
 import { mkdir } from 'node:fs/promises'
-import { createCrc64 } from './crc64.ts'
+import { combineCrc64 } from './crc64-combine.ts'
+import { inTurnPerKey } from './in-turn.ts'
 import {
   readDescriptions,
-  readSegments,
   removeDescription,
   removeSegments,
   removeStray,
@@ -12,7 +12,9 @@ import {
   writeDescription,
   writeSegment,
 } from './object-files.ts'
+import type { Announcement } from './outbox.ts'
 import { alreadyExists, OssRefusal } from './refusal.ts'
+import { segmentHolds } from './segment-holds.ts'
 import { SortedKeys } from './sorted-keys.ts'
 import { openUploads, type Uploads } from './uploads.ts'
 
@@ -21,17 +23,32 @@ export interface ObjectFacts {
   readonly headers: Readonly<Record<string, string>>
 }
 
+/** Puts the event of a change on disk, before the change. `oldSize`: 0 when the key was not there. */
+export type Announce = (
+  object: { readonly key: string; readonly etag: string; readonly size: number },
+  oldSize: number,
+) => Promise<Announcement>
+
 export interface Bucket {
   readonly name: string
   readonly dir: string
   readonly keys: SortedKeys
   readonly uploads: Uploads
   find(key: string): StoredObject | null
+  /** Keeps the bytes of this version until the returned function is called, whatever happens to the key. */
+  hold(object: StoredObject): () => Promise<void>
   put(key: string, body: AsyncIterable<Uint8Array>, facts: ObjectFacts, rules: PutRules): Promise<StoredObject>
   /** Makes an object of segments that are on disk already. */
-  publish(object: StoredObject, forbidOverwrite: boolean): Promise<void>
-  append(key: string, position: number, body: AsyncIterable<Uint8Array>, facts: ObjectFacts): Promise<StoredObject>
-  delete(key: string): Promise<boolean>
+  publish(object: StoredObject, rules: Omit<PutRules, 'contentMd5'>): Promise<void>
+  append(
+    key: string,
+    position: number,
+    body: AsyncIterable<Uint8Array>,
+    facts: ObjectFacts,
+    rules: Omit<PutRules, 'forbidOverwrite'>,
+  ): Promise<StoredObject>
+  /** Nothing happens, and nothing is announced, when the key is not there. */
+  delete(key: string, announce: Announce): Promise<void>
   isEmpty(): boolean
 }
 
@@ -39,35 +56,42 @@ export interface PutRules {
   readonly forbidOverwrite: boolean
   /** Base64 of the digest, from the Content-MD5 header. */
   readonly contentMd5: string | null
+  readonly announce: Announce
 }
 
 export async function openBucket(name: string, dir: string): Promise<Bucket> {
   await mkdir(dir, { recursive: true })
-  const objects = new Map<string, StoredObject>()
-  const keys = new SortedKeys()
-  const uploads = await openUploads(dir)
-  const known = new Set<string>(uploads.segmentFiles())
-  for await (const object of readDescriptions(dir)) {
-    objects.set(object.key, object)
-    keys.add(object.key)
-    for (const { file } of object.segments) known.add(file)
-  }
-  await removeStray(dir, known)
-  const inTurn = lockPerKey()
+  const { objects, uploads } = await readBucket(dir)
+  const keys = new SortedKeys(objects.keys())
+  const holds = segmentHolds(dir)
+  const inTurn = inTurnPerKey()
 
-  /** A segment of the old version stays until its readers have ended: POSIX keeps an open file. */
-  async function replace(object: StoredObject, forbidOverwrite: boolean): Promise<void> {
+  async function replace(object: StoredObject, { forbidOverwrite, announce }: Omit<PutRules, 'contentMd5'>) {
     const old = objects.get(object.key)
     if (forbidOverwrite && old !== undefined) throw alreadyExists()
-    await writeDescription(dir, object)
+    const announcement = await announce(object, old?.size ?? 0)
+    try {
+      await writeDescription(dir, object)
+    } catch (error) {
+      await announcement.recheck()
+      throw error
+    }
     objects.set(object.key, object)
     keys.add(object.key)
+    await announcement.confirm()
     const kept = new Set(object.segments.map(({ file }) => file))
-    if (old !== undefined)
-      await removeSegments(
-        dir,
-        old.segments.filter(({ file }) => !kept.has(file)),
-      )
+    await holds.discard((old?.segments ?? []).filter(({ file }) => !kept.has(file)))
+  }
+
+  /** Bytes that no object came to name go with the error. */
+  async function publishSegment<T>(key: string, segment: Segment, work: () => Promise<T>): Promise<T> {
+    try {
+      return await work()
+    } catch (error) {
+      const named = objects.get(key)?.segments.some(({ file }) => file === segment.file) ?? false
+      if (!named) await removeSegments(dir, [segment])
+      throw error
+    }
   }
 
   return {
@@ -76,44 +100,68 @@ export async function openBucket(name: string, dir: string): Promise<Bucket> {
     keys,
     uploads,
     find: (key) => objects.get(key) ?? null,
-    isEmpty: () => objects.size === 0,
+    hold: (object) => holds.hold(object.segments),
+    isEmpty: () => objects.size === 0 && uploads.list().length === 0,
     async put(key, body, facts, rules) {
       if (rules.forbidOverwrite && objects.has(key)) throw alreadyExists()
       const { segment, md5, crc64 } = await writeSegment(dir, body)
-      try {
+      return await publishSegment(key, segment, async () => {
         checkMd5(md5, rules.contentMd5)
         const etag = md5.toString('hex').toUpperCase()
         const object = describe(key, [segment], { etag, crc64, type: 'Normal' }, facts)
-        await inTurn(key, () => replace(object, rules.forbidOverwrite))
+        await inTurn(key, () => replace(object, rules))
         return object
-      } catch (error) {
-        await removeSegments(dir, [segment])
-        throw error
-      }
+      })
     },
-    publish: (object, forbidOverwrite) => inTurn(object.key, () => replace(object, forbidOverwrite)),
-    append: (key, position, body, facts) =>
+    publish: (object, rules) => inTurn(object.key, () => replace(object, rules)),
+    async append(key, position, body, facts, { contentMd5, announce }) {
+      checkAppend(objects.get(key), position)
+      const { segment, md5, crc64 } = await writeSegment(dir, body)
+      return await publishSegment(key, segment, () =>
+        inTurn(key, async () => {
+          const old = objects.get(key)
+          checkMd5(md5, contentMd5)
+          checkAppend(old, position)
+          const sums = {
+            etag: appendedEtag(old, md5),
+            crc64: combineCrc64(old?.crc64 ?? '0', crc64, segment.size),
+            type: 'Appendable',
+          } as const
+          const object = describe(key, [...(old?.segments ?? []), segment], sums, old ?? facts)
+          await replace(object, { forbidOverwrite: false, announce })
+          return object
+        }),
+      )
+    },
+    delete: (key, announce) =>
       inTurn(key, async () => {
         const old = objects.get(key)
-        checkAppend(old, position)
-        const { segment } = await writeSegment(dir, body)
-        const segments = [...(old?.segments ?? []), segment]
-        const sums = await sumsOf(dir, segments)
-        const object = describe(key, segments, { ...sums, type: 'Appendable' }, old ?? facts)
-        await replace(object, false)
-        return object
-      }),
-    delete: (key) =>
-      inTurn(key, async () => {
-        const old = objects.get(key)
-        if (old === undefined) return false
-        await removeDescription(dir, key)
+        if (old === undefined) return
+        const announcement = await announce({ key, etag: old.etag, size: 0 }, old.size)
+        try {
+          await removeDescription(dir, key)
+        } catch (error) {
+          await announcement.recheck()
+          throw error
+        }
         objects.delete(key)
         keys.delete(key)
-        await removeSegments(dir, old.segments)
-        return true
+        await announcement.confirm()
+        await holds.discard(old.segments)
       }),
   }
+}
+
+async function readBucket(dir: string) {
+  const objects = new Map<string, StoredObject>()
+  const named = new Set<string>()
+  for await (const object of readDescriptions(dir)) {
+    objects.set(object.key, object)
+    for (const { file } of object.segments) named.add(file)
+  }
+  const uploads = await openUploads(dir, named)
+  await removeStray(dir, new Set([...named, ...uploads.segmentFiles()]))
+  return { objects, uploads }
 }
 
 export function describe(
@@ -135,14 +183,10 @@ export function describe(
   }
 }
 
-export async function sumsOf(dir: string, segments: readonly Segment[]): Promise<{ etag: string; crc64: string }> {
-  const md5 = createHash('md5')
-  const crc64 = createCrc64()
-  for await (const piece of readSegments(dir, segments, 0, Number.MAX_SAFE_INTEGER)) {
-    md5.update(piece)
-    crc64.update(piece)
-  }
-  return { etag: md5.digest('hex').toUpperCase(), crc64: crc64.digest() }
+/** The cloud promises no digest of the content here, only another value after each append: nothing need be read again. */
+function appendedEtag(old: StoredObject | undefined, md5: Buffer): string {
+  const digest = old === undefined ? md5 : createHash('md5').update(old.etag).update(md5).digest()
+  return digest.toString('hex').toUpperCase()
 }
 
 export function checkMd5(actual: Buffer, claimed: string | null): void {
@@ -156,20 +200,5 @@ function checkAppend(old: StoredObject | undefined, position: number): void {
   }
   if (position !== (old?.size ?? 0)) {
     throw new OssRefusal(409, 'PositionNotEqualToLength', 'Position is not equal to file length')
-  }
-}
-
-/** Changes of one key happen one after the other; different keys do not wait for each other. */
-function lockPerKey(): <T>(key: string, work: () => Promise<T>) => Promise<T> {
-  const tails = new Map<string, Promise<unknown>>()
-  return async (key, work) => {
-    const before = tails.get(key) ?? Promise.resolve()
-    const mine = before.then(work, work)
-    tails.set(key, mine)
-    try {
-      return await mine
-    } finally {
-      if (tails.get(key) === mine) tails.delete(key)
-    }
   }
 }

@@ -52,15 +52,22 @@ export function createCrc64(): Crc64 {
   }
 }
 
+/** Whole words are read as the machine stores them: every platform that Node runs on here is little-endian. */
 function updated(startHigh: number, startLow: number, bytes: Uint8Array): [number, number] {
+  const lead = Math.min(-bytes.byteOffset & 3, bytes.length)
+  const words = new Uint32Array(bytes.buffer, bytes.byteOffset + lead, ((bytes.length - lead) >>> 3) * 2)
+  const [h, l] = bytewise(startHigh, startLow, bytes, 0, lead)
+  const [midHigh, midLow] = wordwise(h, l, words)
+  return bytewise(midHigh, midLow, bytes, lead + words.byteLength, bytes.length)
+}
+
+// biome-ignore-start lint/style/noNonNullAssertion: indices are within the tables and the piece by construction
+function wordwise(startHigh: number, startLow: number, words: Uint32Array): [number, number] {
   const { high: th, low: tl } = tables
-  const words = bytes.length - (bytes.length % 8)
   let [h, l] = [startHigh, startLow]
-  let at = 0
-  for (; at < words; at += 8) {
-    // biome-ignore-start lint/style/noNonNullAssertion: indices are within the tables and the piece by construction
-    const a = l ^ (bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24))
-    const b = h ^ (bytes[at + 4]! | (bytes[at + 5]! << 8) | (bytes[at + 6]! << 16) | (bytes[at + 7]! << 24))
+  for (let at = 0; at < words.length; at += 2) {
+    const a = l ^ words[at]!
+    const b = h ^ words[at + 1]!
     const i0 = 1792 + (a & 255)
     const i1 = 1536 + ((a >>> 8) & 255)
     const i2 = 1280 + ((a >>> 16) & 255)
@@ -72,11 +79,17 @@ function updated(startHigh: number, startLow: number, bytes: Uint8Array): [numbe
     l = tl[i0]! ^ tl[i1]! ^ tl[i2]! ^ tl[i3]! ^ tl[i4]! ^ tl[i5]! ^ tl[i6]! ^ tl[i7]!
     h = th[i0]! ^ th[i1]! ^ th[i2]! ^ th[i3]! ^ th[i4]! ^ th[i5]! ^ th[i6]! ^ th[i7]!
   }
-  for (; at < bytes.length; at += 1) {
+  return [h, l]
+}
+
+function bytewise(startHigh: number, startLow: number, bytes: Uint8Array, from: number, to: number): [number, number] {
+  const { high: th, low: tl } = tables
+  let [h, l] = [startHigh, startLow]
+  for (let at = from; at < to; at += 1) {
     const index = (l ^ bytes[at]!) & 255
     l = ((l >>> 8) | (h << 24)) ^ tl[index]!
     h = (h >>> 8) ^ th[index]!
-    // biome-ignore-end lint/style/noNonNullAssertion: as above
   }
   return [h, l]
 }
+// biome-ignore-end lint/style/noNonNullAssertion: as above

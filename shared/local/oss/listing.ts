@@ -14,7 +14,7 @@ export function pageOf(bucket: Bucket, prefix: string, delimiter: string, after:
   const objects: Page['objects'][number][] = []
   const prefixes: string[] = []
   let last = ''
-  let start = after < prefix ? Buffer.from(prefix) : behind(after, delimiter)
+  let start = laterOf(Buffer.from(prefix), behind(after, prefix, delimiter))
   for (;;) {
     const key = firstOf(bucket.keys.from(start))
     if (key === null || !key.startsWith(prefix)) return { objects, prefixes, next: null }
@@ -26,7 +26,7 @@ export function pageOf(bucket: Bucket, prefix: string, delimiter: string, after:
       if (object !== null) objects.push(object)
     } else prefixes.push(common)
     last = common ?? key
-    start = behind(last, delimiter)
+    start = behind(last, prefix, delimiter)
   }
 }
 
@@ -35,10 +35,15 @@ function firstOf(keys: Iterable<string>): string | null {
   return null
 }
 
-/** The first position after a key, or after every key under a common prefix: 0xff never occurs in UTF-8. */
-function behind(last: string, delimiter: string): Buffer {
-  const under = delimiter !== '' && last.endsWith(delimiter)
-  return Buffer.concat([Buffer.from(last), Buffer.from(under ? [0xff] : last === '' ? [] : [0])])
+const laterOf = (a: Buffer, b: Buffer) => (Buffer.compare(a, b) < 0 ? b : a)
+
+/**
+ * The first position after a key, or after every key under a common prefix: 0xff never occurs in UTF-8. A key that equals
+ * the prefix (`in/` as a folder's marker) ends with the delimiter too, and yet is no common prefix.
+ */
+function behind(last: string, prefix: string, delimiter: string): Buffer {
+  const isCommon = delimiter !== '' && last.endsWith(delimiter) && last.startsWith(prefix) && last !== prefix
+  return Buffer.concat([Buffer.from(last), Buffer.from(isCommon ? [0xff] : last === '' ? [] : [0])])
 }
 
 export function listXml(bucket: Bucket, query: ReadonlyMap<string, string>, accountId: string): string {

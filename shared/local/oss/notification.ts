@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from 'node:crypto'
+import { createHash } from 'node:crypto'
 
 /** The event of fc-oss.md §4.2, as a function with an OSS trigger receives it. */
 export interface OssNotification {
@@ -29,34 +29,38 @@ export interface Happening {
   /** Without the `oss:` prefix that trigger configurations carry. */
   readonly name: string
   readonly bucket: string
-  readonly objects: readonly {
+  /** Of the request that made the change. */
+  readonly requestId: string
+  readonly object: {
     readonly key: string
     readonly etag: string
     readonly size: number
     readonly deltaSize: number
-  }[]
+  }
 }
 
 export function notificationOf(happening: Happening, place: { region: string; accountId: string }): OssNotification {
-  const { name, bucket } = happening
+  const { name, bucket, requestId } = happening
+  const { key, etag, size, deltaSize } = happening.object
   const { region, accountId } = place
-  const requestId = randomBytes(12).toString('hex').toUpperCase()
   return {
-    events: happening.objects.map(({ key, etag, size, deltaSize }) => ({
-      eventName: name,
-      eventSource: 'acs:oss',
-      eventTime: new Date().toISOString(),
-      eventVersion: '1.0',
-      oss: {
-        bucket: { arn: `acs:oss:${region}:${accountId}:${bucket}`, name: bucket, ownerIdentity: accountId },
-        object: { key, eTag: etag, size, deltaSize },
-        ossSchemaVersion: '1.0',
-        ruleId: createHash('sha1').update(bucket).digest('hex'),
+    events: [
+      {
+        eventName: name,
+        eventSource: 'acs:oss',
+        eventTime: new Date().toISOString(),
+        eventVersion: '1.0',
+        oss: {
+          bucket: { arn: `acs:oss:${region}:${accountId}:${bucket}`, name: bucket, ownerIdentity: accountId },
+          object: { key, eTag: etag, size, deltaSize },
+          ossSchemaVersion: '1.0',
+          ruleId: createHash('sha1').update(bucket).digest('hex'),
+        },
+        region,
+        requestParameters: { sourceIPAddress: '127.0.0.1' },
+        responseElements: { requestId },
+        userIdentity: { principalId: accountId },
       },
-      region,
-      requestParameters: { sourceIPAddress: '127.0.0.1' },
-      responseElements: { requestId },
-      userIdentity: { principalId: accountId },
-    })),
+    ],
   }
 }

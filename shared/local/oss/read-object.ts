@@ -4,7 +4,7 @@ import { readSegments, type StoredObject } from './object-files.ts'
 import { noSuchKey, OssRefusal } from './refusal.ts'
 import type { OssRequest } from './request.ts'
 
-export function getObject(bucket: Bucket, key: string, { headers }: OssRequest): Answer {
+export function getObject(bucket: Bucket, key: string, { headers, query }: OssRequest): Answer {
   const object = bucket.find(key)
   if (object === null) throw noSuchKey()
   const unchanged = checkConditions(object, headers)
@@ -15,12 +15,29 @@ export function getObject(bucket: Bucket, key: string, { headers }: OssRequest):
     status: range === null ? 200 : 206,
     headers: {
       ...objectHeaders(object),
+      ...overrides(query),
       'content-length': end - start,
       ...(range === null ? {} : { 'content-range': `bytes ${start}-${end - 1}/${object.size}` }),
     },
     body: readSegments(bucket.dir, object.segments, start, end),
+    release: bucket.hold(object),
   }
 }
+
+/** A signed URL may say under which headers a browser gets the object: `response-content-type` and its like. */
+function overrides(query: ReadonlyMap<string, string>): Record<string, string> {
+  const given = [...query].filter(([name]) => overridable.has(name))
+  return Object.fromEntries(given.map(([name, value]) => [name.slice('response-'.length), headerText(value)]))
+}
+
+const overridable = new Set(
+  ['content-type', 'content-language', 'expires', 'cache-control', 'content-disposition', 'content-encoding'].map(
+    (name) => `response-${name}`,
+  ),
+)
+
+/** Node writes headers as Latin-1; UTF-8 goes through it byte by byte. A line break would start a header of its own. */
+const headerText = (value: string) => Buffer.from(value.replaceAll(/[\r\n\0]/g, ' ')).toString('latin1')
 
 export function headObject(bucket: Bucket, key: string, { headers, query }: OssRequest): Answer {
   const object = bucket.find(key)

@@ -15,6 +15,7 @@ export interface Verifier {
 }
 
 const maxSkewMs = 15 * 60_000
+const maxUrlSeconds = 7 * 24 * 3600
 
 /** Checks whichever of the four forms the request is signed in. @throws the refusals of the cloud, by their codes */
 export function verify(request: OssRequest, verifier: Verifier): void {
@@ -168,9 +169,7 @@ function verifyV4(request: OssRequest, verifier: Verifier, claims: V4Claims): vo
       '0002-00000225',
     )
   }
-  const at = Date.parse(claims.date.replace(/^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/, '$1-$2-$3T$4:$5:$6Z'))
-  if (claims.inUrl) requireUnexpired(at + Number(request.query.get('x-oss-expires')) * 1000, verifier.now())
-  else requireRecent(at, verifier.now())
+  requireTime(claims, day, request.query.get('x-oss-expires') ?? '', verifier.now())
   const text = [
     'OSS4-HMAC-SHA256',
     claims.date,
@@ -178,6 +177,21 @@ function verifyV4(request: OssRequest, verifier: Verifier, claims: V4Claims): vo
     sha256(canonicalV4(request, claims)),
   ].join('\n')
   requireEqual(claims.signature, hmac(signingKey(secret, day, region), text).toString('hex'))
+}
+
+/** A URL is good for a week at most, and not before its own time; a header for the quarter of an hour around now. */
+function requireTime({ date, inUrl }: V4Claims, day: string, expires: string, now: Date): void {
+  const at = Date.parse(date.replace(/^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/, '$1-$2-$3T$4:$5:$6Z'))
+  if (!inUrl || at > now.getTime()) requireRecent(at, now)
+  if (!date.startsWith(`${day}T`)) {
+    throw new OssRefusal(400, 'InvalidArgument', 'Credential date and x-oss-date are of different days.')
+  }
+  if (!inUrl) return
+  const seconds = Number(expires)
+  if (!Number.isInteger(seconds) || seconds < 1 || seconds > maxUrlSeconds) {
+    throw new OssRefusal(400, 'InvalidArgument', `x-oss-expires must be 1 to ${maxUrlSeconds}.`)
+  }
+  requireUnexpired(at + seconds * 1000, now)
 }
 
 function canonicalV4({ method, bucket, key, query, headers }: OssRequest, claims: V4Claims): string {
@@ -188,8 +202,9 @@ function canonicalV4({ method, bucket, key, query, headers }: OssRequest, claims
     encode(resource).replaceAll('%2F', '/'),
     [...query]
       .filter(([name]) => name !== 'x-oss-signature')
-      .map(encodedPair)
-      .sort()
+      .map(([name, value]): [string, string] => [encode(name), encode(value)])
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([name, value]) => (value === '' ? name : `${name}=${value}`))
       .join('&'),
     ...names.sort().map((name) => `${name}:${headers[name]?.trim()}`),
     '',
@@ -201,8 +216,6 @@ function canonicalV4({ method, bucket, key, query, headers }: OssRequest, claims
 const isSigned = (name: string, additional: readonly string[]) =>
   name === 'content-type' || name === 'content-md5' || name.startsWith('x-oss-') || additional.includes(name)
 
-const encodedPair = ([name, value]: [string, string]) =>
-  value === '' ? encode(name) : `${encode(name)}=${encode(value)}`
 const encode = (text: string) =>
   encodeURIComponent(text).replaceAll(/[!'()*]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`)
 const sha256 = (text: string) => createHash('sha256').update(text).digest('hex')

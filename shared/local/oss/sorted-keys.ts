@@ -1,6 +1,10 @@
 /** Keys in the order of their UTF-8 bytes, which differs from JavaScript's order beyond the basic plane. */
 export class SortedKeys {
-  private readonly keys: Buffer[] = []
+  private readonly keys: Buffer[]
+
+  constructor(keys: Iterable<string> = []) {
+    this.keys = Array.from(keys, (key) => Buffer.from(key)).sort(Buffer.compare)
+  }
 
   add(key: string): void {
     const bytes = Buffer.from(key)

@@ -3,10 +3,17 @@ import { existsSync } from 'node:fs'
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import * as z from 'zod'
+import { type InTurn, inTurnPerKey } from './in-turn.ts'
 import { removeSegments, Segment } from './object-files.ts'
 import { noSuchUpload } from './refusal.ts'
 
-const Part = z.object({ number: z.number().int(), segment: Segment, etag: z.string(), at: z.string() })
+const Part = z.object({
+  number: z.number().int(),
+  segment: Segment,
+  etag: z.string(),
+  crc64: z.string(),
+  at: z.string(),
+})
 export type Part = z.infer<typeof Part>
 
 export const Upload = z.object({
@@ -24,30 +31,35 @@ export interface Uploads {
   begin(key: string, facts: { contentType: string; headers: Readonly<Record<string, string>> }): Promise<Upload>
   /** @throws NoSuchUpload */
   get(id: string, key: string): Upload
+  /** The segment is the upload's from now on, or removed where the upload is gone. @throws NoSuchUpload */
   addPart(id: string, key: string, part: Part): Promise<void>
-  /** Forgets the upload; its segments now belong to an object, or go with `abort`. */
-  forget(id: string): Promise<void>
-  abort(id: string, key: string): Promise<void>
+  /**
+   * Lets `publish` make an object of the segments that it returns; then the upload is forgotten, with its other segments.
+   * No part comes or goes meanwhile. @throws NoSuchUpload
+   */
+  complete<T extends { readonly segments: readonly Segment[] }>(
+    id: string,
+    key: string,
+    publish: (upload: Upload) => Promise<T>,
+  ): Promise<T>
+  /** @throws NoSuchUpload */
+  abort(id: string, key: string): Promise<Upload>
   list(): readonly Upload[]
   segmentFiles(): string[]
 }
 
-export async function openUploads(bucketDir: string): Promise<Uploads> {
+/** @param inObjects segments that objects name: an upload that has one was completed just before the server was killed */
+export async function openUploads(bucketDir: string, inObjects: ReadonlySet<string>): Promise<Uploads> {
   const dir = join(bucketDir, 'uploads')
-  const uploads = await readAll(dir)
+  const uploads = await readAll(dir, inObjects)
   const path = (id: string) => join(dir, `${id}.json`)
-  const writes = new Map<string, Promise<void>>()
+  const inTurn: InTurn = inTurnPerKey()
 
-  /** One after the other, so that of two parts that end together both are kept. */
-  function save(upload: Upload): Promise<void> {
-    const mine = (writes.get(upload.id) ?? Promise.resolve()).then(async () => {
-      const draft = `${path(upload.id)}.${randomBytes(6).toString('hex')}`
-      await mkdir(dir, { recursive: true })
-      await writeFile(draft, JSON.stringify(upload))
-      await rename(draft, path(upload.id))
-    })
-    writes.set(upload.id, mine)
-    return mine
+  async function save(upload: Upload): Promise<void> {
+    const draft = `${path(upload.id)}.${randomBytes(6).toString('hex')}`
+    await mkdir(dir, { recursive: true })
+    await writeFile(draft, JSON.stringify(upload), { flush: true })
+    await rename(draft, path(upload.id))
   }
 
   const find = (id: string, key: string): Upload => {
@@ -56,11 +68,23 @@ export async function openUploads(bucketDir: string): Promise<Uploads> {
     return upload
   }
 
-  async function forget(id: string): Promise<void> {
-    await writes.get(id)
-    uploads.delete(id)
-    writes.delete(id)
-    await rm(path(id), { force: true })
+  async function forget(upload: Upload, keptSegments: readonly Segment[]): Promise<void> {
+    const kept = new Set(keptSegments.map(({ file }) => file))
+    uploads.delete(upload.id)
+    await rm(path(upload.id), { force: true })
+    const segments = upload.parts.map(({ segment }) => segment)
+    await removeSegments(
+      bucketDir,
+      segments.filter(({ file }) => !kept.has(file)),
+    )
+  }
+
+  async function replacePart(upload: Upload, part: Part): Promise<void> {
+    const old = upload.parts.find(({ number }) => number === part.number)
+    const parts = [...upload.parts.filter((other) => other !== old), part].sort((a, b) => a.number - b.number)
+    await save({ ...upload, parts })
+    upload.parts = parts
+    if (old !== undefined) await removeSegments(bucketDir, [old.segment])
   }
 
   return {
@@ -74,41 +98,56 @@ export async function openUploads(bucketDir: string): Promise<Uploads> {
         startedAt: new Date().toISOString(),
         parts: [],
       }
-      uploads.set(id, upload)
       await save(upload)
+      uploads.set(id, upload)
       return upload
     },
     get: find,
-    async addPart(id, key, part) {
-      const upload = find(id, key)
-      const old = upload.parts.find(({ number }) => number === part.number)
-      upload.parts = [...upload.parts.filter((other) => other !== old), part].sort((a, b) => a.number - b.number)
-      await save(upload)
-      if (old !== undefined) await removeSegments(bucketDir, [old.segment])
-    },
-    forget,
-    async abort(id, key) {
-      const upload = find(id, key)
-      await forget(id)
-      await removeSegments(
-        bucketDir,
-        upload.parts.map(({ segment }) => segment),
-      )
-    },
+    addPart: (id, key, part) =>
+      inTurn(id, async () => {
+        try {
+          await replacePart(find(id, key), part)
+        } catch (error) {
+          await removeSegments(bucketDir, [part.segment])
+          throw error
+        }
+      }),
+    complete: (id, key, publish) =>
+      inTurn(id, async () => {
+        const upload = find(id, key)
+        const published = await publish(upload)
+        await forget(upload, published.segments)
+        return published
+      }),
+    abort: (id, key) =>
+      inTurn(id, async () => {
+        const upload = find(id, key)
+        await forget(upload, [])
+        return upload
+      }),
     list: () => [...uploads.values()],
     segmentFiles: () => [...uploads.values()].flatMap(({ parts }) => parts.map(({ segment }) => segment.file)),
   }
 }
 
-async function readAll(dir: string): Promise<Map<string, Upload>> {
+async function readAll(dir: string, inObjects: ReadonlySet<string>): Promise<Map<string, Upload>> {
   const uploads = new Map<string, Upload>()
   if (!existsSync(dir)) return uploads
   for (const file of await readdir(dir)) {
-    if (!file.endsWith('.json')) await rm(join(dir, file), { force: true })
-    else {
-      const upload = Upload.parse(JSON.parse(await readFile(join(dir, file), 'utf8')))
-      uploads.set(upload.id, upload)
-    }
+    const upload = file.endsWith('.json') ? parsed(await readFile(join(dir, file), 'utf8')) : null
+    if (upload === null || upload.parts.some(({ segment }) => inObjects.has(segment.file)))
+      await rm(join(dir, file), { force: true })
+    else uploads.set(upload.id, upload)
   }
   return uploads
+}
+
+/** An upload written by another release is forgotten: its client gets NoSuchUpload and uploads again. */
+function parsed(text: string): Upload | null {
+  try {
+    return Upload.safeParse(JSON.parse(text)).data ?? null
+  } catch (error) {
+    if (error instanceof SyntaxError) return null
+    throw error
+  }
 }

@@ -1,6 +1,14 @@
-/** Text between tags. Characters that XML cannot hold are left to `encoding-type=url`, as on the cloud. */
+/**
+ * Text between tags. A parser turns a bare carriage return into a line feed, so it goes as a reference; characters that XML
+ * cannot hold at all are left to `encoding-type=url`, as on the cloud.
+ */
 export function escapeXml(text: string): string {
-  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;')
+  return text
+    .replaceAll('&', '&amp;')
+    .replaceAll('<', '&lt;')
+    .replaceAll('>', '&gt;')
+    .replaceAll('"', '&quot;')
+    .replaceAll('\r', '&#13;')
 }
 
 export type XmlNode = string | number | boolean | undefined | XmlNode[] | { [name: string]: XmlNode }
