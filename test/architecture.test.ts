@@ -11,7 +11,7 @@ const mayImport: Record<string, readonly string[]> = {
   errors: [],
   schema: ['errors'],
   ports: ['errors'],
-  job: ['schema', 'ports', 'errors'],
+  job: ['schedule', 'schema', 'ports', 'errors'],
   codecs: ['errors'],
   config: ['ports', 'errors'],
   postgres: ['ports', 'schema', 'errors'],

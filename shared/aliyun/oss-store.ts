@@ -67,7 +67,8 @@ export async function openOssStore(connection: OssConnection, options: OssStoreO
       requireAddressable(bucket, key)
       yield* readRange(client, key, range, idleMs, (error) => asOssError(error, { bucket, key }))
     },
-    read: (key, maxBytes) => guarded(key, () => readWhole(client, bucket, key, maxBytes, idleMs)).catch(nullIfKeyMissing),
+    read: (key, maxBytes) =>
+      guarded(key, () => readWhole(client, bucket, key, maxBytes, idleMs)).catch(nullIfKeyMissing),
     async put(key, body, putOptions = {}) {
       const writeId = putOptions.ifAbsent === true ? makeWriteId() : null
       const put = guarded(key, () => putOnce(client, key, body, putOptions, writeId), putOptions.signal)

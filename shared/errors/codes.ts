@@ -11,6 +11,7 @@ export const errorCodes = [
   'job/unknown-datasource',
   'job/unknown-job',
   'job/literal-secret',
+  'job/unknown-parameter',
   'job/secret-missing',
   // reaching a server, source or destination alike
   'connect/unreachable',

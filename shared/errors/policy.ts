@@ -32,6 +32,10 @@ export const policies: Record<ErrorCode, Policy> = {
     'List the jobs with `adbpg-sync ls jobs`, or put the job document under jobs/ in the configuration bucket.',
   ),
   'job/literal-secret': never('job', 'Replace the secret by a reference: "env:NAME" or "vault:NAME".'),
+  'job/unknown-parameter': never(
+    'job',
+    'Pass the parameter with --param name=value, or define it in the job document.',
+  ),
   'job/secret-missing': never('job', 'Set the environment variable or vault entry that the reference names.'),
   'connect/unreachable': again('platform', 'Check host and port, the VPC of the function and its security group.'),
   'connect/refused-by-whitelist': never(

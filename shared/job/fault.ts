@@ -1,15 +1,24 @@
-import { TransferError } from '../errors/index.ts'
+import { type ErrorCode, TransferError } from '../errors/index.ts'
 
 export type Path = readonly (string | number)[]
 
-/** One thing wrong with a job, at its place in the user's text. */
+export type FaultCode = Extract<ErrorCode, `job/${string}`>
+
+/** One thing wrong with a job, or not taken at its word, at its place in the user's text. */
 export interface Fault {
   readonly path: Path
   readonly message: string
+  readonly severity: 'error' | 'warning'
+  readonly code: FaultCode
+  /** The value found, for people to recognise: short, and `***` for a secret. */
+  readonly got?: string
   /** 1-based; null when the text is not at hand. */
   readonly line: number | null
   readonly column: number | null
 }
+
+/** More would not be read, and a text of a megabyte can hold a hundred thousand. */
+export const maxFaults = 100
 
 /** `job.content[0].reader.parameter.splitPk` */
 export function pathText(path: Path): string {
@@ -19,9 +28,10 @@ export function pathText(path: Path): string {
   return text.join('').replace(/^\./, '') || 'job'
 }
 
-export function faultText({ path, message, line, column }: Fault): string {
+/** A fault in one line: path, place, what is allowed, the value. */
+export function faultText({ path, message, got, line, column }: Fault): string {
   const place = line === null ? '' : ` (line ${line}, column ${column})`
-  return `${pathText(path)}${place}: ${message}`
+  return `${pathText(path)}${place}: ${message}${got === undefined ? '' : `, got ${got}`}`
 }
 
 /** All faults of one pass as one error: a line each, and the code they share, `job/invalid` where they differ. */
@@ -36,7 +46,7 @@ export function faultsError(faults: readonly Fault[]): TransferError {
   })
 }
 
-const secretNames = /password|accesskey$|accesskeysecret|secret|token/i
+const secretNames = /passw(or)?d|pwd$|accesskey$|accesskeysecret|secret|token/i
 
 export const isSecretName = (name: string | number | undefined): boolean =>
   typeof name === 'string' && secretNames.test(name)
@@ -51,9 +61,11 @@ const maxShown = 60
 
 /** A value for people to recognise, never a secret, never long; of lists and objects only what they are. */
 export function shownValue(path: Path, value: unknown): string {
-  if (isSecretName(path.at(-1))) return '***'
-  const text = JSON.stringify(value) ?? 'nothing'
-  return text.length > 60 ? `${text.slice(0, 57)}…` : text
+  if (path.some(isSecretName)) return '***'
+  if (Array.isArray(value)) return value.length === 0 ? 'an empty list' : 'a list'
+  if (typeof value === 'object' && value !== null) return 'an object'
+  const text = typeof value === 'string' ? JSON.stringify(withoutSecrets(value.slice(0, 1000))) : String(value)
+  return text.length > maxShown ? `${text.slice(0, maxShown - 3)}…` : text
 }
 
 export const faultAt = (path: Path, message: string, code: FaultCode = 'job/invalid'): Fault => ({

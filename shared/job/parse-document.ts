@@ -13,25 +13,24 @@ export interface ParsedDocument {
   readonly place: (fault: Fault) => Fault
 }
 
+/** A document, or the faults that keep it from being one; warnings come in either case. */
+export interface ReadDocument {
+  readonly parsed: ParsedDocument | null
+  readonly faults: readonly Fault[]
+}
+
+/** A script says nothing of these: they belong to the document around it. */
+const wrapperNames = ['name', 'description', 'script', 'parameters', 'triggers']
+const scriptNames = ['job', 'steps', 'type']
+
 /**
  * Reads a job document, or a bare DataX or DataWorks script, which then gets `bareName`.
- * @throws job/syntax, job/invalid with a line per fault
+ * @throws job/syntax, job/invalid, job/literal-secret with a line per fault
  */
 export function parseJobDocument(text: string, bareName: string | null): ParsedDocument {
-  const { value, place } = parseText(text)
-  const bare = isBareScript(value)
-  const candidate = bare ? { name: bareName ?? '', script: value } : value
-  const parsed = JobDocument.safeParse(candidate)
-  if (parsed.success) return { document: parsed.data, scriptPath: bare ? [] : ['script'], place }
-  const faults = parsed.error.issues.map((issue) =>
-    place(
-      faultAt(
-        issue.path.map((step) => (typeof step === 'symbol' ? String(step) : step)),
-        issue.message,
-      ),
-    ),
-  )
-  throw faultsError(faults)
+  const { parsed, faults } = readJobDocument(text, bareName)
+  if (parsed === null) throw faultsError(faults)
+  return parsed
 }
 
 /** As `parseJobDocument`, with the faults as a result: for editors, which show them in place. */

@@ -1,6 +1,6 @@
 import {
+  createScanner,
   findNodeAtLocation,
-  getNodeValue,
   type Node,
   type ParseError,
   parseTree,
@@ -11,7 +11,9 @@ import { scriptValue } from './script-value.ts'
 
 /** A parsed text that still knows where each value stands. */
 export interface ScriptText {
+  /** undefined when a fault of severity `error` says why. */
   readonly value: unknown
+  readonly faults: readonly Fault[]
   /** Adds line and column to a fault; of a missing member, those of what should hold it. */
   place(fault: Fault): Fault
 }
@@ -23,12 +25,11 @@ const maxCharacters = 512 * 1024
 /** One mistake makes several: what follows the first few is noise. */
 const maxSyntaxFaults = 5
 
-/**
- * JSON as DataWorks' samples write it: with comments and trailing commas (dataworks-datax.md §1.1).
- * @throws job/syntax with every fault of the text
- */
-export function parseText(text: string): ScriptText {
-  refuseMonsters(text)
+/** JSON as the samples of DataWorks write it: with comments, trailing commas and forgotten ones (dataworks-datax.md §1.1). */
+export function readText(given: string): ScriptText {
+  const text = given.replace(/^\uFEFF/, ' ')
+  const monster = refuseMonster(text)
+  if (monster !== null) return unreadable([monster])
   const errors: ParseError[] = []
   const root = parseTree(text, errors, { allowTrailingComma: true, disallowComments: false })
   const lines = lineStarts(text)
@@ -42,14 +43,22 @@ export function parseText(text: string): ScriptText {
   return { value, faults: [...commas, ...worthTelling(faults).map(place)], place }
 }
 
-function refuseMonsters(text: string): void {
-  if (text.length > maxBytes)
-    throw faultsError([fault(`a job has at most ${maxBytes} characters, got ${text.length}`)], 'job/syntax')
+const unreadable = (faults: readonly Fault[]): ScriptText => ({ value: undefined, faults, place: (fault) => fault })
+
+const faultAtStart = (message: string): Fault => ({ ...faultAt([], message, 'job/syntax'), line: 1, column: 1 })
+
+function refuseMonster(text: string): Fault | null {
+  if (text.length > maxCharacters)
+    return faultAtStart(`a job has at most ${maxCharacters} characters, got ${text.length}`)
+  const scanner = createScanner(text, true)
   let depth = 0
-  for (const [bracket] of text.matchAll(/[[\]{}]/g)) {
-    depth += bracket === '[' || bracket === '{' ? 1 : -1
-    if (depth > maxDepth) throw faultsError([fault(`brackets are nested more than ${maxDepth} deep`)], 'job/syntax')
+  for (scanner.scan(); scanner.getTokenOffset() < text.length; scanner.scan()) {
+    const first = text[scanner.getTokenOffset()]
+    if (first === '{' || first === '[') depth += 1
+    if (first === '}' || first === ']') depth -= 1
+    if (depth > maxDepth) return faultAtStart(`brackets are nested more than ${maxDepth} deep`)
   }
+  return null
 }
 
 /** It leaves no doubt about what was meant. */
@@ -65,21 +74,32 @@ function syntaxFault(error: ParseError, lines: readonly number[]): Fault {
 }
 
 /** `CommaExpected` → `comma expected` */
-const wordsOf = (error: number) =>
+const wordsOf = (error: ParseError['error']) =>
   printParseErrorCode(error)
     .replaceAll(/(?<!^)([A-Z])/g, ' $1')
     .toLowerCase()
 
-function placed(given: Fault, root: Node, text: string): Fault {
+function placed(given: Fault, root: Node, lines: readonly number[]): Fault {
   if (given.line !== null) return given
   for (let depth = given.path.length; depth >= 0; depth -= 1) {
     const node = findNodeAtLocation(root, [...given.path.slice(0, depth)])
-    if (node !== undefined) return { ...given, ...lineAndColumn(text, node.offset) }
+    if (node !== undefined) return { ...given, ...lineAndColumn(lines, node.offset) }
   }
   return given
 }
 
-function lineAndColumn(text: string, offset: number): { line: number; column: number } {
-  const before = text.slice(0, offset)
-  return { line: before.split('\n').length, column: offset - before.lastIndexOf('\n') }
+function lineStarts(text: string): number[] {
+  const starts = [0]
+  for (let at = text.indexOf('\n'); at !== -1; at = text.indexOf('\n', at + 1)) starts.push(at + 1)
+  return starts
+}
+
+function lineAndColumn(lines: readonly number[], offset: number): { line: number; column: number } {
+  let [low, high] = [0, lines.length - 1]
+  while (low < high) {
+    const middle = Math.ceil((low + high) / 2)
+    if ((lines[middle] ?? 0) <= offset) low = middle
+    else high = middle - 1
+  }
+  return { line: low + 1, column: offset - (lines[low] ?? 0) + 1 }
 }

@@ -152,7 +152,8 @@ describe.each(['2023-03-30', '2016-08-15'])('the pipeline through the API of %s'
       triggers: [{ type: 'schedule', cron: '* * * * * *', timeZone: 'Asia/Shanghai' }],
     })
     const event = { triggerTime: new Date(Date.now() + 1100).toISOString(), triggerName: 'every-minute', payload: '' }
-    await stack.world.invoker.invokeSync('tick', event, 30_000)
+    const answer = await stack.world.invoker.invokeSync('tick', event, 30_000)
+    expect(answer).toMatchObject({ started: expect.any(Number), troubles: 0 })
     const runs = await stack.sql<{ run_id: RunId }>(
       `select run_id from adbpg_sync.run where job = '${table}' order by requested_at`,
     )
