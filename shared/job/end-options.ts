@@ -22,7 +22,7 @@ export function checkOptions(
   const first = known.options.safeParse(given)
   if (first.success) return { kind: known.kind, options: first.data }
   const options = withoutUnknown(first.error.issues, given, placeOf, faults)
-  const parsed = known.options.safeParse(options)
+  const parsed = options === given ? first : known.options.safeParse(options)
   if (parsed.success) return { kind: known.kind, options: parsed.data }
   const about = parsed.error.issues.filter(({ path: [step] }) => connection !== null || step !== 'connection')
   for (const issue of about.slice(0, maxFaults)) faults.push(...issueFaults(issue, options, placeOf))
@@ -36,8 +36,10 @@ function withoutUnknown(
   placeOf: (path: Path) => Path,
   faults: Fault[],
 ): unknown {
+  const unknown = issues.filter(({ code }) => code === 'unrecognized_keys')
+  if (unknown.length === 0) return given
   const copy = structuredClone(given)
-  for (const issue of issues.filter(({ code }) => code === 'unrecognized_keys')) {
+  for (const issue of unknown) {
     const holder = valueAt(copy, stepsOf(issue.path))
     for (const key of issue.code === 'unrecognized_keys' && isScriptObject(holder) ? issue.keys : []) {
       Reflect.deleteProperty(holder as object, key)

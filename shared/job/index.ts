@@ -8,7 +8,7 @@ export {
   type ScheduleTrigger,
   Trigger,
 } from './document.ts'
-export { type Fault, faultText, pathText } from './fault.ts'
+export { type Fault, pathText } from './fault.ts'
 export { JobName, RunId, RunKey, runIdOf, runKeyOfClient, runKeyOfObject, runKeyOfSchedule, taskId } from './ids.ts'
 export { builtInParameters, type ParameterTrigger } from './parameters.ts'
 export { type ParsedDocument, parseJobDocument, type ReadDocument, readJobDocument } from './parse-document.ts'

@@ -17,6 +17,7 @@ export function issueFaults(issue: Issue, checked: unknown, placeOf: PlaceOf, na
       )
   }
   const path = stepsOf(issue.path)
+  if (issue.code === 'invalid_key') return issue.issues.map(({ message }) => faultOf(placeOf(path), undefined, message))
   if (issue.code === 'unrecognized_keys') {
     return issue.keys.map((key) =>
       faultOf(placeOf([...path, key]), undefined, `is not known here${didYouMean(key, names)}`),

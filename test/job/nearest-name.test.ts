@@ -5,7 +5,7 @@ const names = ['splitPk', 'where', 'column', 'querySql', 'table']
 
 test.each([
   ['splitpk', 'splitPk'],
-  ['splitKey', 'splitPk'],
+  ['spiltPk', 'splitPk'],
   ['wehre', 'where'],
   ['colum', 'column'],
   ['tabel', 'table'],

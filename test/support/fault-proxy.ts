@@ -66,8 +66,14 @@ function forward(
   response: ServerResponse,
   fault: Fault | null,
 ): void {
-  if (fault?.kind === 'reset') return void message.socket.destroy()
-  if (fault?.kind === 'refuse') return refuse(message, response, fault)
+  if (fault?.kind === 'reset') {
+    message.socket.destroy()
+    return
+  }
+  if (fault?.kind === 'refuse') {
+    refuse(message, response, fault)
+    return
+  }
   const headers = { ...message.headers }
   if (fault?.kind === 'ignore-range') delete headers.range
   const { hostname, port } = new URL(target)

@@ -5,6 +5,7 @@ export type Client = OSS & {
   listV2(query: Record<string, string>, options: object): Promise<ListedPage>
   list(query: object, options: object): Promise<ListedPage>
   append(key: string, body: Buffer, options?: object): Promise<{ nextAppendPosition: string }>
+  getObjectMeta(key: string): Promise<{ status: number; res: { headers: Record<string, string> } }>
   signatureUrlV4(method: string, expires: number, request: object, key: string): Promise<string>
   uploadPartCopy(key: string, id: string, number: number, range: string, source: object): Promise<{ etag: string }>
   listUploads(query: object): Promise<{ uploads: { name: string; uploadId: string }[]; isTruncated: boolean }>

@@ -11,10 +11,14 @@ export const ossRegion = 'cn-hangzhou'
 export interface TestOss {
   readonly server: OssServer
   readonly notifications: OssNotification[]
-  openStore(bucket: string, keys?: typeof ossKeys, endpoint?: string): Promise<ObjectStore>
+  openStore(bucket: string, keys?: typeof ossKeys, endpoint?: string, idleMs?: number): Promise<ObjectStore>
 }
 
-export async function startTestOss(dataDir: string, port = 0): Promise<TestOss> {
+export async function startTestOss(
+  dataDir: string,
+  port = 0,
+  deliver?: (notification: OssNotification) => Promise<void>,
+): Promise<TestOss> {
   const notifications: OssNotification[] = []
   const secrets = new Map<string, { accessKeySecret: string; securityToken: string | null }>([
     [ossKeys.accessKeyId, { accessKeySecret: ossKeys.accessKeySecret, securityToken: null }],
@@ -26,16 +30,16 @@ export async function startTestOss(dataDir: string, port = 0): Promise<TestOss> 
     region: ossRegion,
     accountId: '1000000000000001',
     findSecret: (id) => secrets.get(id) ?? null,
-    deliver: async (notification) => void notifications.push(notification),
+    deliver: deliver ?? (async (notification) => void notifications.push(notification)),
     log: keptLog(),
   })
   return {
     server,
     notifications,
-    openStore: (bucket, keys = ossKeys, endpoint = server.endpoint) =>
+    openStore: (bucket, keys = ossKeys, endpoint = server.endpoint, idleMs = 30_000) =>
       openOssStore(
         { kind: 'oss', endpoint, region: ossRegion, bucket, credentials: null },
-        { credentials: async () => keys, log: keptLog() },
+        { credentials: async () => keys, log: keptLog(), idleMs },
       ),
   }
 }

@@ -54,7 +54,8 @@ export function createCrc64(): Crc64 {
 
 /** Whole words are read as the machine stores them: every platform that Node runs on here is little-endian. */
 function updated(startHigh: number, startLow: number, bytes: Uint8Array): [number, number] {
-  const lead = Math.min(-bytes.byteOffset & 3, bytes.length)
+  if (bytes.length < 16) return bytewise(startHigh, startLow, bytes, 0, bytes.length)
+  const lead = -bytes.byteOffset & 3
   const words = new Uint32Array(bytes.buffer, bytes.byteOffset + lead, ((bytes.length - lead) >>> 3) * 2)
   const [h, l] = bytewise(startHigh, startLow, bytes, 0, lead)
   const [midHigh, midLow] = wordwise(h, l, words)
