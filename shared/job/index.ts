@@ -1,15 +1,7 @@
-export { type Connection, connectionOf, Datasource, DatasourceFile, parseDatasourceFile } from './datasource.ts'
-export {
-  ErrorLimit,
-  JobDocument,
-  JobEnd,
-  JobSpec,
-  type ObjectTrigger,
-  type ScheduleTrigger,
-  Trigger,
-} from './document.ts'
-export { type Fault, pathText } from './fault.ts'
+export { connectionOf, Datasource, parseDatasourceFile } from './datasource.ts'
+export { JobDocument, JobSpec, type ObjectTrigger } from './document.ts'
+export { pathText } from './fault.ts'
 export { JobName, RunId, RunKey, runIdOf, runKeyOfClient, runKeyOfObject, runKeyOfSchedule, taskId } from './ids.ts'
 export { builtInParameters, type ParameterTrigger } from './parameters.ts'
-export { type ParsedDocument, parseJobDocument, type ReadDocument, readJobDocument } from './parse-document.ts'
-export { type Catalogue, type CheckedJob, checkJob, type Resolution, resolveJob } from './resolve-job.ts'
+export { type ParsedDocument, parseJobDocument, readJobDocument } from './parse-document.ts'
+export { type Catalogue, checkJob, resolveJob } from './resolve-job.ts'

@@ -88,12 +88,31 @@ function fillText(text: string, values: Values, path: Path, faults: Fault[], exc
     if (bare !== undefined) return known(bare) ?? whole
     const name = (braced ?? '').trim().replace(/^bdp\.system\./, '')
     const value = dated === undefined ? known(name) : undefined
+    if (value !== undefined && isForeignSql(path, name, value)) faults.push(foreignSqlFault(path, whole))
     if (value !== undefined) return value
     const isMeant = dated === undefined || looksDated(dated)
     if (isMeant && faults.length < maxFaults) faults.push(unknownReference(whole, dated ?? name, values, path))
     return whole
   })
 }
+
+/** Texts of a script that are SQL and run with the rights of the datasource. */
+const sqlNames = new Set(['where', 'querysql', 'presql', 'postsql', 'column', 'splitpk'])
+
+/**
+ * The key of a dropped file is chosen by whoever may drop files, who need not be the author of the job. In SQL only a key
+ * that can end neither a text nor a statement is let through.
+ */
+function isForeignSql(path: Path, name: string, value: string): boolean {
+  const isSql = path.some((step) => typeof step === 'string' && sqlNames.has(step.toLowerCase()))
+  return isSql && (name === 'object' || name === 'bucket') && !/^(?!.*--)[\w./=-]*$/.test(value)
+}
+
+const foreignSqlFault = (path: Path, whole: string) =>
+  faultAt(
+    path,
+    `the value of ${whole} comes from outside and holds characters that SQL could take for its own; use it in object only`,
+  )
 
 /** `yyyymmdd-1`, `hh24miss-1/24`, `add_months(yyyymmdd,-1)` (dataworks-datax.md §5.2): nothing but tokens and arithmetic. */
 function looksDated(expression: string): boolean {

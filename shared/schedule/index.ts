@@ -1,1 +1,1 @@
-export { type CronItem, cronFault, dueTimes, parseCron } from './cron.ts'
+export { cronFault, dueTimes, parseCron } from './cron.ts'

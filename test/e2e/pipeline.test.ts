@@ -149,9 +149,11 @@ describe.each(['2023-03-30', '2016-08-15'])('the pipeline through the API of %s'
     await stack.world.store.put(`data/${table}.csv`, Buffer.from('1,a\n2,b\n'))
     await stack.putJob({
       ...dataxJob(table, fromOss(`data/${table}.csv`), intoAdbpg(`public.${table}`)),
-      triggers: [{ type: 'schedule', cron: '* * * * * *', timeZone: 'Asia/Shanghai' }],
+      triggers: [{ type: 'schedule', cron: '0 * * * * *', timeZone: 'Asia/Shanghai' }],
     })
-    const event = { triggerTime: new Date(Date.now() + 1100).toISOString(), triggerName: 'every-minute', payload: '' }
+    // The next full minute: later than the job was saved, whenever the test runs.
+    const minute = new Date(Math.ceil((Date.now() + 1) / 60_000) * 60_000)
+    const event = { triggerTime: minute.toISOString(), triggerName: 'every-minute', payload: '' }
     const answer = await stack.world.invoker.invokeSync('tick', event, 30_000)
     expect(answer).toMatchObject({ started: expect.any(Number), troubles: 0 })
     const runs = await stack.sql<{ run_id: RunId }>(

@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises'
 import { basename } from 'node:path'
 import type { Command } from 'commander'
-import { asTransferError, TransferError } from '../../errors/index.ts'
-import { DatasourceFile, JobName, type ParsedDocument, parseJobDocument, RunId } from '../../job/index.ts'
+import { TransferError } from '../../errors/index.ts'
+import { JobName, type ParsedDocument, parseDatasourceFile, parseJobDocument, RunId } from '../../job/index.ts'
 import { LedgerAddress } from '../../run/events.ts'
 import { readJobText } from '../../run/job-store.ts'
 import { resolveDocument } from '../../run/jobs.ts'
@@ -97,17 +97,11 @@ export function parametersOf(pairs: readonly string[]): Record<string, string> {
   return Object.fromEntries(entries)
 }
 
+/** @throws job/syntax, job/invalid with line and column of each fault */
 export async function readDatasources(path: string | undefined): Promise<Record<string, unknown>> {
   if (path === undefined) return {}
-  try {
-    return DatasourceFile.parse(JSON.parse(await readFile(path, 'utf8')))
-  } catch (cause) {
-    const error = asTransferError(cause)
-    throw new TransferError(
-      'job/invalid',
-      `${path} is not a file of datasources: ${error.message}`,
-      { file: path },
-      { cause },
-    )
-  }
+  const text = await readFile(path, 'utf8').catch((cause: NodeJS.ErrnoException) => {
+    throw new TransferError('job/invalid', `cannot read ${path}: ${cause.code}`, { file: path }, { cause })
+  })
+  return parseDatasourceFile(text)
 }

@@ -1,0 +1,27 @@
+import { expect, it } from 'vitest'
+import type { Fault } from '../../shared/job/fault.ts'
+import { fillParameters } from '../../shared/job/parameters.ts'
+
+const fill = (text: string, object: string, place: string) => {
+  const faults: Fault[] = []
+  const value = fillParameters({ [place]: text }, { object, day: "2026-01-01'" }, ['parameter'], faults)
+  return { value, faults: faults.map(({ message }) => message) }
+}
+
+it.each(["in/a'; drop table t; --.csv", 'in/a b.csv', 'in/a--b.csv', 'in/a\\.csv'])(
+  'the key %s of a dropped file does not get into SQL',
+  (key) => {
+    for (const place of ['where', 'querySql', 'preSql', 'postSql', 'QUERYSQL', 'column']) {
+      expect(fill("name = '${object}'", key, place).faults, place).toHaveLength(1)
+    }
+    expect(fill('${object}', key, 'object')).toEqual({ value: { object: key }, faults: [] })
+  },
+)
+
+it('a plain key does, and so does what the author or caller gives', () => {
+  expect(fill("name = '${object}'", 'in/2026-01-01/a_b.csv', 'where')).toEqual({
+    value: { where: "name = 'in/2026-01-01/a_b.csv'" },
+    faults: [],
+  })
+  expect(fill('day = ${day}', 'x', 'where').faults).toEqual([])
+})
