@@ -18,6 +18,8 @@ import type { World } from './world.ts'
 
 export interface DatedJob {
   readonly job: JobDocument
+  /** The same with its text at hand, so that a fault can be told by line. */
+  readonly parsed: ParsedDocument
   readonly savedAt: Date
 }
 
@@ -26,7 +28,8 @@ export async function loadDatedJobs(world: World): Promise<DatedJob[]> {
   const jobs: DatedJob[] = []
   for await (const { name, text, savedAt } of listJobs(world.store)) {
     try {
-      jobs.push({ job: parseJobDocument(text, name).document, savedAt })
+      const parsed = parseJobDocument(text, name)
+      jobs.push({ job: parsed.document, parsed, savedAt })
     } catch (thrown) {
       const error = asTransferError(thrown)
       await recordIncident(
@@ -39,13 +42,10 @@ export async function loadDatedJobs(world: World): Promise<DatedJob[]> {
   return jobs
 }
 
-export const loadJobs = async (world: World): Promise<JobDocument[]> =>
-  (await loadDatedJobs(world)).map(({ job }) => job)
-
 /** A stored job by its name, or the document that came with the event. @throws job/unknown-job, job/syntax, job/invalid */
-export async function readJob(world: World, job: StartEvent['job']): Promise<JobDocument> {
-  if (typeof job === 'string') return parseJobDocument(await readJobText(world.store, job), job).document
-  return parseJobDocument(JSON.stringify(job), null).document
+export async function readJob(world: World, job: StartEvent['job']): Promise<ParsedDocument> {
+  if (typeof job === 'string') return parseJobDocument(await readJobText(world.store, job), job)
+  return parseJobDocument(JSON.stringify(job, null, 2), null)
 }
 
 export interface Occasion {
@@ -56,10 +56,6 @@ export interface Occasion {
 }
 
 /** Values win in this order: the caller's, the trigger's, the job's own. */
-export async function resolveStored(world: World, job: JobDocument, occasion: Occasion): Promise<JobSpec> {
-  return await resolveDocument(world, { document: job, scriptPath: ['script'], place: (fault) => fault }, occasion)
-}
-
 export async function resolveDocument(world: World, parsed: ParsedDocument, occasion: Occasion): Promise<JobSpec> {
   const { trigger, scheduledAt, parameters = {}, datasources = {} } = occasion
   const { document, scriptPath, place } = parsed

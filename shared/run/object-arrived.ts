@@ -2,7 +2,7 @@ import { TransferError } from '../errors/index.ts'
 import { type JobDocument, type ObjectTrigger, runKeyOfObject } from '../job/index.ts'
 import type { OssEvent } from './events.ts'
 import { recordIncident } from './job-store.ts'
-import { loadJobs, resolveStored } from './jobs.ts'
+import { type DatedJob, loadDatedJobs, resolveDocument } from './jobs.ts'
 import { startRun } from './start-run.ts'
 import type { Deadline, World } from './world.ts'
 
@@ -16,7 +16,7 @@ export interface Arrival {
  * event for the same bytes, finds the run; new bytes under the old key are a new run.
  */
 export async function objectArrived(world: World, event: OssEvent, deadline: Deadline): Promise<Arrival[]> {
-  const jobs = await loadJobs(world)
+  const jobs = await loadDatedJobs(world)
   const arrivals: Arrival[] = []
   for (const { oss } of event.events) arrivals.push(await arriveOne(world, jobs, oss.bucket.name, oss.object, deadline))
   return arrivals
@@ -30,18 +30,18 @@ interface Arrived {
 
 async function arriveOne(
   world: World,
-  jobs: readonly JobDocument[],
+  jobs: readonly DatedJob[],
   bucket: string,
   object: Arrived,
   deadline: Deadline,
 ): Promise<Arrival> {
-  const waiting = jobs.filter((job) => job.triggers.some((trigger) => waitsFor(world, trigger, bucket, object.key)))
+  const waiting = jobs.filter(({ job }) => job.triggers.some((trigger) => waitsFor(world, trigger, bucket, object.key)))
   if (waiting.length === 0) await reportUnclaimed(world, bucket, object)
   const runs: string[] = []
-  for (const job of waiting) {
+  for (const { job, parsed } of waiting) {
     const trigger = { type: 'object', bucket, key: object.key, etag: object.eTag, size: object.size } as const
     const runKey = runKeyOfObject(job.name, bucket, object.key, object.eTag)
-    const spec = await resolveStored(world, job, { trigger, scheduledAt: world.clock.now() })
+    const spec = await resolveDocument(world, parsed, { trigger, scheduledAt: world.clock.now() })
     runs.push((await startRun(world, { runKey, spec, trigger }, deadline)).runId)
   }
   return { key: object.key, runs }

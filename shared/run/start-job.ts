@@ -1,20 +1,20 @@
 import { randomUUID } from 'node:crypto'
 import { runKeyOfClient } from '../job/index.ts'
 import type { StartEvent } from './events.ts'
-import { readJob, resolveStored } from './jobs.ts'
+import { readJob, resolveDocument } from './jobs.ts'
 import { type StartedRun, startRun } from './start-run.ts'
 import type { Deadline, World } from './world.ts'
 
 /** A call by the CLI, an SDK, the API or `s invoke`. @throws job/*, connect/* */
 export async function startJob(world: World, event: StartEvent, deadline: Deadline): Promise<StartedRun> {
-  const job = await readJob(world, event.job)
+  const parsed = await readJob(world, event.job)
   const key = event.idempotencyKey ?? randomUUID()
   const trigger = { type: 'client', key } as const
-  const spec = await resolveStored(world, job, {
+  const spec = await resolveDocument(world, parsed, {
     trigger,
     scheduledAt: world.clock.now(),
     parameters: event.parameters,
     datasources: event.datasources,
   })
-  return await startRun(world, { runKey: runKeyOfClient(job.name, key), spec, trigger }, deadline)
+  return await startRun(world, { runKey: runKeyOfClient(parsed.document.name, key), spec, trigger }, deadline)
 }

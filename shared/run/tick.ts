@@ -1,12 +1,12 @@
 import { asTransferError, TransferError } from '../errors/index.ts'
-import { type JobDocument, runKeyOfSchedule } from '../job/index.ts'
+import { runKeyOfSchedule } from '../job/index.ts'
 import * as ledger from '../ledger/index.ts'
 import type { PostgresConnection } from '../ports/index.ts'
 import { dueTimes, parseCron } from '../schedule/index.ts'
 import { nameOf } from './dispatch.ts'
 import { type FailureEvent, StartEvent, StepEvent, type TickEvent, type TimerEvent } from './events.ts'
 import { listLedgers, recordIncident } from './job-store.ts'
-import { type DatedJob, loadDatedJobs, resolveStored } from './jobs.ts'
+import { type DatedJob, loadDatedJobs, resolveDocument } from './jobs.ts'
 import { repairRun } from './repair-run.ts'
 import { openRun } from './run-context.ts'
 import { startRun } from './start-run.ts'
@@ -54,18 +54,14 @@ async function startDue(world: World, event: TimerEvent, deadline: Deadline): Pr
 }
 
 /** Looks back, because a tick may be late or lost; the run's key makes a second start harmless. */
-async function startDueRuns(
-  world: World,
-  { job, savedAt }: DatedJob,
-  until: Date,
-  deadline: Deadline,
-): Promise<number> {
+async function startDueRuns(world: World, dated: DatedJob, until: Date, deadline: Deadline): Promise<number> {
+  const { job, savedAt } = dated
   const after = new Date(Math.max(until.getTime() - world.settings.scheduleLookbackMs, savedAt.getTime()))
   let started = 0
   for (const [index, trigger] of job.triggers.entries()) {
     if (trigger.type !== 'schedule') continue
     for (const due of dueTimes(parseCron(trigger.cron, trigger.timeZone), after, until)) {
-      started += await startDueRun(world, job, `schedule${index}`, due, deadline)
+      started += await startDueRun(world, dated, `schedule${index}`, due, deadline)
     }
   }
   return started
@@ -73,14 +69,14 @@ async function startDueRuns(
 
 async function startDueRun(
   world: World,
-  job: JobDocument,
+  { job, parsed }: DatedJob,
   triggerName: string,
   due: Date,
   deadline: Deadline,
 ): Promise<number> {
   const trigger = { type: 'schedule', scheduledAt: due.toISOString() } as const
   const runKey = runKeyOfSchedule(job.name, triggerName, trigger.scheduledAt)
-  const spec = await resolveStored(world, job, { trigger, scheduledAt: due })
+  const spec = await resolveDocument(world, parsed, { trigger, scheduledAt: due })
   const { outcome } = await startRun(world, { runKey, spec, trigger }, deadline)
   return outcome === 'started' ? 1 : 0
 }

@@ -122,6 +122,27 @@ describe('bad input', () => {
     ])
   })
 
+  it('names a row that a trigger of the table swallows, and keeps offsets right behind a field that is only \\.', async () => {
+    const name = await table('note text')
+    await stack.sql(
+      `create function public.${name}_drop() returns trigger language plpgsql as $$ begin if new.note = 'c' then return null; end if; return new; end $$`,
+    )
+    await stack.sql(
+      `create trigger drops before insert on public.${name} for each row execute procedure public.${name}_drop()`,
+    )
+    const report = await load(name, 'a\n\\.\nc\nd,e\nf\n', { record: 5 })
+    expect(report).toMatchObject({ state: 'succeeded', rows: { read: 5, loaded: 3, dirty: 2 } })
+    expect(await dirtyOf(report)).toMatchObject([
+      { record: 3, offset: 5, code: 'record/constraint', raw: 'c' },
+      { record: 4, offset: 7, code: 'record/column-count', raw: 'd,e' },
+    ])
+    expect(await stack.sql(`select note from public.${name} order by note`)).toEqual([
+      { note: '\\.' },
+      { note: 'a' },
+      { note: 'f' },
+    ])
+  })
+
   it('names an unclosed quote with its record, and loads nothing', async () => {
     const name = await table()
     const report = await load(name, `${good}2,"bob,2001-01-01\n3,cid,2001-01-01\n`, { record: 100 })
