@@ -1,12 +1,11 @@
-import { TransferError } from '../errors/index.ts'
 import type { Log, ObjectHead, ObjectStore, OssConnection } from '../ports/index.ts'
+import { nullIfMissing, type OssCalls, ossCalls } from './oss-calls.ts'
 import { bareEtag, connectOss, type Headers, type OssClient, type OssCredentials } from './oss-client.ts'
 import { asOssError } from './oss-errors.ts'
 import { fitsXml, requireAddressable } from './oss-keys.ts'
-import { etagIfWrittenBy, makeWriteId, putOnce, writeIdName } from './oss-put.ts'
+import { makeWriteId, putOnce, writeIdName } from './oss-put.ts'
 import { defaultIdleMs, readRange, readWhole } from './oss-read.ts'
 import { completeUpload, formatUploadId, parseUploadId, prepareUpload, type UploadName } from './oss-upload.ts'
-import { retrying, stoppable } from './retry.ts'
 
 export interface OssStoreOptions {
   readonly credentials: OssCredentials
@@ -24,20 +23,7 @@ export async function openOssStore(connection: OssConnection, options: OssStoreO
   const { idleMs = defaultIdleMs } = options
   const client = await connectOss(connection, options.credentials)
 
-  async function guarded<T>(key: string | null, work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
-    const place = key === null ? { bucket } : { bucket, key }
-    if (key !== null) requireAddressable(bucket, key)
-    const coded = () => stoppable(work(), signal).catch((error: unknown) => Promise.reject(asOssError(error, place)))
-    return await retrying(coded, signal)
-  }
-
-  /** For calls whose repeat may be refused by what the first attempt did before its answer was lost. */
-  async function oursAfterAll(key: string, writeId: string, error: unknown): Promise<{ etag: string }> {
-    if (!(error instanceof TransferError) || !refusals.has(error.code)) throw error
-    const etag = await guarded(key, () => etagIfWrittenBy(client, key, writeId)).catch(nullIfMissing)
-    if (etag === null) throw error
-    return { etag }
-  }
+  const { guarded, oursAfterAll, nullIfKeyMissing } = ossCalls(client, bucket)
 
   async function completeOurs(key: string, { ossId, writeId }: UploadName, ifAbsent: boolean, signal?: AbortSignal) {
     return await guarded(key, () => completeUpload(client, key, ossId, ifAbsent), signal).catch((error: unknown) =>
@@ -47,17 +33,6 @@ export async function openOssStore(connection: OssConnection, options: OssStoreO
 
   const abort = async (key: string, { ossId }: UploadName) =>
     void (await guarded(key, () => client.abortMultipartUpload(key, ossId, {})).catch(nullIfMissing))
-
-  let bucketSeen = false
-
-  /** ali-oss takes every 404 of HEAD and GET for a missing key; the first one is worth a look at the bucket. */
-  async function nullIfKeyMissing(error: unknown): Promise<null> {
-    nullIfMissing(error)
-    if (bucketSeen) return null
-    await guarded(null, () => client.listV2({ 'max-keys': '1' }, {})).catch(unlessBucketMissing)
-    bucketSeen = true
-    return null
-  }
 
   const store: ObjectStore = {
     bucket,
@@ -96,30 +71,18 @@ export async function openOssStore(connection: OssConnection, options: OssStoreO
     },
     completeUpload: async (key, uploadId) => void (await completeOurs(key, parseUploadId(uploadId), false)),
     abortUpload: (key, uploadId) => abort(key, parseUploadId(uploadId)),
-    async remove(keys) {
-      for (const key of keys) requireAddressable(bucket, key)
-      const inXml = keys.filter(fitsXml)
-      for (let at = 0; at < inXml.length; at += 1000) {
-        await guarded(null, () => client.deleteMulti(inXml.slice(at, at + 1000), { quiet: true }))
-      }
-      for (const key of keys) if (!fitsXml(key)) await guarded(key, () => client.delete(key))
-    },
+    remove: (keys) => removeAll(client, bucket, guarded, keys),
   }
   return store
 }
 
-/** What a repeat is told when its first attempt had done the work. */
-const refusals = new Set(['target/object-exists', 'source/object-missing'])
-
-function nullIfMissing(error: unknown): null {
-  if (error instanceof TransferError && error.code === 'source/object-missing') return null
-  throw error
-}
-
-/** A role that may read objects may be without the right to list them. */
-function unlessBucketMissing(error: unknown): void {
-  if (error instanceof TransferError && error.code === 'connect/permission-denied') return
-  throw error
+async function removeAll(client: OssClient, bucket: string, guarded: OssCalls['guarded'], keys: readonly string[]) {
+  for (const key of keys) requireAddressable(bucket, key)
+  const inXml = keys.filter(fitsXml)
+  for (let at = 0; at < inXml.length; at += 1000) {
+    await guarded(null, () => client.deleteMulti(inXml.slice(at, at + 1000), { quiet: true }))
+  }
+  for (const key of keys) if (!fitsXml(key)) await guarded(key, () => client.delete(key))
 }
 
 async function headOf(client: OssClient, key: string): Promise<ObjectHead> {

@@ -113,5 +113,7 @@ function passSome(
       if (left === 0 && kind === 'cut') response.destroy()
     })
   })
+  // A body shorter than that comes whole.
+  answer.on('end', () => left > 0 && response.end())
   if (afterBytes === 0 && kind === 'cut') setImmediate(() => response.destroy())
 }

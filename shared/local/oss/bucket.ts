@@ -2,17 +2,8 @@ import { createHash } from 'node:crypto'
 import { mkdir } from 'node:fs/promises'
 import { combineCrc64 } from './crc64-combine.ts'
 import { inTurnPerKey } from './in-turn.ts'
-import {
-  readDescriptions,
-  removeDescription,
-  removeSegments,
-  removeStray,
-  type Segment,
-  type StoredObject,
-  writeDescription,
-  writeSegment,
-} from './object-files.ts'
-import type { Announcement } from './outbox.ts'
+import { type Announce, objectChanges, type PutRules } from './object-changes.ts'
+import { readDescriptions, removeStray, type Segment, type StoredObject, writeSegment } from './object-files.ts'
 import { alreadyExists, OssRefusal } from './refusal.ts'
 import { segmentHolds } from './segment-holds.ts'
 import { SortedKeys } from './sorted-keys.ts'
@@ -22,12 +13,6 @@ export interface ObjectFacts {
   readonly contentType: string
   readonly headers: Readonly<Record<string, string>>
 }
-
-/** Puts the event of a change on disk, before the change. `oldSize`: 0 when the key was not there. */
-export type Announce = (
-  object: { readonly key: string; readonly etag: string; readonly size: number },
-  oldSize: number,
-) => Promise<Announcement>
 
 export interface Bucket {
   readonly name: string
@@ -52,13 +37,6 @@ export interface Bucket {
   isEmpty(): boolean
 }
 
-export interface PutRules {
-  readonly forbidOverwrite: boolean
-  /** Base64 of the digest, from the Content-MD5 header. */
-  readonly contentMd5: string | null
-  readonly announce: Announce
-}
-
 export async function openBucket(name: string, dir: string): Promise<Bucket> {
   await mkdir(dir, { recursive: true })
   const { objects, uploads } = await readBucket(dir)
@@ -66,33 +44,7 @@ export async function openBucket(name: string, dir: string): Promise<Bucket> {
   const holds = segmentHolds(dir)
   const inTurn = inTurnPerKey()
 
-  async function replace(object: StoredObject, { forbidOverwrite, announce }: Omit<PutRules, 'contentMd5'>) {
-    const old = objects.get(object.key)
-    if (forbidOverwrite && old !== undefined) throw alreadyExists()
-    const announcement = await announce(object, old?.size ?? 0)
-    try {
-      await writeDescription(dir, object)
-    } catch (error) {
-      await announcement.recheck()
-      throw error
-    }
-    objects.set(object.key, object)
-    keys.add(object.key)
-    await announcement.confirm()
-    const kept = new Set(object.segments.map(({ file }) => file))
-    await holds.discard((old?.segments ?? []).filter(({ file }) => !kept.has(file)))
-  }
-
-  /** Bytes that no object came to name go with the error. */
-  async function publishSegment<T>(key: string, segment: Segment, work: () => Promise<T>): Promise<T> {
-    try {
-      return await work()
-    } catch (error) {
-      const named = objects.get(key)?.segments.some(({ file }) => file === segment.file) ?? false
-      if (!named) await removeSegments(dir, [segment])
-      throw error
-    }
-  }
+  const { replace, remove, publishSegment } = objectChanges({ dir, objects, keys, holds })
 
   return {
     name,
@@ -133,22 +85,7 @@ export async function openBucket(name: string, dir: string): Promise<Bucket> {
         }),
       )
     },
-    delete: (key, announce) =>
-      inTurn(key, async () => {
-        const old = objects.get(key)
-        if (old === undefined) return
-        const announcement = await announce({ key, etag: old.etag, size: 0 }, old.size)
-        try {
-          await removeDescription(dir, key)
-        } catch (error) {
-          await announcement.recheck()
-          throw error
-        }
-        objects.delete(key)
-        keys.delete(key)
-        await announcement.confirm()
-        await holds.discard(old.segments)
-      }),
+    delete: (key, announce) => inTurn(key, () => remove(key, announce)),
   }
 }
 

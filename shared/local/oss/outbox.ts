@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { setMaxListeners } from 'node:events'
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -32,6 +33,8 @@ const retryMs = [50, 200, 1_000, 5_000] as const
 export async function openOutbox(dir: string, { deliver, happened, log }: OutboxOptions): Promise<Outbox> {
   await mkdir(dir, { recursive: true })
   const closed = new AbortController()
+  // Each delivery that waits for its next try listens.
+  setMaxListeners(0, closed.signal)
   const underWay = new Set<Promise<void>>()
 
   async function deliverAndRemove(file: string, notification: OssNotification): Promise<void> {

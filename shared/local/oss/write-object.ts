@@ -1,5 +1,6 @@
 import { type Answer, xml } from './answer.ts'
-import type { Announce, Bucket } from './bucket.ts'
+import type { Bucket } from './bucket.ts'
+import type { Announce } from './object-changes.ts'
 import { readSegments, type StoredObject } from './object-files.ts'
 import { invalidArgument, noSuchKey, OssRefusal } from './refusal.ts'
 import { type OssRequest, storedFacts } from './request.ts'

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
-import { chown, lstat, mkdir, rm } from 'node:fs/promises'
-import { join } from 'node:path'
+import { lstat, mkdir, rm } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
 import { TransferError } from '../../errors/index.ts'
 
 /** Who runs postgres, and where its files may be. */
@@ -18,7 +18,8 @@ const nobody = { uid: 65534, gid: 65534 }
  * For an ordinary user the data lies where it was asked for. For root it lies under /var/tmp, in a folder named after
  * that place: the lent account could not reach a folder under /root.
  */
-export async function accountFor(dataDir: string, uid: number): Promise<Account> {
+export async function accountFor(askedDir: string, uid: number): Promise<Account> {
+  const dataDir = resolve(askedDir)
   const cacheDir = join('/var/tmp', `adbpg-sync-${uid}`)
   await mkdir(cacheDir, { recursive: true, mode: 0o755 })
   await refuseForeign(cacheDir, uid)
@@ -32,11 +33,6 @@ async function refuseForeign(dir: string, uid: number): Promise<void> {
   const facts = await lstat(dir)
   if (facts.isDirectory() && facts.uid === uid) return
   throw new TransferError('platform/misconfigured', `${dir} exists and belongs to somebody else; remove it`, { dir })
-}
-
-export async function makeDataDir({ dataDir, lend }: Account): Promise<void> {
-  await mkdir(dataDir, { recursive: true, mode: 0o700 })
-  if (lend !== null) await chown(dataDir, lend.uid, lend.gid)
 }
 
 /** Forgets the data of a stack that was asked to lie at `dataDir`, wherever it does. It must not run. */

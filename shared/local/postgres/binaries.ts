@@ -1,10 +1,10 @@
-import { randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { chmod, cp, mkdir, readFile, rename, rm, symlink } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { basename, dirname, join } from 'node:path'
 import * as z from 'zod'
 import { TransferError } from '../../errors/index.ts'
+import { draftOf, removeDeadDrafts } from './drafts.ts'
 
 const Links = z.array(z.object({ source: z.string(), target: z.string() }))
 
@@ -36,7 +36,8 @@ function resolvePackage(name: string): string {
 
 /** Under a name of its own first: of two starts at once, the second finds the folder there and drops its copy. */
 async function copyWhole(source: string, target: string): Promise<void> {
-  const draft = `${target}.${randomBytes(6).toString('hex')}`
+  await removeDeadDrafts(target)
+  const draft = draftOf(target)
   await cp(source, draft, { recursive: true, dereference: true })
   await makeLinks(draft)
   await mkdir(join(draft, 'complete'))

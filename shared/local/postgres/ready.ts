@@ -1,14 +1,21 @@
-/** Whether the server takes a session. Anything else, a refused connection or `starting up`, is "not yet". */
+import { TransferError } from '../../errors/index.ts'
+
+/**
+ * Whether the server takes a session. A refused connection or `starting up` is "not yet".
+ * @throws connect/wrong-credentials, which waiting does not cure
+ */
 export async function canConnect(port: number, user: string, password: string): Promise<boolean> {
   const { default: pg } = await import('pg')
-  const client = new pg.Client({ host: '127.0.0.1', port, user, password, database: 'postgres' })
+  const client = new pg.Client({ host: '127.0.0.1', port, user, password, database: 'postgres', ssl: false })
   client.on('error', () => undefined)
   try {
     await client.connect()
     await client.query('select 1')
     return true
-  } catch {
-    return false
+  } catch (cause) {
+    if (!(cause instanceof Error && 'code' in cause && cause.code === '28P01')) return false
+    const message = 'the data of this PostgreSQL was made with another password; use that one, or another folder'
+    throw new TransferError('connect/wrong-credentials', message, { user }, { cause })
   } finally {
     await client.end().catch(() => undefined)
   }

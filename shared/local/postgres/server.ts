@@ -1,19 +1,27 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { existsSync, readFileSync } from 'node:fs'
-import { chown, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { TransferError } from '../../errors/index.ts'
+import type { TransferError } from '../../errors/index.ts'
 import type { Log } from '../../ports/index.ts'
-import { type Account, accountFor, makeDataDir } from './account.ts'
+import { type Account, accountFor } from './account.ts'
 import { defaultPackage, prepareBinaries } from './binaries.ts'
-import { stopLeftover } from './leftover.ts'
+import { collect, ensureCluster, failed, plainEnvironment, superuser } from './cluster.ts'
+import { findFreePort } from './free-port.ts'
+import { guardianName, stopLeftover } from './leftover.ts'
+import { readPostmasterFile } from './postmaster-file.ts'
 import { canConnect } from './ready.ts'
 
+export { superuser } from './cluster.ts'
+
 export interface PostgresOptions {
+  /** Made when it is missing. As root the data lies elsewhere, in a place derived from this one: see `accountFor`. */
   readonly dataDir: string
-  readonly port: number
+  /** A free one when absent. */
+  readonly port?: number
+  /** Kept in the data by the first start; a later start must give the same. */
   readonly password: string
   /** false trades safety against power loss for speed: tests only. */
   readonly durable: boolean
@@ -27,93 +35,81 @@ export interface PostgresServer {
   readonly port: number
   readonly user: string
   readonly url: string
+  /** Where the data really lies. */
+  readonly dataDir: string
   /** Process id of the postmaster. */
   readonly pid: number
   close(): Promise<void>
 }
 
-export const superuser = 'adbpg'
-const startWithinMs = 60_000
-/** Written by us after initdb: its own files appear before a cluster is whole. */
-const wholeMarker = 'adbpg-sync-initialised'
+const readyWithinMs = 60_000
+/** Another process may take the free port before postgres does. */
+const portTrials = 5
+/** Sessions of a server that was killed end by themselves, and postgres does not start before they have. */
+const deadSessionsWaitMs = 15_000
 
 /**
  * A real PostgreSQL on loopback. Data survives a restart; a server that a killed parent left behind is stopped first.
- * @throws platform/misconfigured when another process uses the data or there is no build for this machine
+ * @throws platform/misconfigured when another process uses the data or there is no build for this machine,
+ *   connect/wrong-credentials when the data was made with another password
  */
 export async function startPostgres(options: PostgresOptions): Promise<PostgresServer> {
   const account = await accountFor(options.dataDir, process.getuid?.() ?? 1000)
   const nativeDir = await prepareBinaries(options.packageName ?? defaultPackage(), account.cacheDir)
-  await makeDataDir(account)
-  await stopLeftover(account.dataDir, startWithinMs)
-  if (!existsSync(join(account.dataDir, wholeMarker))) await initialise(nativeDir, account, options.password)
+  await stopLeftover(account.dataDir)
+  await ensureCluster(nativeDir, account, options.password)
+  const since = Date.now()
+  for (let trial = 1; ; trial += 1) {
+    const port = options.port ?? (await findFreePort())
+    try {
+      return await startOnce(nativeDir, account, { ...options, port })
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : ''
+      const portTaken =
+        options.port === undefined && trial < portTrials && /could not bind|Address already/.test(reason)
+      const sessionsLeft = /pre-existing shared memory/.test(reason) && Date.now() - since < deadSessionsWaitMs
+      if (!portTaken && !sessionsLeft) throw error
+      await sleep(sessionsLeft ? 200 : 0)
+    }
+  }
+}
+
+type WholeOptions = PostgresOptions & { readonly port: number }
+
+async function startOnce(nativeDir: string, account: Account, options: WholeOptions): Promise<PostgresServer> {
   const child = launch(nativeDir, account, options)
-  const output = collect(child)
+  const ended = endOf(child)
+  let pid: number
   try {
-    await waitUntilReady(child, options, output)
+    pid = await waitUntilReady(child, account.dataDir, options)
   } catch (error) {
     child.stdin?.end()
+    await ended
     throw error
   }
-  const pid = Number.parseInt(await readFile(join(account.dataDir, 'postmaster.pid'), 'utf8'), 10)
-  const { port, password } = options
-  const url = `postgres://${superuser}:${encodeURIComponent(password)}@127.0.0.1:${port}/postgres`
-  return { host: '127.0.0.1', port, user: superuser, url, pid, close: () => stop(child) }
-}
-
-/** A start that is killed in here leaves no marker, and the next start begins anew. */
-async function initialise(nativeDir: string, account: Account, password: string): Promise<void> {
-  const passwordDir = await mkdtemp(join(account.cacheDir, 'init-'))
-  const passwordFile = join(passwordDir, 'password')
-  try {
-    await writeFile(passwordFile, password, { mode: 0o600 })
-    if (account.lend !== null) await lendFile(passwordDir, passwordFile, account.lend)
-    await empty(account.dataDir)
-    const words = [
-      '-D',
-      account.dataDir,
-      '-U',
-      superuser,
-      '-A',
-      'md5',
-      '-E',
-      'UTF8',
-      '--locale=C',
-      '--no-sync',
-      `--pwfile=${passwordFile}`,
-    ]
-    await run(join(nativeDir, 'bin', 'initdb'), words, account)
-    await writeFile(join(account.dataDir, wholeMarker), '')
-  } finally {
-    await rm(passwordDir, { recursive: true, force: true })
-  }
-}
-
-async function lendFile(dir: string, file: string, { uid, gid }: { uid: number; gid: number }): Promise<void> {
-  await chown(dir, uid, gid)
-  await chown(file, uid, gid)
-}
-
-async function empty(dir: string): Promise<void> {
-  for (const entry of await readdir(dir)) await rm(join(dir, entry), { recursive: true, force: true })
-}
-
-function run(command: string, words: readonly string[], { lend }: Account): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(command, words, {
-      ...lend,
-      cwd: '/',
-      stdio: ['ignore', 'pipe', 'pipe'],
-      env: plainEnvironment(),
-    })
-    const output = collect(child)
-    child.once('error', reject)
-    child.once('close', (code) => (code === 0 ? resolve() : reject(failed(`${command} ended with ${code}`, output()))))
+  let closing = false
+  void ended.then((code) => {
+    if (!closing) options.log.error('PostgreSQL ended by itself', { pid, code })
   })
+  const { port, password } = options
+  return {
+    host: '127.0.0.1',
+    port,
+    user: superuser,
+    url: `postgres://${superuser}:${encodeURIComponent(password)}@127.0.0.1:${port}/postgres`,
+    dataDir: account.dataDir,
+    pid,
+    /** Closing the pipe is the request to stop; see guardian.sh. */
+    async close() {
+      closing = true
+      child.stdin?.end()
+      await ended
+    },
+  }
 }
 
 /** Memory and log settings for loading on a small machine; everything else is PostgreSQL's default. */
-function settings({ port, durable }: PostgresOptions): string[] {
+function settings({ port, durable }: WholeOptions): string[] {
   const wanted = {
     port,
     listen_addresses: '127.0.0.1',
@@ -132,14 +128,14 @@ function settings({ port, durable }: PostgresOptions): string[] {
   return Object.entries(wanted).flatMap(([name, value]) => ['-c', `${name}=${value}`])
 }
 
-function launch(nativeDir: string, account: Account, options: PostgresOptions): ChildProcess {
+function launch(nativeDir: string, account: Account, options: WholeOptions): ChildProcess {
   const guardian = fileURLToPath(new URL('guardian.sh', import.meta.url))
   const postgres = [join(nativeDir, 'bin', 'postgres'), '-D', account.dataDir, ...settings(options)]
   // The script is passed as text: the lent account may be unable to read this folder.
   const script = `exec 3<&0; ${readFileSync(guardian, 'utf8')}`
   const stdio: ['pipe', 'pipe', 'pipe'] = ['pipe', 'pipe', 'pipe']
   // Its own process group: Ctrl-C in the terminal is for us, and we stop postgres last.
-  return spawn('/bin/sh', ['-c', script, 'guardian', ...postgres], {
+  return spawn('/bin/sh', ['-c', script, guardianName(process.pid), ...postgres], {
     ...account.lend,
     cwd: '/',
     stdio,
@@ -148,35 +144,49 @@ function launch(nativeDir: string, account: Account, options: PostgresOptions): 
   })
 }
 
-const plainEnvironment = () => ({ PATH: '/usr/bin:/bin', LANG: 'C', TZ: 'UTC' })
-
-function collect(child: ChildProcess): () => string {
-  let text = ''
-  const add = (piece: Buffer) => {
-    text = (text + piece.toString('utf8')).slice(-4000)
-  }
-  child.stdout?.on('data', add)
-  child.stderr?.on('data', add)
-  return () => text
+/** Not `close`, which waits for every process that has inherited the output. */
+async function endOf(child: ChildProcess): Promise<number | null> {
+  // An error of the pipe says only that the reader has gone, which the exit says too.
+  child.stdin?.on('error', () => undefined)
+  const exited: Promise<unknown[]> = once(child, 'exit').catch(() => [null])
+  const [code] = await exited
+  return typeof code === 'number' ? code : null
 }
 
-const failed = (what: string, output: string) =>
-  new TransferError('platform/misconfigured', `${what}: ${output.trim().split('\n').slice(-5).join(' | ')}`)
-
-async function waitUntilReady(child: ChildProcess, options: PostgresOptions, output: () => string): Promise<void> {
-  const until = Date.now() + startWithinMs
+/** @returns the process id of the postmaster */
+async function waitUntilReady(child: ChildProcess, dataDir: string, options: WholeOptions): Promise<number> {
+  const output = collect(child)
+  let trouble: Error | null = null
+  child.once('error', (error) => {
+    trouble = error
+  })
+  const postmaster = announcedPid(child)
+  const until = Date.now() + readyWithinMs
   while (Date.now() < until) {
-    if (child.exitCode !== null) throw failed('PostgreSQL did not start', output())
-    if (await canConnect(options.port, superuser, options.password)) return
-    await sleep(50)
+    const file = await readPostmasterFile(dataDir)
+    // The file and the port may be another server's that was started on this data at the same moment.
+    if (file?.ready && file.pid === postmaster() && (await canConnect(options.port, superuser, options.password)))
+      return file.pid
+    if (trouble !== null || child.exitCode !== null || child.signalCode !== null) throw notStarted(output(), trouble)
+    await sleep(20)
   }
-  throw failed(`PostgreSQL was not ready within ${startWithinMs / 1000} s`, output())
+  throw failed(`PostgreSQL was not ready within ${readyWithinMs / 1000} s`, output())
 }
 
-/** Closing the pipe is the request to stop; see guardian.sh. */
-async function stop(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return
-  const ended = new Promise((resolve) => child.once('close', resolve))
-  child.stdin?.end()
-  await ended
+/** From the first line of guardian.sh. */
+function announcedPid(child: ChildProcess): () => number | null {
+  let text = ''
+  child.stdout?.on('data', (piece: Buffer) => {
+    if (text.length < 4000) text += piece.toString('latin1')
+  })
+  return () => {
+    const found = /^postmaster (\d+)\n/m.exec(text)?.[1]
+    return found === undefined ? null : Number(found)
+  }
+}
+
+function notStarted(output: string, trouble: Error | null): TransferError {
+  if (/lock file .* already exists/.test(output))
+    return failed('PostgreSQL did not start: another one uses this data; stop the other stack first', output)
+  return failed('PostgreSQL did not start', trouble?.message ?? output, trouble ?? undefined)
 }

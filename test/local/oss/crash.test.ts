@@ -38,7 +38,7 @@ it('killed at any moment, a server has what it acknowledged, whole objects only,
   for (const afterMs of [40, 90, 170]) {
     const server = await startOssProcess(dir, 'refuse')
     const client = aliOss(server.endpoint, 'bkt')
-    const writers = [...Array(8).keys()].map(async (writer) => {
+    const writers = [...Array(8).keys()].map(async (writer): Promise<never> => {
       for (let n = 0; ; n += 1) {
         const key = `${afterMs}/${writer}/${n}`
         await client.put(key, Buffer.from(key.repeat(1000)))
@@ -46,10 +46,11 @@ it('killed at any moment, a server has what it acknowledged, whole objects only,
         if (n % 3 === 0) await client.delete(key).then(() => acknowledged.delete(key))
       }
     })
+    const settled = Promise.allSettled(writers)
     // The moment of the kill is what is tried here, not a wait for something.
     await new Promise((resolve) => setTimeout(resolve, afterMs))
     await server.kill()
-    await Promise.allSettled(writers)
+    await settled
   }
   const again = await startTestOss(dir)
   onTestFinished(() => again.server.close())

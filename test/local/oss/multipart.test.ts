@@ -86,6 +86,18 @@ it('completes once under x-oss-forbid-overwrite', async () => {
   expect(outcomes.sort()).toEqual(['409 FileAlreadyExists', '409 FileAlreadyExists', 'ok'])
 })
 
+it('gives a reader every part of its version while the object is replaced and deleted', async () => {
+  const parts = [1, 2, 3].map((n) => part(n, 12_000_000))
+  const { uploadId, list } = await begun('held', parts)
+  await client.completeMultipartUpload('held', uploadId, list)
+  const { stream } = await client.getStream('held')
+  await client.put('held', Buffer.from('second'))
+  await client.delete('held')
+  const pieces: Buffer[] = []
+  for await (const piece of stream as AsyncIterable<Buffer>) pieces.push(piece)
+  expect(Buffer.concat(pieces).equals(Buffer.concat(parts))).toBe(true)
+})
+
 it('copies parts of another object', async () => {
   await client.put('source é', Buffer.concat([part(1), part(2)]))
   const { uploadId } = await client.initMultipartUpload('target')
