@@ -1,40 +1,96 @@
+import { once } from 'node:events'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Client } from 'pg'
 import { TransferError } from '../errors/index.ts'
+import { abortOf } from './aborted.ts'
+import { hangUp } from './hang-up.ts'
 import { asSqlError } from './sql-errors.ts'
 
 /** At 64 kB a piece, pg-copy-streams reaches 0.7 of psql's client speed; from 256 kB on it is ahead (perf.md §2b). */
 const pieceBytes = 256 * 1024
+const copyOutPieceBytes = 64 * 1024
+/** A server that has been told that the COPY failed answers at once, unless it is waiting for a lock. */
+const failWithinMs = 1_000
 
 /**
  * Feeds a `copy … from stdin`. Always through `pipeline()`: written to by hand, pg-copy-streams 7.0.0 can end the process
- * when the server fails in the middle (perf.md §2a). An error of the source fails the COPY and is the error thrown; an
- * error of the server stops the source.
+ * when the server fails in the middle (perf.md §2a). An error of the source fails the COPY and is thrown as it is; an
+ * error of the server stops the source. After an abort the session can be used, unless the server did not react: then it
+ * is closed.
  */
 export async function copyFrom(
   client: Client,
   statement: string,
   body: AsyncIterable<Uint8Array>,
-  signal: AbortSignal,
+  signals: readonly AbortSignal[],
 ): Promise<{ rows: number }> {
+  refuseUnless(/^\s*copy\s.*\bfrom\s+stdin\b/is, statement)
+  refuseAborted(signals)
   const { from } = await import('pg-copy-streams')
-  let sourceError: unknown = null
-  const source = async function* () {
+  const copy = client.query(from(statement))
+  const closed = once(copy, 'close').catch(() => undefined)
+  const giveUp = hangUpUnlessHeard(client)
+  const source = watched(body, giveUp.start)
+  for (const signal of signals) signal.addEventListener('abort', giveUp.start, { once: true })
+  try {
+    const pieces = Readable.from(inPieces(source.body, pieceBytes), { objectMode: false, highWaterMark: pieceBytes })
+    await pipeline(pieces, copy, { signal: AbortSignal.any([...signals]) })
+  } catch (error) {
+    const ours = abortOf(signals) ?? source.failure?.error
+    if (ours === undefined) throw asSqlError(error)
+    await Promise.race([closed, sleep(2 * failWithinMs, undefined, { ref: false })])
+    throw ours
+  } finally {
+    for (const signal of signals) signal.removeEventListener('abort', giveUp.start)
+    giveUp.stop()
+  }
+  return { rows: copy.rowCount }
+}
+
+/** A COPY that waits for a lock cannot be told that it failed; the statement after it would wait as long as it does. */
+function hangUpUnlessHeard(client: Client): { start(): void; stop(): void } {
+  let timer: NodeJS.Timeout | undefined
+  return {
+    start() {
+      timer ??= setTimeout(() => void hangUp(client), failWithinMs)
+    },
+    stop: () => clearTimeout(timer),
+  }
+}
+
+interface WatchedSource {
+  readonly body: AsyncIterable<Uint8Array>
+  failure: { readonly error: unknown } | null
+}
+
+/**
+ * Tells what the source itself throws from what is thrown into it when the other end fails: only the first comes out of
+ * `next()`.
+ */
+function watched(body: AsyncIterable<Uint8Array>, onFailure: () => void): WatchedSource {
+  const state: WatchedSource = { body: pieces(), failure: null }
+  return state
+
+  async function* pieces(): AsyncGenerator<Uint8Array> {
+    const iterator = body[Symbol.asyncIterator]()
     try {
-      yield* inPieces(body, pieceBytes)
+      for (let step = await next(iterator); !step.done; step = await next(iterator)) yield step.value
+    } finally {
+      if (state.failure === null) await iterator.return?.()
+    }
+  }
+
+  async function next(iterator: AsyncIterator<Uint8Array>): Promise<IteratorResult<Uint8Array>> {
+    try {
+      return await iterator.next()
     } catch (error) {
-      sourceError = error
+      state.failure = { error }
+      onFailure()
       throw error
     }
   }
-  const copy = client.query(from(statement))
-  try {
-    await pipeline(Readable.from(source(), { objectMode: false, highWaterMark: pieceBytes }), copy, { signal })
-  } catch (error) {
-    throw sourceError ?? asSqlError(error)
-  }
-  return { rows: copy.rowCount }
 }
 
 /** Gathers small pieces; a large one is handed on as it is, without a copy. */
@@ -59,27 +115,50 @@ const joined = (pieces: readonly Uint8Array[]): Uint8Array => {
 }
 
 /**
- * Reads a `copy … to stdout`, as fast as the reader takes it. The protocol has no way to stop a COPY TO but to cancel or
- * to hang up, so leaving early closes the session.
+ * Reads a `copy … to stdout`, as fast as the reader takes it. The protocol has no way to stop a COPY TO but to cancel and
+ * hang up, so leaving early, like an abort, closes the session: what is asked of it later fails with `connect/lost`.
  */
-export async function* copyTo(client: Client, statement: string, signal: AbortSignal): AsyncIterable<Uint8Array> {
+export async function* copyTo(
+  client: Client,
+  statement: string,
+  signals: readonly AbortSignal[],
+): AsyncIterable<Uint8Array> {
+  refuseUnless(/^\s*copy\s.*\bto\s+stdout\b/is, statement)
+  refuseAborted(signals)
   const { to } = await import('pg-copy-streams')
-  const stream = client.query(to(statement))
-  const onAbort = () => stream.destroy()
-  signal.addEventListener('abort', onAbort, { once: true })
+  const stream = client.query(tolerant(to(statement)))
+  const onAbort = () => void hangUp(client)
+  for (const signal of signals) signal.addEventListener('abort', onAbort, { once: true })
   let whole = false
   try {
-    yield* inPieces(stream, 64 * 1024)
+    yield* inPieces(stream, copyOutPieceBytes)
     whole = true
   } catch (error) {
     whole = true
-    if (signal.aborted) throw new TransferError('platform/deadline', 'the work was stopped before it was done')
-    throw asSqlError(error)
+    throw abortOf(signals) ?? asSqlError(error)
   } finally {
-    signal.removeEventListener('abort', onAbort)
-    if (!whole) {
-      stream.destroy()
-      await client.end().catch(() => undefined)
-    }
+    for (const signal of signals) signal.removeEventListener('abort', onAbort)
+    if (!whole) await hangUp(client)
   }
+}
+
+/**
+ * pg calls these on the statement under way when a text holds several statements, as a user's query may. The stream of
+ * pg-copy-streams lacks them, and the TypeError would come out of the socket, where nobody can catch it.
+ */
+function tolerant<S extends object>(stream: S): S {
+  const ignore = () => undefined
+  const refuse = (connection: { sendCopyFail(reason: string): void }) => connection.sendCopyFail('nothing to send')
+  const handlers = { handleRowDescription: ignore, handleDataRow: ignore, handleEmptyQuery: ignore }
+  return Object.assign(stream, { ...handlers, handleCopyData: ignore, handleCopyInResponse: refuse })
+}
+
+/** Any other statement would never end the stream, or crash inside the driver. */
+function refuseUnless(form: RegExp, statement: string): void {
+  if (!form.test(statement)) throw new TransferError('internal/bug', 'the statement of a COPY is not one')
+}
+
+function refuseAborted(signals: readonly AbortSignal[]): void {
+  const abort = abortOf(signals)
+  if (abort !== null) throw abort
 }

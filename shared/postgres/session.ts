@@ -1,8 +1,10 @@
 import type { Client } from 'pg'
-import { TransferError } from '../errors/index.ts'
+import { type ErrorContext, TransferError } from '../errors/index.ts'
 import type { Log, PostgresConnection, QueryResult, Secrets, SqlSession } from '../ports/index.ts'
+import { abortOf } from './aborted.ts'
 import { copyFrom, copyTo } from './copy-streams.ts'
-import { asSqlError } from './sql-errors.ts'
+import { dropConnection, hangUp, sayGoodbye } from './hang-up.ts'
+import { asConnectError, asSqlError } from './sql-errors.ts'
 
 export interface SqlOptions {
   readonly secrets: Secrets
@@ -25,38 +27,69 @@ const sessionSettings = `
   set bytea_output = 'hex';
   set statement_timeout = 0`
 
+/** The default of Linux is two hours; NAT and load balancers forget a silent connection long before. */
+const keepAliveAfterMs = 30_000
+
 /**
  * Opens a session. Counts come back as numbers, bigint and numeric as text, so that no digit is lost.
- * @throws connect/unreachable, connect/wrong-credentials, connect/refused-by-whitelist, connect/too-many-connections
+ * @throws connect/unreachable, connect/wrong-credentials, connect/refused-by-whitelist, connect/too-many-connections,
+ *   platform/deadline when `signal` was aborted
  */
 export async function connectSql(connection: PostgresConnection, options: SqlOptions): Promise<SqlSession> {
   const { Client } = await loadPg()
   const { host, port, database, user } = connection
+  const place = { host, port, database, user }
   const client = new Client({
-    host,
-    port,
-    database,
-    user,
-    password: connection.password === null ? undefined : await options.secrets.resolve(connection.password),
+    ...place,
+    password: await passwordOf(connection, options.secrets),
     ssl: connection.ssl === 'disable' ? false : { rejectUnauthorized: connection.ssl === 'verify-full' },
     application_name: options.applicationName,
     keepAlive: true,
-    connectionTimeoutMillis: options.connectTimeoutMs ?? 15_000,
+    keepAliveInitialDelayMillis: keepAliveAfterMs,
   })
-  const place = { host, port, database, user }
   // Without a listener an error of an idle socket would end the process; the next query reports it.
   client.on('error', (error) =>
     options.log.warn('a database session broke', { error: asSqlError(error, place).report() }),
   )
-  try {
-    await client.connect()
-    await client.query(sessionSettings)
-  } catch (error) {
-    await client.end().catch(() => undefined)
-    throw asSqlError(error, place)
-  }
+  await open(client, options, place)
   return sessionOn(client, options.signal)
 }
+
+/** A function, because an absent password would be looked for in the environment and in files of the user. */
+async function passwordOf({ password }: PostgresConnection, secrets: Secrets): Promise<string | (() => string)> {
+  return password === null ? () => '' : await secrets.resolve(password)
+}
+
+/** Bounds the first statement too: a proxy may accept connections for a server that is gone. */
+async function open(client: Client, options: SqlOptions, place: ErrorContext): Promise<void> {
+  const { signal, connectTimeoutMs = 15_000 } = options
+  const onAbort = () => dropConnection(client)
+  let isLate = false
+  const timer = setTimeout(() => {
+    isLate = true
+    dropConnection(client)
+  }, connectTimeoutMs)
+  signal.addEventListener('abort', onAbort, { once: true })
+  try {
+    if (!signal.aborted) await client.connect()
+    if (!signal.aborted) await client.query(sessionSettings)
+  } catch (error) {
+    dropConnection(client)
+    throw abortOf([signal]) ?? (isLate ? noAnswer(place, connectTimeoutMs, error) : asConnectError(error, place))
+  } finally {
+    clearTimeout(timer)
+    signal.removeEventListener('abort', onAbort)
+  }
+  const abort = abortOf([signal])
+  if (abort === null) return
+  dropConnection(client)
+  throw abort
+}
+
+const noAnswer = (place: ErrorContext, withinMs: number, cause: unknown) =>
+  new TransferError('connect/unreachable', `no answer from ${place.host}:${place.port} in ${withinMs} ms`, place, {
+    cause,
+  })
 
 /** Loaded when the first session is opened: a function that touches no database does not pay for the driver. */
 async function loadPg() {
@@ -65,8 +98,8 @@ async function loadPg() {
 }
 
 function sessionOn(client: Client, signal: AbortSignal): SqlSession {
-  // An abort must end a statement that waits for a lock as well: closing the socket does, and the server rolls back.
-  const onAbort = () => destroy(client)
+  // An abort must end a statement that waits for a lock as well; the server rolls back.
+  const onAbort = () => void hangUp(client)
   signal.addEventListener('abort', onAbort, { once: true })
   let savepoints = 0
   const run = async (text: string) => {
@@ -83,7 +116,7 @@ function sessionOn(client: Client, signal: AbortSignal): SqlSession {
       await run('begin')
       return await ended(
         work,
-        () => run('commit'),
+        () => commit(),
         () => run('rollback'),
       )
     },
@@ -97,21 +130,34 @@ function sessionOn(client: Client, signal: AbortSignal): SqlSession {
       }
       return await ended(work, () => run(`release savepoint ${name}`), rollback)
     },
-    copyIn: (statement, body, own) => guarded(() => copyFrom(client, statement, body, own ?? signal)),
-    copyOut: (statement, own) => copyTo(client, statement, own ?? signal),
+    copyIn: (statement, body, own) => copyFrom(client, statement, body, signalsWith(own)),
+    copyOut: (statement, own) => copyTo(client, statement, signalsWith(own)),
     async [Symbol.asyncDispose]() {
       signal.removeEventListener('abort', onAbort)
-      await client.end().catch(() => undefined)
+      await sayGoodbye(client)
     },
   }
   return session
 
+  function signalsWith(own: AbortSignal | undefined): AbortSignal[] {
+    return own === undefined || own === signal ? [signal] : [signal, own]
+  }
+
+  /** A server asked to commit after a failed statement rolls back, and reports no error but in the command tag. */
+  async function commit(): Promise<void> {
+    const { command } = await guarded(() => client.query('commit'))
+    if (command === 'COMMIT') return
+    const message = 'nothing was committed: a statement of the transaction had failed, and its error was not passed on'
+    throw new TransferError('internal/bug', message, { command })
+  }
+
   async function guarded<T>(work: () => Promise<T>): Promise<T> {
-    if (signal.aborted) throw aborted(signal)
+    const before = abortOf([signal])
+    if (before !== null) throw before
     try {
       return await work()
     } catch (error) {
-      throw signal.aborted ? aborted(signal) : asSqlError(error)
+      throw abortOf([signal]) ?? asSqlError(error)
     }
   }
 }
@@ -127,13 +173,4 @@ async function ended<T>(work: () => Promise<T>, keep: () => Promise<void>, undo:
   }
   await keep()
   return value
-}
-
-const aborted = (signal: AbortSignal) =>
-  new TransferError('platform/deadline', 'the work was stopped before it was done', {}, { cause: signal.reason })
-
-/** `client.end()` waits for the statement under way; this does not. */
-function destroy(client: Client): void {
-  const { connection } = client as Client & { connection?: { stream?: { destroy(): void } } }
-  connection?.stream?.destroy()
 }

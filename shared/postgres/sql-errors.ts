@@ -3,6 +3,8 @@ import { type ErrorCode, type ErrorContext, TransferError } from '../errors/inde
 /** What node-postgres attaches to an error of the server or of the socket. */
 interface PgError {
   readonly code?: string
+  /** Only the server gives one. */
+  readonly severity?: string
   readonly message: string
   readonly where?: string
   readonly column?: string
@@ -39,13 +41,29 @@ export function asSqlError(thrown: unknown, place: ErrorContext = {}): TransferE
   const { line, column } = copyPlace(error.where)
   const context = {
     ...place,
-    ...(error.code === undefined ? {} : { sqlstate: error.code }),
+    ...(error.code === undefined ? {} : { [isFromServer(error) ? 'sqlstate' : 'reason']: error.code }),
     ...(line === null ? {} : { line }),
     ...(column === null && error.column === undefined ? {} : { column: column ?? error.column ?? null }),
     ...(error.constraint === undefined ? {} : { constraint: error.constraint }),
   }
   return new TransferError(codeOf(error), messageOf(error), context, { cause: thrown })
 }
+
+/**
+ * The same while a session is being opened: what is not the server's word is about the way to it, such as a certificate,
+ * a refused TLS, or a connection closed by something in between.
+ */
+export function asConnectError(thrown: unknown, place: ErrorContext): TransferError {
+  const error = asSqlError(thrown, place)
+  if (error.context.sqlstate !== undefined || error.code === 'connect/unreachable') return error
+  if (/password must be/.test(error.message))
+    return new TransferError('connect/wrong-credentials', error.message, place)
+  const message = error.message === '' ? `no session with ${place.host}:${place.port}` : error.message
+  return new TransferError('connect/unreachable', message, error.context, { cause: thrown })
+}
+
+/** `EPIPE` looks like a SQLSTATE and is none. */
+const isFromServer = ({ code, severity }: PgError) => severity !== undefined && /^[0-9A-Z]{5}$/.test(code ?? '')
 
 function codeOf({ code, message }: PgError): ErrorCode {
   if (code === '28000' && /pg_hba\.conf/.test(message)) return 'connect/refused-by-whitelist'
@@ -56,9 +74,18 @@ function codeOf({ code, message }: PgError): ErrorCode {
   return code === undefined ? 'internal/bug' : 'target/sql-failed'
 }
 
-/** Class 22 messages quote the value they reject: `invalid input syntax for integer: "…"`. */
-function messageOf({ code, message }: PgError): string {
-  return code?.startsWith('22') ? message.replace(/: ".*$/s, '') : message
+/**
+ * Class 22 messages, and any other about a value on its way through COPY, quote the value: `invalid input syntax for
+ * integer: "…"`, `value "…" is out of range`. Class 22 quotes names too, which stay; class 23 quotes nothing else.
+ */
+function messageOf({ code = '', message, where }: PgError): string {
+  const isData = code.startsWith('22')
+  const isInCopy = /^COPY .*, line \d/m.test(where ?? '') && !code.startsWith('23')
+  if (!isData && !isInCopy) return message
+  const names = /\b(column|relation|constraint|type|encoding|domain|enum|function|parameter) "([^"]*)"/g
+  const withoutTail = message.replace(/: ".*$/s, '')
+  const marked = isData ? withoutTail.replace(names, '$1 \0$2\0') : withoutTail
+  return marked.replace(/".*"/s, '"…"').replaceAll('\0', '"')
 }
 
 /** `COPY t, line 2, column id: "x"`: a hint only, as Greenplum 6 reports wrong lines for duplicate keys. */
