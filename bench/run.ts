@@ -56,7 +56,7 @@ const stack = await startLocalStack(stateDir, silent, {})
 const session = await openLocalSession({}, stack.file, silent, never)
 try {
   const { world } = session
-  const adbpg = await findConnection(world.store, 'adbpg_local')
+  const adbpg = await findConnection(world, 'adbpg_local')
   const sql = async (text: string) => {
     await using one = await world.connectSql(adbpg, never)
     await one.query(text)

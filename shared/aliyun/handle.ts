@@ -28,7 +28,8 @@ export function handle<S extends z.ZodType, A>(
     } catch (thrown) {
       const error = asTransferError(thrown)
       log.error('the function failed', { error: error.report() })
-      throw error
+      // Of an error the platform hands its message to callers and destinations, and drops every other field.
+      throw new Error(`${error.code}: ${error.message}`, { cause: error })
     }
   }
 }

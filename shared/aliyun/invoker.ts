@@ -1,4 +1,5 @@
-import { type ErrorCode, TransferError } from '../errors/index.ts'
+import * as z from 'zod'
+import { type ErrorCode, errorCodes, TransferError } from '../errors/index.ts'
 import type { FunctionName, Invoker } from '../ports/index.ts'
 import { retrying } from './retry.ts'
 
@@ -83,9 +84,27 @@ function asInvokeError(carrier: Carrier, functionName: string, cause: unknown): 
   )
 }
 
-/** A handler that threw arrives as 200 with a header (fc-oss.md §3.1); our own codes are in its message's report. */
+const HandlerFailure = z.object({ errorMessage: z.string() })
+const Code = z.enum(errorCodes)
+
+/**
+ * A handler that threw arrives as 200 with a header (fc-oss.md §3.1). Of its error the platform keeps message and class
+ * name only, so ours begin with their code (handle.ts).
+ */
 function handlerError(functionName: string, body: Buffer): TransferError {
-  const text = body.toString('utf8')
-  const reason = /"errorMessage":"((?:[^"\\]|\\.)*)"/.exec(text)?.[1] ?? 'no reason was given'
-  return new TransferError('platform/function-failed', `${functionName} failed: ${reason}`, { function: functionName })
+  const place = { function: functionName }
+  const failure = HandlerFailure.safeParse(parsedOrNull(body))
+  const reason = failure.success ? failure.data.errorMessage : 'no reason was given'
+  const [, code, message = ''] = /^([a-z]+\/[a-z-]+): (.*)$/s.exec(reason) ?? []
+  const known = Code.safeParse(code)
+  if (known.success) return new TransferError(known.data, message, place)
+  return new TransferError('platform/function-failed', `${functionName} failed: ${reason}`, place)
+}
+
+function parsedOrNull(body: Buffer): unknown {
+  try {
+    return JSON.parse(body.toString('utf8'))
+  } catch {
+    return null
+  }
 }

@@ -28,6 +28,7 @@ export async function openWorld(parts: WorldParts): Promise<World> {
       leaseMs: config.ADBPG_SYNC_LEASE_SECONDS * 1000,
       deadlineReserveMs: config.ADBPG_SYNC_DEADLINE_RESERVE_SECONDS * 1000,
       scheduleLookbackMs: config.ADBPG_SYNC_SCHEDULE_LOOKBACK_SECONDS * 1000,
+      datasources: config.ADBPG_SYNC_DATASOURCES,
     },
     clock: { now: () => new Date() },
     log,

@@ -3,8 +3,9 @@ import { TransferError } from '../errors/index.ts'
 import { connectionOf, type Datasource } from '../job/index.ts'
 import { superuser } from '../local/postgres/server.ts'
 import { homeBucket, region, type StackFile } from '../local/stack.ts'
-import type { Log, ObjectStore, PostgresConnection } from '../ports/index.ts'
+import type { Log, PostgresConnection } from '../ports/index.ts'
 import { findDatasource } from '../run/jobs.ts'
+import type { World } from '../run/world.ts'
 import { datasourceKey } from '../staging/keys.ts'
 
 /** What a script on the local stack may name: the ADBPG of the stack, a PostgreSQL to copy from, and its bucket. */
@@ -43,8 +44,11 @@ export async function registerLocalDatasources(file: StackFile, log: Log): Promi
 }
 
 /** @throws job/unknown-datasource */
-export async function findConnection(store: ObjectStore, name: string): Promise<PostgresConnection> {
-  const datasource = await findDatasource({ store }, {}, name)
+export async function findConnection(
+  world: Pick<World, 'store' | 'settings'>,
+  name: string,
+): Promise<PostgresConnection> {
+  const datasource = await findDatasource(world, {}, name)
   const connection = datasource === null ? null : connectionOf(datasource)
   if (connection?.kind === 'postgres') return connection
   const message = datasource === null ? `no datasource is named ${name}` : `datasource ${name} is not a database`

@@ -32,9 +32,10 @@ export async function startLocalStack(
   return stack
 }
 
-const tunable = /^ADBPG_SYNC_(CHUNK_BYTES|STAGE_CHUNK_BYTES|FC_API|\w+_SECONDS)$/
+const tunable =
+  /^ADBPG_SYNC_(CHUNK_BYTES|STAGE_CHUNK_BYTES|FC_API|DATASOURCES|\w+_SECONDS)$|^(ADBPG_PASSWORD|OSS_SECRET|PG_PASSWORD)$/
 
-/** Settings of the functions that a caller may lay over their defaults. */
+/** Settings of the functions that a caller may lay over their defaults, and the secrets that `s.yaml` passes on. */
 function tuningOf(caller: Readonly<Record<string, string | undefined>>): Record<string, string> {
   const entries = Object.entries(caller).flatMap(([name, value]) =>
     value !== undefined && tunable.test(name) ? [[name, value] as const] : [],

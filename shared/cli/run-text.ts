@@ -3,10 +3,10 @@ import { bytesText, countText } from './output.ts'
 
 /** One line while a run is going on. */
 export function progressText(report: RunReport): string {
-  const { rows, chunks } = report
-  const total = chunks.total === null ? '?' : countText(chunks.total)
+  const { rows, chunks, chunksPlanned } = report
+  const total = chunksPlanned === null ? '?' : countText(chunksPlanned)
   const dirty = rows.dirty > 0 ? `, ${countText(rows.dirty)} dirty` : ''
-  return `${report.job} ${report.state}: ${countText(rows.read)} rows read${dirty}, ${bytesText(report.bytes)}, chunk ${countText(chunks.done)}/${total}, ${report.seconds.toFixed(0)} s`
+  return `${report.job} ${report.state}: ${countText(rows.read)} rows read${dirty}, ${bytesText(report.bytes)}, chunk ${countText(chunks)}/${total}, ${report.seconds.toFixed(0)} s`
 }
 
 /** The block that ends a run. */
@@ -16,7 +16,7 @@ export function summaryText(report: RunReport, bucket: string): string {
   const lines = [
     `run      ${report.runId} of ${report.job}: ${report.state}`,
     `rows     ${countText(rows.read)} read, ${countText(rows.loaded)} loaded, ${countText(rows.dirty)} dirty, ${countText(rows.filtered)} filtered`,
-    `bytes    ${bytesText(bytes)} in ${seconds.toFixed(1)} s = ${speed.toFixed(1)} MB/s, ${countText(chunks.done)} chunks`,
+    `bytes    ${bytesText(bytes)} in ${seconds.toFixed(1)} s = ${speed.toFixed(1)} MB/s, ${countText(chunks)} chunks`,
   ]
   if (error !== null) lines.push(`error    ${error.code}: ${error.message}`, `next     ${error.advice}`)
   if (report.dirtyObject !== null)

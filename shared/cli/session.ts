@@ -6,13 +6,14 @@ import type { Log } from '../ports/index.ts'
 import type { Deadline, World } from '../run/world.ts'
 import { accessTo, findOrStartStack, type LocalAccess } from './local-stack.ts'
 import type { Output } from './output.ts'
+import type { Vault } from './vault.ts'
 
 /** What a verb works with: the same world as a function's, reached with the caller's own keys. */
 export interface Session extends AsyncDisposable {
   readonly world: World
   readonly deadline: Deadline
-  /** Where `run` puts secrets that stand literally in a script; null on the cloud, where they are set at deployment. */
-  readonly vaultFile: string | null
+  /** Where `run` keeps the caller's secrets; null on the cloud, where they are set at deployment. */
+  readonly vault: Vault | null
 }
 
 /**
@@ -58,7 +59,11 @@ async function localSession(
     context: { region, accountId, credentials },
     log,
   })
-  return { world, deadline: unlimited(signal), vaultFile, [Symbol.asyncDispose]: () => local.release() }
+  const vault = {
+    file: vaultFile,
+    callerVariable: (name: string) => (name in local.environment ? undefined : environment[name]),
+  }
+  return { world, deadline: unlimited(signal), vault, [Symbol.asyncDispose]: () => local.release() }
 }
 
 async function openCloud(
@@ -80,7 +85,7 @@ async function openCloud(
   }
   const context = { region: read('ADBPG_SYNC_REGION'), accountId: read('ADBPG_SYNC_ACCOUNT_ID'), credentials }
   const world = await openWorld({ config: readConfig(environment), environment, context, log })
-  return { world, deadline: unlimited(signal), vaultFile: null, [Symbol.asyncDispose]: async () => undefined }
+  return { world, deadline: unlimited(signal), vault: null, [Symbol.asyncDispose]: async () => undefined }
 }
 
 /** A command ends when its user says so, not at a platform's limit. */

@@ -1,39 +1,56 @@
 import { createHash } from 'node:crypto'
 import { readFile, writeFile } from 'node:fs/promises'
 import { isSecretName } from '../job/fault.ts'
-import type { JobDocument } from '../job/index.ts'
 
-/**
- * DataX scripts hold their passwords as they are. On one machine, a literal secret moves into the vault file of the
- * local stack, which only its owner may read, and the job carries the reference. On the cloud nothing is moved: the
- * parser refuses the literal and says how to write a reference.
- */
-export async function hoistSecrets(document: JobDocument, vaultFile: string | null): Promise<JobDocument> {
-  if (vaultFile === null) return document
-  const found = new Map<string, string>()
-  const script = replaced(document.script, document.name, found)
-  if (found.size > 0) await addToVault(vaultFile, found)
-  return { ...document, script }
+/** Where secrets stay on one machine: a file of the local stack, which only its owner may read. */
+export interface Vault {
+  readonly file: string
+  /** The value of a variable that the caller has and the functions have not. */
+  callerVariable(name: string): string | undefined
 }
 
-function replaced(value: unknown, place: string, found: Map<string, string>): unknown {
-  if (Array.isArray(value)) return value.map((item, index) => replaced(item, `${place}_${index}`, found))
+/**
+ * DataX scripts hold their passwords as they are, and `env:NAME` means the environment of whoever types the command. On
+ * one machine both move into the vault, and the job carries the reference. On the cloud (`null`) nothing is moved: a
+ * literal is refused by the parser, and `env:NAME` is set at deployment.
+ * @returns the value with references in the place of secrets
+ */
+export async function keepSecrets<T>(value: T, place: string, vault: Vault | null): Promise<T> {
+  if (vault === null) return value
+  const found = new Map<string, string>()
+  const kept = replaced(value, place, { vault, found }) as T
+  if (found.size > 0) await addToVault(vault.file, found)
+  return kept
+}
+
+interface Search {
+  readonly vault: Vault
+  readonly found: Map<string, string>
+}
+
+function replaced(value: unknown, place: string, search: Search): unknown {
+  if (Array.isArray(value)) return value.map((item, index) => replaced(item, `${place}_${index}`, search))
   if (typeof value !== 'object' || value === null) return value
   const entries = Object.entries(value).map(
-    ([name, item]) => [name, replacedMember(name, item, `${place}_${name}`, found)] as const,
+    ([name, item]) => [name, replacedMember(name, item, `${place}_${name}`, search)] as const,
   )
   return Object.fromEntries(entries)
 }
 
-function replacedMember(name: string, item: unknown, place: string, found: Map<string, string>): unknown {
-  const literal =
-    typeof item === 'string' && item !== '' && isSecretName(name) && !/^(env|vault):|^\$\{\w+\}$/.test(item)
-  if (!literal) return replaced(item, place, found)
+function replacedMember(name: string, item: unknown, place: string, search: Search): unknown {
+  const secret = typeof item === 'string' && isSecretName(name) ? secretOf(item, search.vault) : undefined
+  if (secret === undefined) return replaced(item, place, search)
   // The value is part of the name, so that a changed password does not meet a run that is still under way.
-  const digest = createHash('sha256').update(item).digest('hex').slice(0, 8)
+  const digest = createHash('sha256').update(secret).digest('hex').slice(0, 8)
   const key = `${place.replaceAll(/\W/g, '_')}_${digest}`
-  found.set(key, item)
+  search.found.set(key, secret)
   return `vault:${key}`
+}
+
+/** @returns undefined for what stays as it is: parameters, and references that the functions can follow themselves */
+function secretOf(text: string, vault: Vault): string | undefined {
+  if (text.startsWith('env:')) return vault.callerVariable(text.slice('env:'.length))
+  return text === '' || /^vault:|^\$\{\w+\}$/.test(text) ? undefined : text
 }
 
 async function addToVault(file: string, entries: ReadonlyMap<string, string>): Promise<void> {

@@ -32,6 +32,8 @@ const Environment = z.object({
   ADBPG_SYNC_LEASE_SECONDS: optional(Seconds).transform((value) => value ?? 120),
   ADBPG_SYNC_DEADLINE_RESERVE_SECONDS: optional(Seconds).transform((value) => value ?? 20),
   ADBPG_SYNC_SCHEDULE_LOOKBACK_SECONDS: optional(Seconds).transform((value) => value ?? 600),
+  /** JSON object of datasources by name; they go before those of the bucket. Secrets in it are references. */
+  ADBPG_SYNC_DATASOURCES: optional(z.string()).transform((value) => value ?? null),
   /** Secret of the HTTP API: callers send it as a bearer token. */
   ADBPG_SYNC_API_TOKEN: optional(z.string().min(16)),
   /** File with the secrets that `vault:NAME` refers to; local stack only. */

@@ -84,10 +84,11 @@ export const regionOf = (endpoint: string): string =>
   /oss-([a-z0-9-]+?)(?:-internal)?\.aliyuncs\.com/.exec(endpoint)?.[1] ?? 'cn-hangzhou'
 
 /**
- * The text of a `--datasources` file: an object of datasources by name, comments allowed.
+ * The text of a `--datasources` file or of `ADBPG_SYNC_DATASOURCES`: an object of datasources by name, comments allowed.
+ * @param from the file or variable, named in the message
  * @throws job/syntax, job/invalid with a line per fault
  */
-export function parseDatasourceFile(text: string): DatasourceFile {
+export function parseDatasourceFile(text: string, from: string): DatasourceFile {
   const { value, faults: given, place } = readText(text)
   const faults: Fault[] = [...given]
   const parsed = DatasourceFile.safeParse(value)
@@ -96,7 +97,7 @@ export function parseDatasourceFile(text: string): DatasourceFile {
     faults.push(...issues.slice(0, maxFaults).flatMap((issue) => issueFaults(issue, value, (path) => path)))
   }
   if (parsed.success && !faults.some(isError)) return parsed.data
-  throw faultsError(faults.length > 0 ? faults.map(place) : [faultAt([], 'is not a file of datasources')])
+  throw faultsError(faults.length > 0 ? faults.map(place) : [faultAt([], 'is not a file of datasources')], from)
 }
 
 export type Connection = OssConnection | PostgresConnection

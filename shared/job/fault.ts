@@ -35,11 +35,12 @@ export function faultText({ path, message, got, line, column }: Fault): string {
 }
 
 /** All faults of one pass as one error: a line each, and the code they share, `job/invalid` where they differ. */
-export function faultsError(faults: readonly Fault[]): TransferError {
+/** @param from the file the faults are in, when it is not the job itself */
+export function faultsError(faults: readonly Fault[], from: string | null = null): TransferError {
   const errors = faults.filter(({ severity }) => severity === 'error')
   const [first] = errors
   const code = errors.every((fault) => fault.code === first?.code) ? (first?.code ?? 'job/invalid') : 'job/invalid'
-  const lines = errors.map(faultText)
+  const lines = errors.map((fault) => (from === null ? faultText(fault) : `${from}: ${faultText(fault)}`))
   return new TransferError(code, lines.join('\n'), {
     faults: errors.length,
     ...(first === undefined ? {} : { path: pathText(first.path), line: first.line, column: first.column }),

@@ -8,6 +8,7 @@ import {
   type JobSpec,
   type ParameterTrigger,
   type ParsedDocument,
+  parseDatasourceFile,
   parseJobDocument,
   resolveJob,
 } from '../job/index.ts'
@@ -81,19 +82,27 @@ export const catalogue: Catalogue = {
 
 const maxDatasourceBytes = 64 * 1024
 
-/** @throws job/invalid when the stored definition is not one */
+/** The caller's go before those of the environment, and those before the bucket's. @throws job/syntax, job/invalid */
 export async function findDatasource(
-  world: Pick<World, 'store'>,
+  world: Pick<World, 'store' | 'settings'>,
   given: Readonly<Record<string, unknown>>,
   name: string,
 ): Promise<Datasource | null> {
   if (!/^[A-Za-z]\w{0,63}$/.test(name)) return null
-  const definition = Object.hasOwn(given, name) ? given[name] : await storedDatasource(world, name)
+  const definition = Object.hasOwn(given, name)
+    ? given[name]
+    : (datasourceOfEnvironment(world, name) ?? (await storedDatasource(world, name)))
   if (definition === null) return null
   const parsed = Datasource.safeParse(definition)
   if (parsed.success) return parsed.data
   const faults = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`)
   throw new TransferError('job/invalid', `datasource ${name}: ${faults.join('; ')}`, { datasource: name })
+}
+
+function datasourceOfEnvironment({ settings }: Pick<World, 'settings'>, name: string): unknown {
+  if (settings.datasources === null) return null
+  const known: Readonly<Record<string, unknown>> = parseDatasourceFile(settings.datasources, 'ADBPG_SYNC_DATASOURCES')
+  return Object.hasOwn(known, name) ? known[name] : null
 }
 
 async function storedDatasource({ store }: Pick<World, 'store'>, name: string): Promise<unknown> {

@@ -12,8 +12,10 @@ export interface RunReport {
   readonly rows: { readonly read: number; readonly loaded: number; readonly dirty: number; readonly filtered: number }
   readonly bytes: number
   readonly seconds: number
-  /** Pieces the run is made of: chunks of an import, slices of an export. `total` is null while it may still grow. */
-  readonly chunks: { readonly done: number; readonly total: number | null }
+  /** Pieces that are done: chunks of an import, slices of an export. */
+  readonly chunks: number
+  /** Pieces the run is made of; null while that may still grow. */
+  readonly chunksPlanned: number | null
   /** Prefix of the dirty records in the configuration bucket; null when there are none. */
   readonly dirtyObject: string | null
   readonly error: ErrorReport | null
@@ -44,7 +46,7 @@ export async function reportRun(sql: Sql, runId: RunId, now: Date): Promise<RunR
   }
 }
 
-type Progress = Pick<RunReport, 'rows' | 'bytes' | 'chunks'>
+type Progress = Pick<RunReport, 'rows' | 'bytes' | 'chunks' | 'chunksPlanned'>
 
 async function progressOf(sql: Sql, runId: RunId, plan: ledger.PlanRow | null, published: boolean): Promise<Progress> {
   const planned = await ledger.countChunks(sql, runId)
@@ -56,7 +58,8 @@ async function progressOf(sql: Sql, runId: RunId, plan: ledger.PlanRow | null, p
   return {
     rows: { read: done.read, loaded: done.loaded, dirty: done.dirty, filtered: done.filtered },
     bytes: done.bytes,
-    chunks: { done: done.chunksDone, total: allKnown ? planned.chunks : null },
+    chunks: done.chunksDone,
+    chunksPlanned: allKnown ? planned.chunks : null,
   }
 }
 
@@ -70,6 +73,7 @@ function exported(
   return {
     rows: { read: records, loaded: published ? records : 0, dirty: 0, filtered: 0 },
     bytes,
-    chunks: { done: slicesDone, total: plan.slices },
+    chunks: slicesDone,
+    chunksPlanned: plan.slices,
   }
 }

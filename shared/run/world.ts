@@ -23,6 +23,8 @@ export interface RunSettings {
   readonly deadlineReserveMs: number
   /** How far back a tick looks for schedules whose time has come. */
   readonly scheduleLookbackMs: number
+  /** JSON of datasources by name, from the environment; they go before those of the bucket. */
+  readonly datasources: string | null
 }
 
 /** Everything a use case touches, wired once per instance. */

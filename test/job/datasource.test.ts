@@ -62,18 +62,18 @@ describe('a datasource', () => {
     ['an endpoint that is none', { type: 'oss', endpoint: 'ftp://h', bucket: 'bkt' }, /endpoint/],
     ['a name that breaks a coercion', { type: 'oss', endpoint: { toString: 1 }, bucket: 'bkt' }, /cannot be the name/],
   ])('is refused for %s', (_, definition, reason) => {
-    expect(() => parseDatasourceFile(JSON.stringify({ name_1: definition }))).toThrow(reason)
+    expect(() => parseDatasourceFile(JSON.stringify({ name_1: definition }), 'named.json')).toThrow(reason)
   })
 
   test('a file of datasources may hold comments, and its faults tell the line', () => {
     const text = '{\n  // mine\n  "a": { "type": "postgresql", "host": "h", "database": "d", "username": "u", },\n}'
-    expect(Object.keys(parseDatasourceFile(text))).toEqual(['a'])
-    expect(() => parseDatasourceFile(text.replace('"d"', '7'))).toThrow(
+    expect(Object.keys(parseDatasourceFile(text, 'named.json'))).toEqual(['a'])
+    expect(() => parseDatasourceFile(text.replace('"d"', '7'), 'named.json')).toThrow(
       /a\.database \(line 3, column 57\): must be a text, got 7/,
     )
-    expect(() => parseDatasourceFile('[]')).toThrow(/must be an object, got an empty list/)
-    expect(() => parseDatasourceFile('{"a b": {}}')).toThrow(/datasource name/)
-    expect(() => parseDatasourceFile('{')).toThrow(/close brace expected/)
+    expect(() => parseDatasourceFile('[]', 'named.json')).toThrow(/must be an object, got an empty list/)
+    expect(() => parseDatasourceFile('{"a b": {}}', 'named.json')).toThrow(/datasource name/)
+    expect(() => parseDatasourceFile('{', 'named.json')).toThrow(/close brace expected/)
   })
 })
 

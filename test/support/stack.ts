@@ -82,8 +82,8 @@ async function open(stateDir: string, environment: Readonly<Record<string, strin
     context: { region, accountId, credentials: { accessKeyId, accessKeySecret } },
     log,
   })
-  const adbpg = await findConnection(world.store, 'adbpg_local')
-  const source = await findConnection(world.store, 'pg_local')
+  const adbpg = await findConnection(world, 'adbpg_local')
+  const source = await findConnection(world, 'pg_local')
   const never = new AbortController().signal
 
   const reportOf = async (runId: RunId) => {

@@ -3,20 +3,14 @@ import { asTransferError } from '../../errors/index.ts'
 import type { JobSpec } from '../../job/index.ts'
 import { probeCapabilities } from '../../postgres/capabilities.ts'
 import { ledgerOf, openSource, openTarget } from '../../run/ends.ts'
-import { resolveDocument } from '../../run/jobs.ts'
+import { addJobOptions, type JobOptions, readJobArgument } from '../job-argument.ts'
 import type { ExitCode, Verbs } from '../main.ts'
 import type { Session } from '../session.ts'
-import { parametersOf, type RunOptions, readDatasources, readJobArgument } from './run.ts'
-
-const collect = (value: string, before: readonly string[]) => [...before, value]
 
 export function addDoctor(program: Command, verbs: Verbs): void {
-  program
-    .command('doctor [job]')
+  addJobOptions(program.command('doctor [job]'))
     .description('check bucket and functions, and for a job both ends, one line per check with the next step')
-    .option('--param <name=value>', 'value of a parameter of the script; may be repeated', collect, [])
-    .option('--datasources <file>', 'JSON file of datasources by name')
-    .action((job: string | undefined, options: RunOptions) =>
+    .action((job: string | undefined, options: JobOptions) =>
       verbs.withSession((session) => doctor(verbs, session, job, options)),
     )
 }
@@ -28,7 +22,7 @@ interface Finding {
   readonly next: string | null
 }
 
-async function doctor(verbs: Verbs, session: Session, job: string | undefined, options: RunOptions): Promise<ExitCode> {
+async function doctor(verbs: Verbs, session: Session, job: string | undefined, options: JobOptions): Promise<ExitCode> {
   const findings: Finding[] = [
     await check('bucket', () => checkBucket(session)),
     await check('functions', () => checkFunctions(session)),
@@ -66,16 +60,10 @@ async function checkFunctions({ world }: Session): Promise<string> {
   return 'function start answers'
 }
 
-async function checkJob(session: Session, job: string, options: RunOptions): Promise<Finding[]> {
+async function checkJob(session: Session, job: string, options: JobOptions): Promise<Finding[]> {
   let spec: JobSpec | null = null
   const parsed = await check('job', async () => {
-    const occasion = {
-      trigger: { type: 'client' } as const,
-      scheduledAt: session.world.clock.now(),
-      parameters: parametersOf(options.param),
-      datasources: await readDatasources(options.datasources),
-    }
-    spec = await resolveDocument(session.world, await readJobArgument(session, job), occasion)
+    spec = (await readJobArgument(session, job, options)).spec
     return `${spec.reader.kind} to ${spec.writer.kind}, ${spec.warnings.length} warnings`
   })
   if (spec === null) return [parsed]

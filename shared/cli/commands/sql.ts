@@ -10,7 +10,7 @@ export function addSql(program: Command, verbs: Verbs): void {
     .option('--datasource <name>', 'adbpg_local, pg_local or one of datasources/', 'adbpg_local')
     .action((statement: string, options: { datasource: string }) =>
       verbs.withSession(async (session) => {
-        const connection = await findConnection(session.world.store, options.datasource)
+        const connection = await findConnection(session.world, options.datasource)
         await using sql = await session.world.connectSql(connection, session.deadline.signal)
         const { rows, rowCount } = await sql.query<Record<string, unknown>>(statement)
         verbs.output.answer({ rows, rowCount }, () => (rows.length === 0 ? `${rowCount} rows` : tableOf(rows)))

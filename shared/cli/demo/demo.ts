@@ -59,7 +59,7 @@ async function prepare({ world, deadline }: Session): Promise<void> {
     ['adbpg_local', 'tables.sql'],
     ['pg_local', 'source.sql'],
   ] as const) {
-    await using sql = await world.connectSql(await findConnection(world.store, datasource), deadline.signal)
+    await using sql = await world.connectSql(await findConnection(world, datasource), deadline.signal)
     for (const statement of (await readFile(here(file), 'utf8')).split(';')) await sql.query(statement)
   }
   for (const file of await readdir(here('jobs'))) {
@@ -130,7 +130,7 @@ async function reportOf({ world, deadline }: Session, runId: RunReport['runId'] 
 
 /** What the runs say must be what the tables hold. */
 async function checkTables(verbs: Verbs, { world, deadline }: Session, reports: readonly RunReport[]): Promise<void> {
-  await using sql = await world.connectSql(await findConnection(world.store, 'adbpg_local'), deadline.signal)
+  await using sql = await world.connectSql(await findConnection(world, 'adbpg_local'), deadline.signal)
   for (const { job, rows } of reports.filter((report) => report.job !== 'export_orders')) {
     const counted = await sql.query<{ rows: string }>(`select count(*) as rows from public.${job}`)
     const held = Number(counted.rows[0]?.rows)

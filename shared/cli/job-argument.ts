@@ -1,0 +1,91 @@
+import { readFile } from 'node:fs/promises'
+import { basename } from 'node:path'
+import type { Command } from 'commander'
+import { TransferError } from '../errors/index.ts'
+import { JobName, type JobSpec, type ParsedDocument, parseDatasourceFile, parseJobDocument } from '../job/index.ts'
+import { readJobText } from '../run/job-store.ts'
+import { resolveDocument } from '../run/jobs.ts'
+import type { Session } from './session.ts'
+import { keepSecrets } from './vault.ts'
+
+/** The options of every verb that takes a job. */
+export interface JobOptions {
+  readonly param: readonly string[]
+  readonly datasources?: string
+}
+
+const collect = (value: string, before: readonly string[]) => [...before, value]
+
+export function addJobOptions(verb: Command): Command {
+  return verb
+    .option('--param <name=value>', 'value of ${name} in the script; may be repeated', collect, [])
+    .option(
+      '--datasources <file>',
+      'JSON file of datasources by name; they go before those of ADBPG_SYNC_DATASOURCES and of the bucket',
+    )
+}
+
+/** A job of the command line, whole: its document, what was given with it, and what both resolve to. */
+export interface JobArgument {
+  readonly parsed: ParsedDocument
+  readonly parameters: Readonly<Record<string, string>>
+  readonly datasources: Readonly<Record<string, unknown>>
+  readonly spec: JobSpec
+}
+
+/** Reads and resolves; nothing is started. @throws job/* with the line of each fault */
+export async function readJobArgument(session: Session, job: string, options: JobOptions): Promise<JobArgument> {
+  const parsed = await readDocument(session, job)
+  const parameters = parametersOf(options.param)
+  const datasources = await givenDatasources(session, options.datasources)
+  const occasion = {
+    trigger: { type: 'client' } as const,
+    scheduledAt: session.world.clock.now(),
+    parameters,
+    datasources,
+  }
+  return { parsed, parameters, datasources, spec: await resolveDocument(session.world, parsed, occasion) }
+}
+
+/** A path with a slash, a dot or an existing file is a file; anything else the name of a stored job. */
+async function readDocument(session: Session, job: string): Promise<ParsedDocument> {
+  const text = await readFile(job, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT' && /^[A-Za-z][\w-]*$/.test(job)) return null
+    throw new TransferError('job/unknown-job', `cannot read ${job}: ${error.code}`, { job }, { cause: error })
+  })
+  if (text === null) return parseJobDocument(await readJobText(session.world.store, job), job)
+  const parsed = parseJobDocument(text, nameOfFile(job))
+  const { document } = parsed
+  const script = await keepSecrets(document.script, document.name, session.vault)
+  return { ...parsed, document: { ...document, script } }
+}
+
+function nameOfFile(path: string): string {
+  const name = basename(path)
+    .replace(/\.[^.]*$/, '')
+    .replaceAll(/[^A-Za-z0-9_-]/g, '_')
+  const parsed = JobName.safeParse(name)
+  return parsed.success ? parsed.data : `job_${name}`.slice(0, 64)
+}
+
+function parametersOf(pairs: readonly string[]): Record<string, string> {
+  const entries = pairs.map((pair) => {
+    const at = pair.indexOf('=')
+    if (at < 1) throw new TransferError('job/invalid', `--param takes name=value, got ${pair}`)
+    return [pair.slice(0, at), pair.slice(at + 1)] as const
+  })
+  return Object.fromEntries(entries)
+}
+
+/** Those of the caller's environment go along: the functions, started by somebody else, have another one. */
+async function givenDatasources(session: Session, path: string | undefined): Promise<Record<string, unknown>> {
+  const { datasources } = session.world.settings
+  const ofEnvironment = datasources === null ? {} : parseDatasourceFile(datasources, 'ADBPG_SYNC_DATASOURCES')
+  const ofFile = path === undefined ? {} : parseDatasourceFile(await readText(path), path)
+  return await keepSecrets({ ...ofEnvironment, ...ofFile }, 'datasources', session.vault)
+}
+
+const readText = (path: string): Promise<string> =>
+  readFile(path, 'utf8').catch((cause: NodeJS.ErrnoException) => {
+    throw new TransferError('job/invalid', `cannot read ${path}: ${cause.code}`, { file: path }, { cause })
+  })

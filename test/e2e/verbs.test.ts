@@ -1,0 +1,212 @@
+import { spawn } from 'node:child_process'
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import * as z from 'zod'
+import { dataxJob, fromOss, intoAdbpg, startTestStack, type TestStack, unique } from '../support/stack.ts'
+import { tempDir } from '../support/temp-dir.ts'
+
+const bin = fileURLToPath(new URL('../../shared/cli/bin.mjs', import.meta.url))
+let test: TestStack
+let folder: string
+beforeAll(async () => {
+  folder = await tempDir('verbs')
+  test = await startTestStack()
+}, 120_000)
+afterAll(() => test?.close())
+
+interface Ended {
+  readonly code: number | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+/** A command as a user would type it, next to a stack that is up. */
+async function type(words: readonly string[], environment: Readonly<Record<string, string>> = {}): Promise<Ended> {
+  const env = { PATH: process.env.PATH, HOME: folder, ADBPG_SYNC_HOME: test.stateDir, ...environment }
+  const child = spawn(process.execPath, [bin, ...words], { env, stdio: ['ignore', 'pipe', 'pipe'] })
+  const texts = { stdout: '', stderr: '' }
+  child.stdout.on('data', (piece) => {
+    texts.stdout += piece
+  })
+  child.stderr.on('data', (piece) => {
+    texts.stderr += piece
+  })
+  return await new Promise((resolve) => child.once('close', (code) => resolve({ code, ...texts })))
+}
+
+async function answerOf(words: readonly string[], environment: Readonly<Record<string, string>> = {}) {
+  const { code, stdout, stderr } = await type([...words, '--json'], environment)
+  return { code, stderr, answer: JSON.parse(stdout) as Record<string, unknown> }
+}
+
+/** What the README promises of `run --json`, and no more. */
+const Answer = z.strictObject({
+  runId: z.string(),
+  job: z.string(),
+  state: z.enum(['succeeded', 'failed', 'stopped']),
+  rows: z.strictObject({ read: z.number(), loaded: z.number(), dirty: z.number(), filtered: z.number() }),
+  bytes: z.number(),
+  seconds: z.number(),
+  chunks: z.number(),
+  chunksPlanned: z.number().nullable(),
+  dirtyObject: z.string().nullable(),
+  error: z.looseObject({ code: z.string(), message: z.string(), advice: z.string() }).nullable(),
+  requestedAt: z.string(),
+  finishedAt: z.string(),
+  decisions: z.array(z.looseObject({ what: z.string(), why: z.string() })),
+})
+
+async function fileJob(change: Record<string, unknown> = {}) {
+  const table = unique('verbs')
+  await test.sql(`create table public.${table} (id integer, note text)`)
+  const key = `files/${table}.csv`
+  const csv = join(folder, `${table}.csv`)
+  await writeFile(csv, '1,one\n2,"two\nlines"\nthree,not a number\n4,four\n')
+  expect((await answerOf(['put', csv, `oss:///${key}`])).answer).toMatchObject({ key, size: 46 })
+  const setting = { speed: { channel: 2 }, errorLimit: { record: 1 } }
+  const document = dataxJob(table, fromOss(key, change), intoAdbpg(`public.${table}`), setting)
+  const job = join(folder, `${table}.json`)
+  await writeFile(job, JSON.stringify(document))
+  return { table, job, csv, document }
+}
+
+describe('run --json', () => {
+  it('ends with one document whose counts are those of the table, and exit code 0', async () => {
+    const { table, job } = await fileJob()
+    const { code, answer } = await answerOf(['run', job])
+    const report = Answer.parse(answer)
+    expect({ code, report }).toMatchObject({
+      code: 0,
+      report: { state: 'succeeded', rows: { read: 4, loaded: 3, dirty: 1, filtered: 0 }, chunks: 1, error: null },
+    })
+    expect(await test.sql(`select count(*)::integer as n from public.${table}`)).toEqual([{ n: 3 }])
+    expect((await answerOf(['status', report.runId])).answer).toMatchObject({ runId: report.runId, rows: report.rows })
+    const dirty = (await answerOf(['dirty', report.runId])).answer as unknown as Record<string, unknown>[]
+    expect(dirty).toHaveLength(1)
+    expect(JSON.stringify(dirty)).toContain('three')
+    expect((await answerOf(['ls', report.dirtyObject ?? ''])).answer).toHaveLength(1)
+  })
+
+  it('is one run for one key', async () => {
+    const { table, job } = await fileJob()
+    const runs = [await answerOf(['run', job, '--key', table]), await answerOf(['run', job, '--key', table])]
+    expect(new Set(runs.map(({ answer }) => answer.runId)).size).toBe(1)
+    expect(await test.sql(`select count(*)::integer as n from public.${table}`)).toEqual([{ n: 3 }])
+  })
+
+  it('tells every fault of a job, starts nothing and ends with 2', async () => {
+    const job = join(folder, 'wrong.json')
+    await writeFile(
+      job,
+      '{"job":{"content":[{"reader":{"name":"ossreader","parameter":{"datasource":"oss_local","object":7}},"writer":{"name":"adbpgwriter","parameter":{"datasource":"adbpg_local"}}}],"setting":{"speed":{"channel":"many"}}}}',
+    )
+    const before = (await answerOf(['status', '--limit', '1000'])).answer.runs
+    const { code, answer } = await answerOf(['run', job])
+    expect(code).toBe(2)
+    const { message } = z.object({ error: z.object({ message: z.string() }) }).parse(answer).error
+    expect(message.split('\n').length).toBeGreaterThan(1)
+    expect(message).toContain('setting.speed.channel')
+    expect((await answerOf(['status', '--limit', '1000'])).answer.runs).toEqual(before)
+  })
+})
+
+describe('a datasource', () => {
+  const definition = () => {
+    const { host, port, database, user } = test.adbpg
+    return { type: 'adbpg', host, port, database, username: user, password: 'env:WAREHOUSE_PASSWORD' }
+  }
+  const password = () => test.stack.file.environment.ADBPG_LOCAL_PASSWORD ?? ''
+  const named = async (datasource: string) => {
+    const { table, document, job } = await fileJob()
+    await writeFile(job, JSON.stringify(document).replaceAll('adbpg_local', datasource))
+    return { table, job }
+  }
+
+  it('comes from --datasources, with a secret that only the caller has', async () => {
+    const { table, job } = await named('from_file')
+    const file = join(folder, 'datasources.json')
+    await writeFile(file, JSON.stringify({ from_file: definition() }))
+    const { code, stdout, stderr } = await type(['run', job, '--datasources', file, '--json'], {
+      WAREHOUSE_PASSWORD: password(),
+    })
+    expect(code, stdout + stderr).toBe(0)
+    expect(stdout + stderr).not.toContain(password())
+    expect(await test.sql(`select count(*)::integer as n from public.${table}`)).toEqual([{ n: 3 }])
+  })
+
+  it('or from the environment, after those of the file', async () => {
+    const { table, job } = await named('from_environment')
+    const environment = {
+      WAREHOUSE_PASSWORD: password(),
+      ADBPG_SYNC_DATASOURCES: JSON.stringify({ from_environment: definition(), other: definition() }),
+    }
+    expect((await answerOf(['run', job], environment)).code).toBe(0)
+    expect(await test.sql(`select count(*)::integer as n from public.${table}`)).toEqual([{ n: 3 }])
+    const file = join(folder, 'dead.json')
+    await writeFile(file, JSON.stringify({ from_environment: { ...definition(), port: 1 } }))
+    const shadowed = await answerOf(['run', job, '--datasources', file], environment)
+    expect(shadowed).toMatchObject({ code: 1, answer: { error: { code: 'connect/unreachable' } } })
+  })
+
+  it('that cannot be read is told by the place it came from', async () => {
+    const { job } = await named('from_environment')
+    const { code, answer } = await answerOf(['run', job], { ADBPG_SYNC_DATASOURCES: '{"a": 7}' })
+    expect(code).toBe(2)
+    expect(JSON.stringify(answer)).toContain('ADBPG_SYNC_DATASOURCES')
+  })
+
+  it('whose secret nobody has is told by the name of the secret', async () => {
+    const { job } = await named('from_environment')
+    const environment = { ADBPG_SYNC_DATASOURCES: JSON.stringify({ from_environment: definition() }) }
+    const { code, answer } = await answerOf(['run', job], environment)
+    expect(code).not.toBe(0)
+    expect(answer).toMatchObject({ error: { code: 'job/secret-missing' } })
+    expect(JSON.stringify(answer)).toContain('WAREHOUSE_PASSWORD')
+  })
+})
+
+describe('the other verbs', () => {
+  it('plan, doctor and convert answer of a job without running it', async () => {
+    const { job, table } = await fileJob()
+    expect((await answerOf(['plan', job])).answer).toMatchObject({ pieces: 1, staged: false })
+    const findings = (await answerOf(['doctor', job])).answer as unknown as { check: string; ok: boolean }[]
+    expect(findings.filter(({ ok }) => !ok)).toEqual([])
+    expect(findings.map(({ check }) => check)).toEqual(['bucket', 'functions', 'job', 'ledger', 'reader', 'writer'])
+    expect((await answerOf(['convert', job])).answer).toMatchObject({ type: 'job', version: '2.0' })
+    expect(await test.sql(`select count(*)::integer as n from public.${table}`)).toEqual([{ n: 0 }])
+  })
+
+  it('retry goes on with a run that failed, stop and retry answer of one that has ended', async () => {
+    const { table, job, document } = await fileJob()
+    const strict = { ...document, script: { job: { ...document.script.job, setting: { errorLimit: { record: 0 } } } } }
+    await writeFile(job, JSON.stringify(strict))
+    const failed = await answerOf(['run', job])
+    expect(failed).toMatchObject({ code: 1, answer: { state: 'failed', error: { code: 'record/format' } } })
+    expect(await test.sql(`select count(*)::integer as n from public.${table}`)).toEqual([{ n: 0 }])
+    const again = await answerOf(['retry', String(failed.answer.runId)])
+    expect(again).toMatchObject({ code: 1, answer: { runId: failed.answer.runId, state: 'failed' } })
+    expect((await answerOf(['stop', String(failed.answer.runId)])).answer).toHaveProperty('runId')
+  })
+
+  it('an unknown run, job, verb or option is told with the next step', async () => {
+    expect(await answerOf(['status', 'r0000'])).toMatchObject({ answer: { error: { advice: expect.any(String) } } })
+    expect(await answerOf(['run', 'no_such_job'])).toMatchObject({
+      code: 2,
+      answer: { error: { code: 'job/unknown-job' } },
+    })
+    const unknown = await type(['statsu'])
+    expect(unknown.code).toBe(2)
+    expect(unknown.stderr).toContain('status')
+  })
+
+  it.each(['up', 'run', 'plan', 'status', 'dirty', 'retry', 'stop', 'put', 'ls', 'sql', 'doctor', 'convert', 'demo'])(
+    '%s --help says what it is for',
+    async (verb) => {
+      const { code, stdout } = await type([verb, '--help'])
+      expect(code).toBe(0)
+      expect(stdout).toMatch(new RegExp(`^Usage: adbpg-sync ${verb}[^]*--json`))
+    },
+  )
+})
