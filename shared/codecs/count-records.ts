@@ -21,41 +21,44 @@ export interface CountOptions {
 
 /**
  * Counts records on their way into COPY: the number must be ours, as a server's own may leave out what it rejected.
- * @throws source/record-too-large
+ * @throws record/too-large, so that the chunk is read again and the record set aside
  */
 export function countRecords(source: AsyncIterable<Uint8Array>, options: CountOptions): RecordCount {
+  const { maxRecordBytes } = options
   const scanner = createRecordScanner(options.encoding, options.newline)
   let records = 0
   let bytes = 0
   let stopped = false
   const body = async function* (): AsyncIterable<Uint8Array> {
-    let recordBytes = 0
+    /** Bytes of the record under way that came in earlier pieces. */
+    let openBytes = 0
     for await (const raw of source) {
       const piece = Buffer.from(raw.buffer, raw.byteOffset, raw.byteLength)
-      let lastEnd = 0
+      let start = -openBytes
       let ended = 0
       scanner.scan(piece, (end) => {
         ended += 1
-        lastEnd = end
+        if (end - start > maxRecordBytes) throw tooLarge(records + ended, maxRecordBytes)
+        start = end
       })
-      recordBytes = lastEnd === 0 ? recordBytes + piece.length : piece.length - lastEnd
-      if (recordBytes > options.maxRecordBytes) throw tooLarge(records + ended + 1, options.maxRecordBytes)
+      openBytes = piece.length - start
+      if (openBytes > maxRecordBytes) throw tooLarge(records + ended + 1, maxRecordBytes)
       records += ended
-      if (lastEnd > 0 && options.shouldStop()) {
+      if (ended > 0 && options.shouldStop()) {
         stopped = true
-        bytes += lastEnd
-        yield piece.subarray(0, lastEnd)
+        bytes += start
+        yield piece.subarray(0, start)
         return
       }
       bytes += piece.length
       yield piece
     }
-    if (recordBytes > 0) records += 1
+    if (openBytes > 0) records += 1
   }
   return { body: body(), records: () => records, bytes: () => bytes, wasStopped: () => stopped }
 }
 
 function tooLarge(record: number, maxRecordBytes: number): TransferError {
   const message = `record ${record} of the chunk is longer than ${maxRecordBytes} bytes`
-  return new TransferError('source/record-too-large', message, { record, maxRecordBytes })
+  return new TransferError('record/too-large', message, { record, maxRecordBytes })
 }

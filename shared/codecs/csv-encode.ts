@@ -2,10 +2,11 @@ import type { CsvEncoding } from './encoding.ts'
 
 /** One line as COPY TO writes it: quoted only where it must be, doubled quotes, `\n` at the end. */
 export function encodeCsvRecord(fields: readonly (string | null)[], encoding: CsvEncoding): Buffer {
-  return Buffer.from(`${fields.map((field) => encodeField(field, encoding)).join(encoding.delimiter)}\n`)
+  return Buffer.from(`${fields.map((field) => encodeCsvField(field, encoding)).join(encoding.delimiter)}\n`)
 }
 
-function encodeField(
+/** Quoted where it would else be taken for NULL, for the end of the data, or for more than one field. */
+export function encodeCsvField(
   field: string | null,
   { delimiter, quote, escape: escaping, null: nullText }: CsvEncoding,
 ): string {

@@ -26,17 +26,14 @@ export interface CutOptions {
   readonly newline: number
   readonly headerRecords: number
   readonly targetBytes: number
-  /** A longer record is refused: mostly it is an unclosed quote. */
-  readonly maxRecordBytes: number
 }
 
 /**
  * Reads an object once and says where chunks of about `targetBytes` begin: always at a record, whatever newlines its
- * quoted fields hold.
- * @throws source/record-too-large with the number and offset of the record
+ * quoted fields hold. A record may be of any length here: no byte of it is kept.
  */
 export function createCutter(options: CutOptions): Cutter {
-  const { newline, headerRecords, targetBytes, maxRecordBytes } = options
+  const { newline, headerRecords, targetBytes } = options
   const scanner = createCsvScanner(options.encoding, newline)
   const cuts: Cut[] = headerRecords === 0 ? [{ offset: 0, records: 0 }] : []
   let base = 0
@@ -44,21 +41,10 @@ export function createCutter(options: CutOptions): Cutter {
   let recordStart = 0
   let nextCut = headerRecords === 0 ? targetBytes : 0
 
-  const refuseLong = (end: number) => {
-    if (end - recordStart <= maxRecordBytes) return
-    const message = `record ${records + 1} at byte ${recordStart} is longer than ${maxRecordBytes} bytes`
-    throw new TransferError('source/record-too-large', message, {
-      record: records + 1,
-      offset: recordStart,
-      maxRecordBytes,
-    })
-  }
-
   return {
     add(piece) {
       scanner.scan(piece, (endInPiece) => {
         const end = base + endInPiece
-        refuseLong(end)
         records += 1
         recordStart = end
         if (records < headerRecords || (cuts.length > 0 && end < nextCut)) return
@@ -66,7 +52,6 @@ export function createCutter(options: CutOptions): Cutter {
         nextCut = end + targetBytes
       })
       base += piece.length
-      refuseLong(base)
     },
     end() {
       if (scanner.isInQuotes()) throw unclosed(records + 1, recordStart)

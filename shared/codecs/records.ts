@@ -1,9 +1,13 @@
 import type { Encoding } from './encoding.ts'
 import { createRecordScanner } from './record-ends.ts'
 
-/** One record as it lies in its source, newline included where it has one. */
+/** One record as it lies in its source. */
 export interface RawRecord {
+  /** With its line end where it has one; no more than the beginning of a record that is too large. */
   readonly bytes: Buffer
+  /** Of the whole record. */
+  readonly length: number
+  readonly isTooLarge: boolean
   /** Counted from 1 at the start of the body. */
   readonly number: number
   /** Bytes of the body before it. */
@@ -15,38 +19,72 @@ export interface BatchOptions {
   readonly newline: number
   readonly maxRecords: number
   readonly maxBytes: number
+  readonly maxRecordBytes: number
 }
 
-/** Cuts a body into single records, a bounded number at a time, for when COPY has refused one of them. */
+/** What is kept of a record that is too large: enough to find it, whatever its size. */
+const keptBytes = 4096
+
+/**
+ * Cuts a body into single records, a bounded number at a time, for when COPY has refused one of them. Memory is one batch
+ * and one record, however long the records are.
+ */
 export async function* batchesOf(body: AsyncIterable<Uint8Array>, options: BatchOptions): AsyncIterable<RawRecord[]> {
+  const { maxRecords, maxBytes, maxRecordBytes } = options
   const scanner = createRecordScanner(options.encoding, options.newline)
+  const open = openRecord(maxRecordBytes)
   let batch: RawRecord[] = []
   let batchBytes = 0
-  let open: Buffer[] = []
   let number = 0
   let offset = 0
-  const close = (tail: Buffer) => {
-    const bytes = open.length === 0 ? tail : Buffer.concat([...open, tail])
-    open = []
+  const close = () => {
+    const record = open.close()
     number += 1
-    batch.push({ bytes, number, offset })
-    offset += bytes.length
-    batchBytes += bytes.length
+    batch.push({ ...record, number, offset })
+    offset += record.length
+    batchBytes += record.bytes.length
   }
   for await (const raw of body) {
     const piece = Buffer.from(raw.buffer, raw.byteOffset, raw.byteLength)
     let start = 0
     scanner.scan(piece, (end) => {
-      close(piece.subarray(start, end))
+      open.add(piece.subarray(start, end))
       start = end
+      close()
     })
-    if (start < piece.length) open.push(piece.subarray(start))
-    for (; batch.length >= options.maxRecords || batchBytes >= options.maxBytes; ) {
-      yield batch.slice(0, options.maxRecords)
-      batch = batch.slice(options.maxRecords)
+    if (start < piece.length) open.add(piece.subarray(start))
+    while (batch.length >= maxRecords || batchBytes >= maxBytes) {
+      yield batch.slice(0, maxRecords)
+      batch = batch.slice(maxRecords)
       batchBytes = batch.reduce((sum, record) => sum + record.bytes.length, 0)
     }
   }
-  if (open.length > 0) close(Buffer.alloc(0))
+  if (open.isBegun()) close()
   if (batch.length > 0) yield batch
+}
+
+/** The record under way, gathered from pieces; once it is too large, only counted. */
+function openRecord(maxRecordBytes: number) {
+  let parts: Buffer[] = []
+  let length = 0
+  return {
+    isBegun: () => length > 0,
+    add(part: Buffer) {
+      length += part.length
+      parts.push(part)
+      if (length > maxRecordBytes) parts = [Buffer.from(joined(parts).subarray(0, keptBytes))]
+    },
+    close() {
+      const record = { bytes: joined(parts), length, isTooLarge: length > maxRecordBytes }
+      parts = []
+      length = 0
+      return record
+    },
+  }
+}
+
+/** A record within one piece is not copied. */
+function joined(parts: readonly Buffer[]): Buffer {
+  const [only] = parts
+  return only !== undefined && parts.length === 1 ? only : Buffer.concat(parts)
 }

@@ -1,4 +1,5 @@
 import type * as z from 'zod'
+import type { Projection } from '../codecs/csv-project.ts'
 import type { Encoding } from '../codecs/encoding.ts'
 import type {
   Log,
@@ -48,15 +49,6 @@ export interface Split {
   readonly decisions: readonly Decision[]
 }
 
-/**
- * How the fields of a record become columns, where they do not already lie in that order. `width` is the number of fields
- * of the file, null when it is not known; entry i says what column i is made of.
- */
-export interface Projection {
-  readonly width: number | null
-  readonly fields: readonly ({ readonly index: number } | { readonly value: string | null })[]
-}
-
 /** Bytes of whole records, with what is needed to count them and to name one. */
 export interface Body {
   readonly encoding: Encoding
@@ -79,7 +71,8 @@ export interface Source extends AsyncDisposable {
   read(slice: Slice, encoding: Encoding, signal: AbortSignal): Promise<Body>
   /**
    * null: field i is column i, in every slice. Otherwise asked for each slice, as files differ; a `null` answer means the
-   * same. What COPY's column list can say (`copyOrder`) needs no rewriting of the bytes, anything else does.
+   * same. What COPY's column list can say (`copyOrder`) leaves the bytes as they are; anything else is picked on the way,
+   * which only CSV can be.
    */
   readonly projection: null | ((slice: Slice) => Projection | null)
   /** What is left of a slice after `consumed` whole records were taken from its start; null when the source cannot resume. */

@@ -18,7 +18,7 @@ import {
 } from './contract.ts'
 import { csvReaderShape, delimiterOption, encodingOf, refuseWhatCopyRefuses } from './objects/csv-options.ts'
 import { cutObjects } from './objects/cut-objects.ts'
-import { columnsOfFile, FileColumns, projectionOf } from './objects/file-columns.ts'
+import { columnsOfFile, FileColumns, projectionOf, refuseForeignConstants } from './objects/file-columns.ts'
 import { findObjects } from './objects/find-objects.ts'
 import { ObjectSlice } from './objects/object-slice.ts'
 import { prepareTarget, taggedKey } from './objects/write-modes.ts'
@@ -52,7 +52,10 @@ const OssReaderOptions = parameters(
     maxRecordBytes: recordBytes(),
   },
   readerIgnored,
-).superRefine(refuseWhatCopyRefuses)
+).superRefine((options, context) => {
+  refuseWhatCopyRefuses(options, context)
+  refuseForeignConstants(options.column, options.encoding, context)
+})
 type OssReaderOptions = z.infer<typeof OssReaderOptions>
 
 const writerIgnored: Readonly<Record<string, string>> = {
@@ -180,7 +183,7 @@ async function splitObjects(
   const empty: string[] = objects.filter((head) => head.size === 0).map((head) => head.key)
   const headerRecords = options.skipHeader ? 1 : 0
   const { targetBytes } = want
-  const request = { encoding: encodingOf(options), headerRecords, targetBytes, maxRecordBytes: options.maxRecordBytes }
+  const request = { encoding: encodingOf(options), headerRecords, targetBytes }
   for await (const { key, ranges } of cutObjects(store, objects, { ...request, signal })) {
     if (ranges.length === 0) empty.push(key)
     for (const slice of ranges) {

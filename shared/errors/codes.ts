@@ -28,7 +28,6 @@ export const errorCodes = [
   'source/table-missing',
   'source/column-missing',
   'source/unclosed-quote',
-  'source/record-too-large',
   'source/sql-failed',
   'source/unsplittable-deadline',
   // the destination
@@ -46,6 +45,7 @@ export const errorCodes = [
   'record/unclosed-quote',
   'record/format',
   'record/constraint',
+  'record/too-large',
   'record/limit-exceeded',
   // runs and events
   'run/unknown',

@@ -65,7 +65,6 @@ export const policies: Record<ErrorCode, Policy> = {
     'source',
     'Close the quoted field, or check the delimiter and quote settings of the reader.',
   ),
-  'source/record-too-large': never('source', 'Check for an unclosed quote; or raise maxRecordBytes.'),
   'source/sql-failed': never('source', 'Correct the SQL of the reader; the message of the server is attached.'),
   'source/unsplittable-deadline': never(
     'source',
@@ -87,6 +86,7 @@ export const policies: Record<ErrorCode, Policy> = {
   'record/unclosed-quote': never('source', 'Close the quoted field.'),
   'record/format': never('source', 'Correct the value for the type of its column.'),
   'record/constraint': never('source', 'Correct the record, or the constraint of the table.'),
+  'record/too-large': never('source', 'Check for an unclosed quote, or raise maxRecordBytes of the reader.'),
   'record/limit-exceeded': never(
     'source',
     'Look at the records with `adbpg-sync dirty <run>`; correct them or raise errorLimit.',

@@ -1,4 +1,4 @@
-import type { Projection } from '../connectors/contract.ts'
+import type { Projection } from '../codecs/csv-project.ts'
 
 /**
  * The order in which COPY's column list must name the columns so that the bytes go through untouched: entry p is the

@@ -1,7 +1,7 @@
 import * as z from 'zod'
 import { errorCodes } from '../errors/index.ts'
 
-/** A line of `dirty/<run>/<chunk>.jsonl`: what was rejected, where it stood, and why (design §4.7). */
+/** A line of `dirty/<run>/….jsonl`: what was rejected, where it stood, and why (design §4.7). */
 export const DirtyRecord = z.object({
   /** `oss://bucket/key` or the chunk's own name. */
   source: z.string(),
@@ -9,11 +9,13 @@ export const DirtyRecord = z.object({
   record: z.number().int(),
   /** Byte offset in the source object. */
   offset: z.number().int(),
+  /** Of the whole record, line end included. */
+  bytes: z.number().int(),
   column: z.string().nullable(),
   code: z.enum(errorCodes),
   sqlstate: z.string().nullable(),
   reason: z.string(),
-  /** The record as it was sent; Base64 where it is not UTF-8. */
+  /** The record as it lies in its source, or the beginning of a long one; Base64 where it is not UTF-8. */
   raw: z.string(),
   rawEncoding: z.enum(['utf8', 'base64']),
 })

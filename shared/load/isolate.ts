@@ -53,8 +53,16 @@ export async function loadIsolating<R extends SourceRecord>(sql: Sql, request: I
 
   let size = maxRecords
   for (;;) {
-    const records = await ahead.peek(size)
-    if (records.length === 0) return { loaded, dirty }
+    const next = await ahead.peek(size)
+    const [first] = next
+    if (first === undefined) return { loaded, dirty }
+    if (first.refusal !== null) {
+      await setAside(first, first.refusal)
+      ahead.drop(1)
+      continue
+    }
+    const refused = next.findIndex((record) => record.refusal !== null)
+    const records = refused === -1 ? next : next.slice(0, refused)
     const refusal = await attempt(records)
     if (refusal === null) {
       ahead.drop(records.length)
@@ -102,7 +110,7 @@ export async function loadIsolating<R extends SourceRecord>(sql: Sql, request: I
     }
     const refusedAlone = await attempt([suspect])
     if (refusedAlone === null) wrongHints += 1
-    else await setAside(suspect, refusedAlone)
+    else await setAside(suspect, refusedAlone.reason(suspect.bytes))
     return hinted + 1
   }
 
@@ -112,7 +120,7 @@ export async function loadIsolating<R extends SourceRecord>(sql: Sql, request: I
     if (only === undefined) return
     if (records.length === 1) {
       const own = refusal ?? (await attempt(records))
-      if (own !== null) await setAside(only, own)
+      if (own !== null) await setAside(only, own.reason(only.bytes))
       return
     }
     const middle = records.length >> 1
@@ -125,9 +133,9 @@ export async function loadIsolating<R extends SourceRecord>(sql: Sql, request: I
     if (refusedRight !== null) await halve(right, refusedRight)
   }
 
-  async function setAside(record: R, refusal: Refusal): Promise<void> {
+  async function setAside(record: R, reason: RecordReason): Promise<void> {
     dirty += 1
-    await onDirty(record, refusal.reason(record.bytes))
+    await onDirty(record, reason)
     if (limit === null || dirty <= limit) return
     throw new TransferError('record/limit-exceeded', `more than ${limit} dirty records`, { dirty, limit })
   }

@@ -1,8 +1,12 @@
+import type { RecordReason } from './record-error.ts'
+
 /** One record of the stream: its bytes with the line end, its number (from 1) and byte offset in the source. */
 export interface SourceRecord {
   readonly bytes: Uint8Array
   readonly number: number
   readonly offset: number
+  /** Why it is dirty before any server has seen it; null for one that COPY is to decide on. */
+  readonly refusal: RecordReason | null
 }
 
 /** The next records of a stream, read as far as asked and no further; memory is `maxBytes` and one batch. */

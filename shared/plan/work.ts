@@ -1,3 +1,4 @@
+import type { Projection } from '../codecs/csv-project.ts'
 import type { Decision, PlannedSlice, Slice, Split } from '../connectors/contract.ts'
 import { TransferError } from '../errors/index.ts'
 import type { Column } from '../schema/index.ts'
@@ -11,6 +12,8 @@ export interface WorkFacts {
   readonly target: 'copy' | 'object'
   /** Why COPY cannot take the source's bytes; null when it can. */
   readonly refusal: string | null
+  /** Fields that are left out, used twice or made up, of the first slice where any are; null: they go as they lie. */
+  readonly picked: Projection | null
   readonly snapshot: string | null
 }
 
@@ -44,7 +47,7 @@ export function planWork(facts: WorkFacts): WorkPlan {
     staged: !direct,
     slices,
     chunks: direct ? facts.split.slices.map(chunkOf) : [],
-    decisions: [...facts.split.decisions, pathDecision(facts), ...snapshotDecision(facts)],
+    decisions: [...facts.split.decisions, pathDecision(facts), ...pickDecision(facts), ...snapshotDecision(facts)],
     snapshot: facts.snapshot,
     refusal: facts.refusal,
   }
@@ -69,8 +72,16 @@ function pathDecision(facts: WorkFacts): Decision {
     return { what: 'staging is the delivery', why: 'the destination takes each slice as one object' }
   if (facts.refusal !== null) return { what: 'slices are staged', why: facts.refusal }
   return facts.repeatable
-    ? { what: 'loaders read the source', why: 'COPY takes its bytes as they lie, and a second read gives the same' }
+    ? { what: 'loaders read the source', why: 'COPY takes its encoding, and a second read gives the same bytes' }
     : { what: 'slices are staged', why: 'a second read of the source may give other rows or another order' }
+}
+
+function pickDecision({ picked }: WorkFacts): Decision[] {
+  if (picked === null) return []
+  const { width, fields } = picked
+  const constants = fields.filter((field) => 'value' in field).length
+  const taken = `${fields.length - constants} fields of ${width ?? 'an unknown number'} and ${constants} constants`
+  return [{ what: 'loaders pick the fields', why: `the columns are ${taken}; COPY's column list only says an order` }]
 }
 
 function snapshotDecision(facts: WorkFacts): Decision[] {

@@ -1,5 +1,6 @@
+import { type CsvProjector, createCsvProjector, type Projection } from '../codecs/csv-project.ts'
 import { Encoding } from '../codecs/encoding.ts'
-import type { Body, CopyTarget, Projection } from '../connectors/contract.ts'
+import type { Body, CopyTarget, Slice, Source } from '../connectors/contract.ts'
 import { TransferError } from '../errors/index.ts'
 import type * as ledger from '../ledger/index.ts'
 import { copyOrder } from '../load/copy-order.ts'
@@ -12,6 +13,8 @@ export interface OpenedChunk extends AsyncDisposable {
   /** Columns of the destination in the order of the fields. */
   columns(): Promise<string[]>
   read(): Promise<Body>
+  /** Picks the fields on their way; null where they go as they lie. */
+  projectorOf(body: Body): CsvProjector | null
   /** What remains of a chunk can be handed over to another invocation. */
   readonly canRest: boolean
   /** The next part, behind what was taken. */
@@ -67,6 +70,7 @@ function openStaged(
   return {
     encoding,
     columns: () => namesOf(target),
+    projectorOf: () => null,
     canRest: true,
     read: async () => ({
       encoding,
@@ -92,9 +96,14 @@ async function openDirect(
 ): Promise<OpenedChunk> {
   const source = await openSource(context)
   const encoding = source.offer(target.preferred)
+  const fields = wayOfFields(source, direct.slice)
   return {
     encoding,
-    columns: async () => reordered(await namesOf(target), source.projection?.(direct.slice) ?? null),
+    columns: async () => {
+      const names = await namesOf(target)
+      return fields.order === null ? names : fields.order.map((column) => names[column] ?? '')
+    },
+    projectorOf: (body) => (fields.projection === null ? null : csvProjector(body, fields.projection)),
     canRest: source.rest !== null,
     read: () => source.read(direct.slice, encoding, context.deadline.signal),
     rest(consumed) {
@@ -107,10 +116,22 @@ async function openDirect(
   }
 }
 
-/** COPY's column list says which field goes where, so that the bytes stay as they are. */
-function reordered(names: readonly string[], projection: Projection | null): string[] {
-  if (projection === null) return [...names]
+interface WayOfFields {
+  /** COPY's column list says which field goes where, so that the bytes stay as they are; null: in the order of the table. */
+  readonly order: readonly number[] | null
+  /** What the column list cannot say. */
+  readonly projection: Projection | null
+}
+
+function wayOfFields(source: Source, slice: Slice): WayOfFields {
+  const projection = source.projection?.(slice) ?? null
+  if (projection === null) return { order: null, projection: null }
   const order = copyOrder(projection)
-  if (order === null) throw new TransferError('internal/bug', 'these fields cannot go into COPY as they lie')
-  return order.map((column) => names[column] ?? '')
+  return { order, projection: order === null ? projection : null }
+}
+
+/** @throws internal/bug for another format: only files of text have fields to pick, and their connectors say so */
+function csvProjector({ encoding, newline }: Body, projection: Projection): CsvProjector {
+  if (encoding.format === 'csv') return createCsvProjector(encoding, newline, projection)
+  throw new TransferError('internal/bug', `fields of ${encoding.format} cannot be picked`)
 }

@@ -4,18 +4,36 @@ import type { Body } from '../connectors/contract.ts'
 import type { DirtyRecord } from '../load/dirty-record.ts'
 import type { RecordReason } from '../load/record-error.ts'
 
+/** A longer record is shown by its beginning: its place says where the rest is. */
+const maxRawBytes = 1024 * 1024
+
 /** The line of `dirty/…jsonl`: numbers and offsets as they are in the source, not in the chunk. */
 export function describeDirty(record: RawRecord, reason: RecordReason, origin: Body['origin']): DirtyRecord {
-  const utf8 = isUtf8(record.bytes)
   return {
     source: origin.name,
     record: origin.firstRecord + record.number - 1,
     offset: origin.start + record.offset,
+    bytes: record.length,
     column: reason.column,
     code: reason.code,
     sqlstate: reason.sqlstate,
     reason: reason.message,
-    raw: utf8 ? record.bytes.toString('utf8').replace(/\r?\n$/, '') : record.bytes.toString('base64'),
-    rawEncoding: utf8 ? 'utf8' : 'base64',
+    ...rawOf(record),
   }
+}
+
+function rawOf({ bytes, length }: RawRecord): Pick<DirtyRecord, 'raw' | 'rawEncoding'> {
+  const kept = bytes.length > maxRawBytes ? bytes.subarray(0, maxRawBytes) : bytes
+  const text = kept.length < length ? withoutTornCharacter(kept) : kept
+  if (!isUtf8(text)) return { raw: kept.toString('base64'), rawEncoding: 'base64' }
+  return { raw: text.toString('utf8').replace(/\r?\n$/, ''), rawEncoding: 'utf8' }
+}
+
+/** A cut may go through a character of up to four bytes. */
+function withoutTornCharacter(bytes: Buffer): Buffer {
+  for (let cut = 0; cut < 4; cut += 1) {
+    const whole = bytes.subarray(0, bytes.length - cut)
+    if (isUtf8(whole)) return whole
+  }
+  return bytes
 }

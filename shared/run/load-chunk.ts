@@ -1,21 +1,18 @@
-import { countRecords } from '../codecs/count-records.ts'
+import { countRecords, type RecordCount } from '../codecs/count-records.ts'
 import { guardEndMarker } from '../codecs/end-marker.ts'
-import { batchesOf, type RawRecord } from '../codecs/records.ts'
 import type { Body, CopyTarget } from '../connectors/contract.ts'
 import { TransferError } from '../errors/index.ts'
 import * as ledger from '../ledger/index.ts'
 import { copyFromStatement } from '../load/copy-statement.ts'
-import type { DirtyRecord } from '../load/dirty-record.ts'
-import { loadIsolating } from '../load/isolate.ts'
 import { isRecordError } from '../load/record-error.ts'
 import type { Sql } from '../ports/index.ts'
-import { dirtyKey } from '../staging/keys.ts'
+import { dirtyPrefixOfChunk } from '../staging/keys.ts'
 import { type OpenedChunk, openChunk } from './chunk-source.ts'
-import { describeDirty } from './dirty.ts'
+import { openDirtyLog, removeDirty } from './dirty-log.ts'
 import { send } from './dispatch.ts'
 import { isSameDatabase, openTarget } from './ends.ts'
 import type { LoadEvent } from './events.ts'
-import { limitExceeded } from './reconcile.ts'
+import { isolateChunk } from './isolate-chunk.ts'
 import type { RunContext } from './run-context.ts'
 import { finishIfComplete, sendChunkAfter } from './window.ts'
 
@@ -29,6 +26,8 @@ export async function loadChunk(context: RunContext, event: LoadEvent): Promise<
   if (chunk === null) throw new TransferError('event/invalid', `run ${id.runId} has no chunk ${id.ordinal}.${id.part}`)
   const counts = chunk.done ? await ledger.readChunkDone(context.sql, id) : await moveChunk(context, id, chunk)
   context.world.reach('load/after-commit')
+  // A generation before this one may have found dirty what went in now.
+  if (counts?.dirty === 0 && event.generation > 0) await removeDirty(context.world.store, dirtyPrefixOfChunk(id))
   if (counts?.handedOver) await send(context, { step: 'load', ordinal: id.ordinal, part: id.part + 1 })
   else if ((await sendChunkAfter(context, id.ordinal)) === 'none') await finishIfComplete(context)
 }
@@ -79,10 +78,8 @@ async function copyChunk(
   try {
     return await inClaim(move, () => copyWhole(move))
   } catch (error) {
-    if (!isRecordError(error) && !isMiscount(error)) throw error
-    context.log.info('COPY refused a record; the chunk is loaded record by record', {
-      sqlstate: error.context.sqlstate ?? null,
-    })
+    if (!isOfRecord(error) && !isMiscount(error)) throw error
+    context.log.info('a record was refused; the chunk is loaded record by record', { error: error.report() })
     return await inClaim(move, () => copyIsolating(move))
   }
 }
@@ -138,19 +135,36 @@ async function refuseIfOver({ sql, run }: RunContext): Promise<void> {
 
 async function copyWhole(move: Move): Promise<ledger.ChunkCounts> {
   const { context, sql, opened, statement } = move
-  const body = await opened.read()
-  const counted = countRecords(crashing(context, body), {
-    ...body,
-    shouldStop: () => opened.canRest && context.world.clock.now() >= context.deadline.softAt,
-  })
-  const { rows } = await sql.copyIn(statement, guarded(body, counted.body), context.deadline.signal)
+  const { body, counted } = await readCounted(move, null)
+  const picked = opened.projectorOf(body)?.stream(counted.body) ?? counted.body
+  const { rows } = await sql.copyIn(statement, guarded(body, picked), context.deadline.signal)
   const records = counted.records()
   // The tag of Greenplum counts rows that its row isolation rejected, but we ask for none; a difference is a lost row.
   if (rows !== records) throw countsDiffer(records, rows)
   refuseUnlessPlanned(move, records, counted.wasStopped())
-  const handedOver = counted.wasStopped()
-  return { read: records, loaded: rows, dirty: 0, filtered: 0, bytes: counted.bytes(), dirtyObject: null, handedOver }
+  return { ...countsOf(counted), loaded: rows }
 }
+
+/** @param maxRecordBytes null: the limit of the source, above which the COPY of the whole chunk ends */
+async function readCounted({ context, opened }: Move, maxRecordBytes: number | null) {
+  const body = await opened.read()
+  const counted = countRecords(crashing(context, body), {
+    ...body,
+    maxRecordBytes: maxRecordBytes ?? body.maxRecordBytes,
+    shouldStop: () => opened.canRest && context.world.clock.now() >= context.deadline.softAt,
+  })
+  return { body, counted }
+}
+
+const countsOf = (counted: RecordCount): ledger.ChunkCounts => ({
+  read: counted.records(),
+  loaded: 0,
+  dirty: 0,
+  filtered: 0,
+  bytes: counted.bytes(),
+  dirtyObject: null,
+  handedOver: counted.wasStopped(),
+})
 
 const guarded = (body: Body, bytes: AsyncIterable<Uint8Array>) =>
   body.encoding.format === 'csv' ? guardEndMarker(bytes, body.encoding, body.newline) : bytes
@@ -161,6 +175,10 @@ async function* crashing({ world }: RunContext, { body }: Body): AsyncIterable<U
     world.reach('load/mid-copy')
   }
 }
+
+/** A record that COPY or the way to it refused; found by loading the chunk record by record. */
+const isOfRecord = (error: unknown): error is TransferError =>
+  isRecordError(error) || (error instanceof TransferError && error.code.startsWith('record/'))
 
 /** A trigger or rule of the table swallowed rows: record by record it shows which. */
 const isMiscount = (error: unknown): error is TransferError =>
@@ -179,95 +197,23 @@ function refuseUnlessPlanned({ chunk }: Move, records: number, stopped: boolean)
   throw new TransferError('run/counts-differ', message, { planned: chunk.records, read: records })
 }
 
-/** Every record that COPY refuses is kept, with its place and reason, up to the limit of the job. */
+/** Read again from the start: the attempt before was rolled back. */
 async function copyIsolating(move: Move): Promise<ledger.ChunkCounts> {
   const { context, sql, id, opened, statement } = move
-  const body = await opened.read()
-  const counted = countRecords(crashing(context, body), {
-    ...body,
-    shouldStop: () => opened.canRest && context.world.clock.now() >= context.deadline.softAt,
+  const { body, counted } = await readCounted(move, Number.MAX_SAFE_INTEGER)
+  const dirty = openDirtyLog(context.world.store, dirtyPrefixOfChunk(id))
+  const projector = opened.projectorOf(body)
+  const { loaded } = await isolateChunk(context, {
+    sql,
+    statement,
+    body: { ...body, body: counted.body },
+    projector,
+    dirty,
   })
-  const dirty: DirtyRecord[] = []
-  const allowed = await allowedDirty(context)
-  const records = quotedMarkers(
-    batchesOf(counted.body, { ...body, maxRecords: 20_000, maxBytes: 4 * 1024 * 1024 }),
-    body,
-  )
-  let loaded = 0
-  try {
-    const onDirty = (record: Parameters<typeof describeDirty>[0], reason: Parameters<typeof describeDirty>[1]) =>
-      void dirty.push(describeDirty(record, reason, body.origin))
-    ;({ loaded } = await loadIsolating(sql, {
-      statement,
-      records,
-      onDirty,
-      limit: allowed,
-      signal: context.deadline.signal,
-    }))
-  } catch (error) {
-    await keepDirty(context, id, dirty)
-    throw await asLimitError(context, error, dirty)
-  }
   const read = counted.records()
-  if (read !== loaded + dirty.length) throw countsDiffer(read, loaded + dirty.length)
+  if (read !== loaded + dirty.count()) throw countsDiffer(read, loaded + dirty.count())
   refuseUnlessPlanned(move, read, counted.wasStopped())
-  const dirtyObject = await keepDirty(context, id, dirty)
-  return {
-    read,
-    loaded,
-    dirty: dirty.length,
-    filtered: 0,
-    bytes: counted.bytes(),
-    dirtyObject,
-    handedOver: counted.wasStopped(),
-  }
-}
-
-/** As `guardEndMarker` does for a stream, but here the record keeps its offset in the source. */
-async function* quotedMarkers(batches: AsyncIterable<RawRecord[]>, { encoding }: Body): AsyncIterable<RawRecord[]> {
-  for await (const batch of batches)
-    yield encoding.format === 'csv' ? batch.map((record) => quotedMarker(record, encoding.quote)) : batch
-}
-
-function quotedMarker(record: RawRecord, quote: string): RawRecord {
-  if (record.bytes.length > 4 || !/^\\\.\r?\n?$/.test(record.bytes.toString('latin1'))) return record
-  return { ...record, bytes: Buffer.from(`${quote}\\.${quote}${record.bytes.subarray(2).toString('latin1')}`) }
-}
-
-/** What the limit leaves to this chunk: other loaders' dirty records count while the run goes on. */
-async function allowedDirty({ sql, run }: RunContext): Promise<number | null> {
-  const { record } = run.spec.settings.errorLimit
-  if (record === null) return null
-  const { dirty } = await ledger.countChunksDone(sql, run.runId)
-  return Math.max(0, record - dirty)
-}
-
-/** Written before the commit under a key made of the chunk, so that a repeat writes the same object. */
-async function keepDirty(
-  { world }: RunContext,
-  id: ledger.ChunkId,
-  dirty: readonly DirtyRecord[],
-): Promise<string | null> {
-  if (dirty.length === 0) return null
-  const key = dirtyKey(id)
-  const lines = dirty.map((record) => `${JSON.stringify(record)}\n`).join('')
-  await world.store.put(key, Buffer.from(lines), { contentType: 'application/x-ndjson' })
-  return key
-}
-
-/** Where no dirty record is allowed, the first one's own reason says more than the limit. */
-async function asLimitError({ run }: RunContext, error: unknown, dirty: readonly DirtyRecord[]): Promise<unknown> {
-  if (!(error instanceof TransferError) || error.code !== 'record/limit-exceeded') return error
-  const last = dirty.at(-1)
-  const { record: limit } = run.spec.settings.errorLimit
-  if (last === undefined || limit === null) return error
-  const { source, record, offset, column, code, reason } = last
-  const place = { source, record, offset, column, reasonCode: code, dirtyObject: true }
-  if (limit > 0)
-    return new TransferError(
-      'record/limit-exceeded',
-      `${limitExceeded(dirty.length, String(limit)).message}; the last: ${reason}`,
-      place,
-    )
-  return new TransferError(code, `record ${record} of ${source}: ${reason}`, place, { cause: error })
+  // Written before the commit: a dirty record that the ledger counts is never missing.
+  const dirtyObject = await dirty.close()
+  return { ...countsOf(counted), loaded, dirty: dirty.count(), dirtyObject }
 }

@@ -16,9 +16,17 @@ export const ledgerKey = (digest: string) => `${ledgerPrefix}${digest}.json`
 export const stagePrefix = (runId: RunId) => `stage/${runId}/`
 export const dirtyPrefix = (runId: RunId) => `dirty/${runId}/`
 
-export function dirtyKey(chunk: { runId: RunId; ordinal: number; part: number }): string {
-  return `${dirtyPrefix(chunk.runId)}${padded(chunk.ordinal)}-${chunk.part}.jsonl`
+/** Of the dirty records that one load met. */
+export function dirtyPrefixOfChunk(chunk: { runId: RunId; ordinal: number; part: number }): string {
+  return `${dirtyPrefix(chunk.runId)}${padded(chunk.ordinal)}-${chunk.part}-`
 }
+
+/** Of those that one attempt at reading a slice met: of two attempts, only the sealed one's count. */
+export function dirtyPrefixOfSlice(slice: { runId: RunId; slice: number; attempt: string }): string {
+  return `${dirtyPrefix(slice.runId)}slice-${padded(slice.slice)}-${slice.attempt}-`
+}
+
+export const dirtyObjectKey = (prefix: string, index: number) => `${prefix}${padded(index)}.jsonl`
 
 /** A staged chunk. `attempt` keeps two executions of one slice apart: the ledger decides which of them counts. */
 export interface StagedChunk {

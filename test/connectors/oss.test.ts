@@ -228,11 +228,10 @@ describe('cutting objects', () => {
     })
   })
 
-  test('a record over maxRecordBytes fails the plan', async () => {
-    await put('cut/long.csv', `1,${'x'.repeat(2000)}\n`)
-    expect(await failure(split({ object: 'cut/long.csv', maxRecordBytes: '1024' }))).toMatchObject({
-      code: 'source/record-too-large',
-    })
+  test('a record over maxRecordBytes is planned like any other: its loader sets it aside', async () => {
+    await put('cut/long.csv', `1,${'x'.repeat(2000)}\n2,b\n`)
+    const { slices } = await split({ object: 'cut/long.csv', maxRecordBytes: '1024' })
+    expect(slices).toMatchObject([{ records: 2 }])
   })
 
   test('an object replaced or deleted after the plan is an error, never other rows', async () => {
@@ -332,6 +331,14 @@ describe('options of the reader', () => {
     [{ objekt: 'a' }, /objekt/],
   ])('%o is refused with a reason', (parameters, reason) => {
     expect(JSON.stringify(parse(parameters).error?.issues)).toMatch(reason)
+  })
+
+  test('a constant that is not ASCII is refused beside another charset than UTF-8', () => {
+    const column = [{ index: 0 }, { value: 'é' }]
+    const { error } = parse({ column, encoding: 'gbk' })
+    expect(error?.issues).toMatchObject([{ path: ['column', 1, 'value'], params: { code: 'job/unsupported' } }])
+    expect(parse({ column }).success).toBe(true)
+    expect(parse({ column: [{ index: 0 }, { value: 'e' }], encoding: 'gbk' }).success).toBe(true)
   })
 
   test('options are parsed the same when parsed again', () => {

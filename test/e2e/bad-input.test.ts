@@ -1,10 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { DirtyRecord } from '../../shared/load/dirty-record.ts'
 import { listIncidents } from '../../shared/run/job-store.ts'
 import type { RunReport } from '../../shared/run/report.ts'
 import { codeOf } from '../contract/object-store.ts'
 import { eventually } from '../support/fc.ts'
-import { dataxJob, fromOss, intoAdbpg, startTestStack, type TestStack, unique } from '../support/stack.ts'
+import { dataxJob, dirtyOf, fromOss, intoAdbpg, startTestStack, type TestStack, unique } from '../support/stack.ts'
 
 /** What bad input gets: a stable code with advice, no half-loaded row, nothing lost in silence. */
 describe('bad input', () => {
@@ -37,16 +36,6 @@ describe('bad input', () => {
     })
   }
 
-  const dirtyOf = async (report: RunReport): Promise<DirtyRecord[]> => {
-    const records: DirtyRecord[] = []
-    for await (const { key } of stack.world.store.list(report.dirtyObject ?? 'nothing')) {
-      const found = await stack.world.store.read(key, 10_000_000)
-      const lines = (found?.body.toString('utf8') ?? '').trim().split('\n')
-      records.push(...lines.map((line) => DirtyRecord.parse(JSON.parse(line))))
-    }
-    return records
-  }
-
   const good = '1,ann,2001-01-01\n'
 
   it.each([
@@ -66,7 +55,7 @@ describe('bad input', () => {
     expect(report).toMatchObject({ state: 'failed', rows: { loaded: 0 }, error: { code } })
     expect(report.error?.advice).not.toBe('')
     expect(await loaded(name)).toBe(0)
-    expect(await dirtyOf(report)).toMatchObject([{ record: 2, offset: good.length, code }])
+    expect(await dirtyOf(stack, report)).toMatchObject([{ record: 2, offset: good.length, code }])
   })
 
   it('keeps every dirty record with its place and reason where errorLimit allows it, and loads the others', async () => {
@@ -82,7 +71,7 @@ describe('bad input', () => {
     const report = await load(name, text, { record: 10 })
     expect(report).toMatchObject({ state: 'succeeded', rows: { read: 4000, loaded: 3996, dirty: 4, filtered: 0 } })
     expect(await loaded(name)).toBe(3996)
-    const dirty = (await dirtyOf(report)).sort((a, b) => a.record - b.record)
+    const dirty = await dirtyOf(stack, report)
     const offsetOf = (n: number) =>
       Buffer.byteLength(
         lines
@@ -132,7 +121,7 @@ describe('bad input', () => {
     )
     const report = await load(name, 'a\n\\.\nc\nd,e\nf\n', { record: 5 })
     expect(report).toMatchObject({ state: 'succeeded', rows: { read: 5, loaded: 3, dirty: 2 } })
-    expect(await dirtyOf(report)).toMatchObject([
+    expect(await dirtyOf(stack, report)).toMatchObject([
       { record: 3, offset: 5, code: 'record/constraint', raw: 'c' },
       { record: 4, offset: 7, code: 'record/column-count', raw: 'd,e' },
     ])
@@ -141,6 +130,47 @@ describe('bad input', () => {
       { note: 'a' },
       { note: 'f' },
     ])
+  })
+
+  it('sets aside a record that is too large, with its beginning, and loads those around it', async () => {
+    const name = await table('id integer, name text')
+    const lines = ['1,ann', `2,"é${'x'.repeat(300_000)}"`, '3,cid', `4,${'y'.repeat(1500)}`, '5,eve']
+    const report = await load(name, `${lines.join('\n')}\n`, { record: 5 }, { maxRecordBytes: 2048 })
+    expect(report).toMatchObject({ state: 'succeeded', rows: { read: 5, loaded: 4, dirty: 1 } })
+    const [dirty] = await dirtyOf(stack, report)
+    const bytes = Buffer.byteLength(lines[1] ?? '') + 1
+    expect(dirty).toMatchObject({ record: 2, offset: 6, bytes, code: 'record/too-large', sqlstate: null })
+    expect(lines[1]?.startsWith(dirty?.raw ?? 'nothing')).toBe(true)
+    expect(dirty?.raw.length).toBeLessThan(5000)
+    expect(await stack.sql(`select id from public.${name} order by id`)).toEqual([1, 3, 4, 5].map((id) => ({ id })))
+    const strict = await load(name, `${lines.join('\n')}\n`, { record: 0 }, { maxRecordBytes: 2048 })
+    expect(strict).toMatchObject({
+      state: 'failed',
+      error: { code: 'record/too-large', context: { record: 2 } },
+    })
+  })
+
+  it('forgets the dirty records of an attempt once a retry has loaded them', async () => {
+    const name = await table('id integer, name varchar(3)')
+    const failed = await load(name, '1,ann\n2,too long\n')
+    expect(await dirtyOf(stack, failed)).toHaveLength(1)
+    await stack.sql(`alter table public.${name} alter column name type text`)
+    const { token, url } = stack.stack.file.address.api
+    await fetch(`${url}/v1/runs/${failed.runId}/retry`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${token}` },
+    })
+    const report = await eventually(async () => {
+      const now = await stack.ended(failed.runId)
+      return now.state === 'succeeded' ? now : null
+    })
+    expect(report).toMatchObject({ rows: { read: 2, loaded: 2, dirty: 0 }, dirtyObject: null })
+    const left = () =>
+      eventually(async () => {
+        for await (const _ of stack.world.store.list(`dirty/${failed.runId}/`)) return null
+        return true
+      })
+    expect(await left()).toBe(true)
   })
 
   it('names an unclosed quote with its record, and loads nothing', async () => {

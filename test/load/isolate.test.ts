@@ -33,7 +33,7 @@ function recordsOf(lines: readonly (string | Uint8Array)[], batchRecords = 1000)
   let offset = 0
   const records = lines.map((line, index) => {
     const length = typeof line === 'string' ? Buffer.byteLength(line) : line.length
-    const record = { bytes: whole.subarray(offset, offset + length), number: index + 1, offset }
+    const record = { bytes: whole.subarray(offset, offset + length), number: index + 1, offset, refusal: null }
     offset += length
     return record
   })

@@ -10,6 +10,7 @@ import { buildFunctions } from '../../shared/cli/build-functions.ts'
 import { findConnection, registerLocalDatasources } from '../../shared/cli/local-datasources.ts'
 import { readConfig } from '../../shared/config/index.ts'
 import type { RunId } from '../../shared/job/index.ts'
+import { DirtyRecord } from '../../shared/load/dirty-record.ts'
 import { removePostgresData } from '../../shared/local/postgres/account.ts'
 import { type Stack, startStack } from '../../shared/local/stack.ts'
 import type { PostgresConnection } from '../../shared/ports/index.ts'
@@ -161,3 +162,14 @@ export const intoAdbpg = (table: string, extra: Record<string, unknown> = {}) =>
   name: 'adbpgwriter',
   parameter: { datasource: 'adbpg_local', table, column: ['*'], ...extra },
 })
+
+/** The dirty records of a run, in the order of their places. */
+export async function dirtyOf({ world }: TestStack, report: RunReport): Promise<DirtyRecord[]> {
+  const records: DirtyRecord[] = []
+  for await (const { key } of world.store.list(report.dirtyObject ?? 'nothing')) {
+    const found = await world.store.read(key, 16_000_000)
+    const lines = (found?.body.toString('utf8') ?? '').trim().split('\n')
+    records.push(...lines.map((line) => DirtyRecord.parse(JSON.parse(line))))
+  }
+  return records.sort((a, b) => a.record - b.record)
+}

@@ -11,7 +11,6 @@ export interface CutRequest {
   readonly encoding: CsvEncoding
   readonly headerRecords: number
   readonly targetBytes: number
-  readonly maxRecordBytes: number
   readonly signal: AbortSignal
 }
 
@@ -37,7 +36,7 @@ interface Range {
 /**
  * Reads every object once and cuts it at record boundaries. Small ones too: so the number of records of the run is known
  * before any is loaded, and an unclosed quote fails the plan instead of turning the rest of a file into one bad record.
- * @throws source/unclosed-quote, source/record-too-large, source/object-missing, source/object-changed
+ * @throws source/unclosed-quote, source/object-missing, source/object-changed
  */
 export async function* cutObjects(
   store: ObjectStore,

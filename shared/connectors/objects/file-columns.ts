@@ -1,6 +1,8 @@
+import { isAscii } from 'node:buffer'
 import * as z from 'zod'
+import type { Projection } from '../../codecs/csv-project.ts'
+import { serverCharset } from '../../load/copy-rules.ts'
 import type { Column } from '../../schema/index.ts'
-import type { Projection } from '../contract.ts'
 import { unsupportedIssue } from '../options/fields.ts'
 
 /** DataX's internal types, and what they are to PostgreSQL (dataworks-datax.md §4.1). */
@@ -66,4 +68,18 @@ export function projectionOf(columns: FileColumns, width: number | null): Projec
     .map(({ index, value }) => (index === undefined ? { value: value ?? null } : { index }))
   const isInOrder = fields.every((field, position) => 'index' in field && field.index === position)
   return fields.length === 0 || (isInOrder && width === fields.length) ? null : { width, fields }
+}
+
+/** A check of an options schema: constants are put between the fields in UTF-8, whatever these are in. */
+export function refuseForeignConstants(
+  columns: FileColumns,
+  charset: string | undefined,
+  context: z.core.$RefinementCtx,
+): void {
+  if (charset === undefined || serverCharset(charset) === 'UTF8') return
+  for (const [index, column] of columns.entries()) {
+    if (!isColumn(column) || isAscii(Buffer.from(column.value ?? ''))) continue
+    const message = `a constant beside fields in ${charset} must be ASCII for now; make it in the table, or save the file as UTF-8`
+    context.addIssue({ code: 'custom', path: ['column', index, 'value'], message, params: unsupportedIssue })
+  }
 }

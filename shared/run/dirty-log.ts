@@ -1,0 +1,61 @@
+import type { DirtyRecord } from '../load/dirty-record.ts'
+import type { ObjectStore } from '../ports/index.ts'
+import { dirtyObjectKey } from '../staging/keys.ts'
+
+/** Dirty records of one piece of work on their way into objects of JSON Lines; memory is one object. */
+export interface DirtyLog {
+  add(record: DirtyRecord): Promise<void>
+  count(): number
+  last(): DirtyRecord | null
+  /** Writes what is left. @returns the prefix of the objects; null when there are none */
+  close(): Promise<string | null>
+}
+
+const objectBytes = 4 * 1024 * 1024
+
+/**
+ * Keys are made of the piece, so a repeat writes the same objects again; what an earlier attempt wrote beyond them is
+ * removed, as it is no longer true.
+ */
+export function openDirtyLog(store: ObjectStore, prefix: string): DirtyLog {
+  let lines: string[] = []
+  let heldBytes = 0
+  let objects = 0
+  let count = 0
+  let last: DirtyRecord | null = null
+
+  async function flush(): Promise<void> {
+    if (lines.length === 0) return
+    const key = dirtyObjectKey(prefix, objects)
+    await store.put(key, Buffer.from(lines.join('')), { contentType: 'application/x-ndjson' })
+    objects += 1
+    lines = []
+    heldBytes = 0
+  }
+
+  return {
+    count: () => count,
+    last: () => last,
+    async add(record) {
+      const line = `${JSON.stringify(record)}\n`
+      count += 1
+      last = record
+      lines.push(line)
+      heldBytes += line.length
+      if (heldBytes >= objectBytes) await flush()
+    },
+    async close() {
+      await flush()
+      await removeDirty(store, prefix, objects)
+      return count === 0 ? null : prefix
+    },
+  }
+}
+
+/** Objects of the piece from number `from` on: those of an earlier attempt that went otherwise. */
+export async function removeDirty(store: ObjectStore, prefix: string, from = 0): Promise<void> {
+  const stale: string[] = []
+  const first = dirtyObjectKey(prefix, from)
+  for await (const { key } of store.list(prefix)) if (key >= first) stale.push(key)
+  if (stale.length > 0) await store.remove(stale)
+}
