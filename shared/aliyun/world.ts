@@ -20,7 +20,7 @@ export interface WorldParts {
 /** The one place where ports meet adapters: the same for a function, the CLI and the API. */
 export async function openWorld(parts: WorldParts): Promise<World> {
   const { config, environment, log } = parts
-  const secrets = openSecrets(environment, config.ADBPG_SYNC_VAULT_FILE)
+  const secrets = openSecrets(environment, config.ADBPG_SYNC_VAULT_DIR)
   return {
     settings: {
       chunkBytes: config.ADBPG_SYNC_CHUNK_BYTES,

@@ -16,7 +16,7 @@ export interface LocalAccess {
   readonly region: string
   readonly accountId: string
   readonly credentials: { readonly accessKeyId: string; readonly accessKeySecret: string }
-  readonly vaultFile: string
+  readonly vaultDir: string
   release(): Promise<void>
 }
 
@@ -58,13 +58,13 @@ export async function findOrStartStack(
 
 export function accessTo(file: StackFile, release: () => Promise<void>): LocalAccess {
   const { accessKeyId, accessKeySecret, region, accountId } = file.address.fc
-  const vaultFile = file.environment.ADBPG_SYNC_VAULT_FILE ?? ''
+  const vaultDir = file.environment.ADBPG_SYNC_VAULT_DIR ?? ''
   return {
     environment: file.environment,
     region,
     accountId,
     credentials: { accessKeyId, accessKeySecret },
-    vaultFile,
+    vaultDir,
     release,
   }
 }

@@ -52,7 +52,7 @@ async function localSession(
   signal: AbortSignal,
 ): Promise<Session> {
   const laid = { ...environment, ...local.environment }
-  const { region, accountId, credentials, vaultFile } = local
+  const { region, accountId, credentials, vaultDir } = local
   const world = await openWorld({
     config: readConfig(laid),
     environment: laid,
@@ -60,7 +60,7 @@ async function localSession(
     log,
   })
   const vault = {
-    file: vaultFile,
+    dir: vaultDir,
     callerVariable: (name: string) => (name in local.environment ? undefined : environment[name]),
   }
   return { world, deadline: unlimited(signal), vault, [Symbol.asyncDispose]: () => local.release() }

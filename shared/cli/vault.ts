@@ -1,10 +1,11 @@
-import { createHash } from 'node:crypto'
-import { readFile, writeFile } from 'node:fs/promises'
+import { createHash, randomBytes } from 'node:crypto'
+import { mkdir, rename, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { isSecretName } from '../job/fault.ts'
 
-/** Where secrets stay on one machine: a file of the local stack, which only its owner may read. */
+/** Where secrets stay on one machine: a folder of the local stack with a file each, which only its owner may read. */
 export interface Vault {
-  readonly file: string
+  readonly dir: string
   /** The value of a variable that the caller has and the functions have not. */
   callerVariable(name: string): string | undefined
 }
@@ -19,7 +20,7 @@ export async function keepSecrets<T>(value: T, place: string, vault: Vault | nul
   if (vault === null) return value
   const found = new Map<string, string>()
   const kept = replaced(value, place, { vault, found }) as T
-  if (found.size > 0) await addToVault(vault.file, found)
+  if (found.size > 0) await addToVault(vault.dir, found)
   return kept
 }
 
@@ -42,7 +43,7 @@ function replacedMember(name: string, item: unknown, place: string, search: Sear
   if (secret === undefined) return replaced(item, place, search)
   // The value is part of the name, so that a changed password does not meet a run that is still under way.
   const digest = createHash('sha256').update(secret).digest('hex').slice(0, 8)
-  const key = `${place.replaceAll(/\W/g, '_')}_${digest}`
+  const key = `${place.replaceAll(/\W/g, '_').slice(-maxPlaceLength)}_${digest}`
   search.found.set(key, secret)
   return `vault:${key}`
 }
@@ -53,11 +54,18 @@ function secretOf(text: string, vault: Vault): string | undefined {
   return text === '' || /^vault:|^\$\{\w+\}$/.test(text) ? undefined : text
 }
 
-async function addToVault(file: string, entries: ReadonlyMap<string, string>): Promise<void> {
-  const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return '{}'
-    throw error
-  })
-  const vault = { ...(JSON.parse(text) as Record<string, string>), ...Object.fromEntries(entries) }
-  await writeFile(file, JSON.stringify(vault, null, 2), { mode: 0o600 })
+/** A file name has 255 bytes at most. */
+const maxPlaceLength = 120
+
+/**
+ * A file per secret, each whole or not there: commands that run at once do not undo each other, and a function never reads
+ * half of one. The name holds a digest of the value, so whoever writes it again writes the same.
+ */
+async function addToVault(dir: string, entries: ReadonlyMap<string, string>): Promise<void> {
+  await mkdir(dir, { recursive: true, mode: 0o700 })
+  for (const [name, secret] of entries) {
+    const draft = join(dir, `${name}.${randomBytes(6).toString('hex')}`)
+    await writeFile(draft, secret, { mode: 0o600 })
+    await rename(draft, join(dir, name))
+  }
 }

@@ -64,7 +64,7 @@ export async function* batchesOf(body: AsyncIterable<Uint8Array>, options: Batch
 }
 
 /** The record under way, gathered from pieces; once it is too large, only counted. */
-function openRecord(maxRecordBytes: number) {
+export function openRecord(maxRecordBytes: number) {
   let parts: Buffer[] = []
   let length = 0
   return {

@@ -36,8 +36,8 @@ const Environment = z.object({
   ADBPG_SYNC_DATASOURCES: optional(z.string()).transform((value) => value ?? null),
   /** Secret of the HTTP API: callers send it as a bearer token. */
   ADBPG_SYNC_API_TOKEN: optional(z.string().min(16)),
-  /** File with the secrets that `vault:NAME` refers to; local stack only. */
-  ADBPG_SYNC_VAULT_FILE: optional(z.string()),
+  /** Folder with the secrets that `vault:NAME` refers to, a file each; local stack only. */
+  ADBPG_SYNC_VAULT_DIR: optional(z.string()),
   /** Names a file that holds a crash point; tests only (shared/run/crash-points.ts). */
   ADBPG_SYNC_CRASH_FILE: optional(z.string()),
 })

@@ -78,6 +78,11 @@ export interface Source extends AsyncDisposable {
   /** What is left of a slice after `consumed` whole records were taken from its start; null when the source cannot resume. */
   readonly rest: null | ((slice: Slice, consumed: { readonly bytes: number; readonly records: number }) => Slice)
   /**
+   * Smaller slices that together hold the rows of one that could not be read within a function's time limit; none where it
+   * cannot be cut. null: the source always resumes instead.
+   */
+  readonly cutSmaller: null | ((slice: Slice) => Promise<readonly Slice[]>)
+  /**
    * Keeps all slices on one state of the source: resolves with a token that `read` understands in `slice.snapshot`,
    * valid until released; or with null when this server refuses. null: no server of the kind can. Slices are then read at
    * different times.

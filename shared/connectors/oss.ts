@@ -133,6 +133,7 @@ export const reader = defineReader<OssReaderOptions>({
         const firstRecord = range.firstRecord + consumed.records
         return { ...slice, start, firstRecord, records: range.records - consumed.records }
       },
+      cutSmaller: null,
       holdSnapshot: null,
       async [Symbol.asyncDispose]() {},
     }

@@ -27,7 +27,20 @@ export async function insertPlan(sql: Sql, plan: NewPlan): Promise<void> {
   await sql.query(statements['insert-slices'], [runId, epoch, [...slices.keys()], descriptors])
 }
 
-/** The newest epoch's plan. */
+/** Inside the transaction that seals a slice as cut into these. @returns their numbers, behind those there are */
+export async function insertSmallerSlices(
+  sql: Sql,
+  at: { runId: RunId; epoch: number },
+  slices: NewPlan['slices'],
+): Promise<number[]> {
+  const plan = await readPlan(sql, at.runId)
+  const numbers = slices.map((_, index) => (plan?.slices ?? 0) + index)
+  const descriptors = slices.map((slice) => JSON.stringify(slice))
+  await sql.query(statements['insert-slices'], [at.runId, at.epoch, numbers, descriptors])
+  return numbers
+}
+
+/** The newest epoch's plan; `slices` counts those that others were cut into as well. */
 export async function readPlan(sql: Sql, runId: RunId): Promise<PlanRow | null> {
   const { rows } = await sql.query(statements['read-plan'], [runId])
   return rows[0] === undefined ? null : PlanRow.parse(rows[0])
@@ -54,6 +67,16 @@ export async function insertSliceDone(sql: Sql, seal: Seal): Promise<void> {
   const { runId, epoch, slice, records, bytes, upload, at } = seal
   const values = [runId, epoch, slice, records, bytes, upload?.key ?? null, upload?.uploadId ?? null, at]
   await sql.query(statements['insert-slice-done'], values)
+}
+
+/** Inside the transaction that seals the slice. */
+export async function insertSliceDirty(
+  sql: Sql,
+  at: { runId: RunId; epoch: number; slice: number },
+  dirty: { records: number; dirtyObject: string },
+): Promise<void> {
+  const values = [at.runId, at.epoch, at.slice, dirty.records, dirty.dirtyObject]
+  await sql.query(statements['insert-slice-dirty'], values)
 }
 
 export async function listUploads(sql: Sql, runId: RunId, epoch: number) {

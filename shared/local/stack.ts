@@ -204,7 +204,7 @@ function functionEnvironment(
     ADBPG_SYNC_REGION: region,
     ADBPG_SYNC_ACCOUNT_ID: accountId,
     ADBPG_SYNC_API_TOKEN: credentials.apiToken,
-    ADBPG_SYNC_VAULT_FILE: join(options.stateDir, 'vault.json'),
+    ADBPG_SYNC_VAULT_DIR: join(options.stateDir, 'vault'),
     ADBPG_LOCAL_PASSWORD: credentials.postgresPassword,
     OSS_LOCAL_SECRET: credentials.accessKeySecret,
     ...options.environment,

@@ -37,3 +37,10 @@ function withoutTornCharacter(bytes: Buffer): Buffer {
   }
   return bytes
 }
+
+export const tooLarge = (length: number, maxRecordBytes: number): RecordReason => ({
+  code: 'record/too-large',
+  message: `the record has ${length} bytes, maxRecordBytes allows ${maxRecordBytes}`,
+  sqlstate: null,
+  column: null,
+})

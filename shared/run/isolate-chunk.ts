@@ -1,16 +1,13 @@
 import type { CsvProjector } from '../codecs/csv-project.ts'
 import { batchesOf, type RawRecord } from '../codecs/records.ts'
 import type { Body } from '../connectors/contract.ts'
-import { TransferError } from '../errors/index.ts'
-import * as ledger from '../ledger/index.ts'
-import type { DirtyRecord } from '../load/dirty-record.ts'
 import { type Isolated, loadIsolating } from '../load/isolate.ts'
 import type { SourceRecord } from '../load/look-ahead.ts'
 import type { RecordReason } from '../load/record-error.ts'
 import type { Sql } from '../ports/index.ts'
-import { describeDirty } from './dirty.ts'
+import { describeDirty, tooLarge } from './dirty.ts'
+import { allowedDirty, asLimitError } from './dirty-limit.ts'
 import type { DirtyLog } from './dirty-log.ts'
-import { limitExceeded } from './reconcile.ts'
 import type { RunContext } from './run-context.ts'
 
 export interface ChunkIsolation {
@@ -66,13 +63,6 @@ function asSent(source: RawRecord, { encoding, maxRecordBytes }: Body, projector
   return { source, bytes: quoted, number, offset, refusal: null }
 }
 
-const tooLarge = (length: number, maxRecordBytes: number): RecordReason => ({
-  code: 'record/too-large',
-  message: `the record has ${length} bytes, maxRecordBytes allows ${maxRecordBytes}`,
-  sqlstate: null,
-  column: null,
-})
-
 const otherFields: RecordReason = {
   code: 'record/column-count',
   message: 'the record has another number of fields than the file, or too few',
@@ -85,39 +75,3 @@ function quotedMarker(bytes: Buffer, quote: string): Buffer {
   if (bytes.length > 4 || !/^\\\.\r?\n?$/.test(bytes.toString('latin1'))) return bytes
   return Buffer.from(`${quote}\\.${quote}${bytes.subarray(2).toString('latin1')}`)
 }
-
-/** What the limit leaves: other loaders' dirty records count while the run goes on. */
-export async function allowedDirty({ sql, run }: RunContext): Promise<number | null> {
-  const { record } = run.spec.settings.errorLimit
-  if (record === null) return null
-  const { dirty } = await ledger.countChunksDone(sql, run.runId)
-  return Math.max(0, record - dirty)
-}
-
-/** Where no dirty record is allowed, the first one's own reason says more than the limit. */
-export function asLimitError({ run }: RunContext, error: unknown, dirty: DirtyLog): unknown {
-  if (!(error instanceof TransferError) || error.code !== 'record/limit-exceeded') return error
-  const last = dirty.last()
-  const { record: limit } = run.spec.settings.errorLimit
-  if (last === null || limit === null) return error
-  return limit > 0 ? overLimit(dirty.count(), limit, last) : ofRecord(last, error)
-}
-
-const placeOf = ({ source, record, offset, column, code }: DirtyRecord) => ({
-  source,
-  record,
-  offset,
-  column,
-  reasonCode: code,
-  dirtyObject: true,
-})
-
-const overLimit = (count: number, limit: number, last: DirtyRecord) =>
-  new TransferError(
-    'record/limit-exceeded',
-    `${limitExceeded(count, String(limit)).message}; the last: ${last.reason}`,
-    placeOf(last),
-  )
-
-const ofRecord = (last: DirtyRecord, cause: unknown) =>
-  new TransferError(last.code, `record ${last.record} of ${last.source}: ${last.reason}`, placeOf(last), { cause })

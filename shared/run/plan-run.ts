@@ -29,7 +29,7 @@ export async function planRun(context: RunContext): Promise<void> {
   await record(context, target, plan, epoch)
   context.world.reach('plan/after-rows')
   await sendFirst(context, { epoch, slices: plan.slices.length, staged: plan.staged })
-  if (snapshot !== null) await holdUntilRead(context, epoch, plan.slices.length)
+  if (snapshot !== null) await holdUntilRead(context, epoch)
 }
 
 /** Only exports hold a snapshot: an import that lost its snapshot half-way could not start over, as rows are in the table. */
@@ -99,10 +99,12 @@ async function sendFirst(context: RunContext, plan: { epoch: number; slices: num
 const pollMs = 500
 
 /** The snapshot lives as long as this session's transaction, so the planner stays until the last slice has been read. */
-async function holdUntilRead(context: RunContext, epoch: number, slices: number): Promise<void> {
+async function holdUntilRead(context: RunContext, epoch: number): Promise<void> {
   const { sql, run, deadline, world } = context
   for (;;) {
     const { slicesDone } = await ledger.countSlicesDone(sql, run.runId, epoch)
+    // Read anew each time: a slice that took too long was cut into others.
+    const slices = (await ledger.readPlan(sql, run.runId))?.slices ?? 0
     if (slicesDone === slices) return
     if ((await ledger.readHalt(sql, run.runId, run.generation)) !== null) return
     if (world.clock.now() >= deadline.softAt) {

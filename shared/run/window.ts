@@ -4,17 +4,27 @@ import type { RunContext } from './run-context.ts'
 
 /*
  * At most `concurrent` slices are read and at most `concurrent` chunks are loaded at a time, without a queue or a lock:
- * the end of chunk n sends chunk n + concurrent. Where a chunk may become known after its predecessor ended, both sides
+ * the end of chunk n sends chunk n + concurrent. Where a chunk or slice may become known after its predecessor ended, both sides
  * look for the other after their own commit, so at least one of them sends it; a second sending has the same task id.
  * The cost of a step is a few primary-key look-ups, however many chunks the run has.
  */
 
 const windowOf = (context: RunContext) => context.run.spec.settings.concurrent
 
-/** After a slice was sealed: the slice whose turn it is now. */
-export async function sendSliceAfter(context: RunContext, epoch: number, slice: number, slices: number): Promise<void> {
+/** After a slice was sealed: the slice whose turn it is now, if it is known yet. */
+export async function sendSliceAfter(context: RunContext, epoch: number, slice: number): Promise<void> {
   const next = slice + windowOf(context)
-  if (next < slices) await send(context, { step: 'stage', epoch, slice: next })
+  const known = await ledger.readSlice(context.sql, context.run.runId, epoch, next)
+  if (known !== null) await send(context, { step: 'stage', epoch, slice: next })
+}
+
+/** After a slice was cut into others: those whose turn it is already. */
+export async function sendSlicesInTurn(context: RunContext, epoch: number, slices: readonly number[]): Promise<void> {
+  for (const slice of slices) {
+    const before = slice - windowOf(context)
+    const due = before < 0 || (await ledger.readSlice(context.sql, context.run.runId, epoch, before))?.done === true
+    if (due) await send(context, { step: 'stage', epoch, slice })
+  }
 }
 
 /** After chunks became known: those whose turn it is already. */

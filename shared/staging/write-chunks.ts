@@ -12,7 +12,7 @@ const newline = 0x0a
 /**
  * Cuts COPY text into objects of about `targetBytes`, each ending with a record: in that format a newline byte always
  * ends one. A chunk is held in memory until it is whole, so that a failed put can be repeated; memory is therefore
- * `targetBytes` plus one record, and a record over `maxRecordBytes` never gets here (the source refuses it).
+ * `targetBytes` plus one record, whose length is bounded before (codecs/long-records.ts).
  */
 export async function* writeChunks(
   store: ObjectStore,

@@ -154,6 +154,27 @@ export function describeReader<O>(reader: Reader<O>, suite: ReaderSuite<O>): voi
       expect((await bytesOf(source, rest)).equals(body.subarray(consumed.bytes))).toBe(true)
     })
 
+    test('what a slice is cut into holds its rows, each once', async ({ skip }) => {
+      for (const rows of Object.values(cases)) {
+        await using source = await open(await world.seed(rows))
+        const cut = source.cutSmaller
+        if (cut === null) return skip('this reader resumes a slice instead')
+        const { slices } = await source.split({ concurrent: 1, targetBytes: 1024 ** 3 })
+        let pieces: readonly Slice[] = slices.map(({ slice }) => ({ ...slice, snapshot: null }))
+        for (let round = 0; round < 4; round += 1) {
+          const next: Slice[] = []
+          for (const piece of pieces) {
+            const smaller = await cut(piece)
+            next.push(...(smaller.length === 0 ? [piece] : smaller))
+          }
+          pieces = JSON.parse(JSON.stringify(next)) as Slice[]
+          expect(await loadAll(source, pieces)).toEqual(sorted(rows))
+        }
+        if (rows.length > 100) expect(pieces.length).toBeGreaterThan(4)
+        for (const piece of pieces) expect(piece).toHaveProperty('snapshot')
+      }
+    })
+
     test('a held snapshot hides what is written later', async ({ skip }) => {
       const rows = cases['null keys'] ?? []
       const options = await world.seed(rows)

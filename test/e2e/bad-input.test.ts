@@ -150,6 +150,40 @@ describe('bad input', () => {
     })
   })
 
+  it('sets aside a row of a table that is too large, before it is staged', async () => {
+    const name = await table('id integer, name text')
+    await stack.sql(`create table public.${name} (id integer primary key, name text)`, stack.source)
+    await stack.sql(
+      `insert into public.${name} select n, repeat('x', case when n % 1000 = 7 then 200000 else n % 50 end) from generate_series(1, 3000) n`,
+      stack.source,
+    )
+    const parameter = {
+      datasource: 'pg_local',
+      table: `public.${name}`,
+      column: ['*'],
+      splitPk: 'id',
+      maxRecordBytes: 4096,
+    }
+    const run = (errorLimit: number) =>
+      stack.run({
+        job: dataxJob(name, { name: 'postgresqlreader', parameter }, intoAdbpg(`public.${name}`), {
+          speed: { channel: 2 },
+          errorLimit: { record: errorLimit },
+        }),
+      })
+    const report = await run(3)
+    expect(report).toMatchObject({ state: 'succeeded', rows: { read: 3000, loaded: 2997, dirty: 3 } })
+    expect(await loaded(name)).toBe(2997)
+    const dirty = await dirtyOf(stack, report)
+    expect(dirty.map(({ code, source }) => ({ code, source }))).toEqual(
+      Array(3).fill({ code: 'record/too-large', source: `public.${name}` }),
+    )
+    expect(dirty.map(({ raw }) => Number(raw.split('\t')[0])).sort((a, b) => a - b)).toEqual([7, 1007, 2007])
+    expect(dirty[0]?.bytes).toBeGreaterThan(200_000)
+    expect(await run(1)).toMatchObject({ state: 'failed', error: { code: 'record/limit-exceeded' } })
+    expect(await run(0)).toMatchObject({ state: 'failed', error: { code: 'record/too-large' } })
+  })
+
   it('forgets the dirty records of an attempt once a retry has loaded them', async () => {
     const name = await table('id integer, name varchar(3)')
     const failed = await load(name, '1,ann\n2,too long\n')

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import type { FunctionName } from '../../shared/ports/index.ts'
 import { FinishEvent, LoadEvent, PlanEvent, StageEvent, StartEvent } from '../../shared/run/events.ts'
@@ -22,9 +23,12 @@ const ample: Deadline = { signal, softAt: new Date(8.64e15) }
 /** The time for new records is over before the first one came. */
 const over: Deadline = { signal, softAt: new Date(0) }
 
-/** Runs the steps here, one after the other, in the order in which they are sent; loads always meet their deadline. */
-async function drive(job: ReturnType<typeof dataxJob>) {
+type DeadlineOf = (step: FunctionName, count: number) => Deadline
+
+/** Runs the steps here, one after the other, in the order in which they are sent. `count`: how many of the step came before. */
+async function drive(job: ReturnType<typeof dataxJob>, deadlineOf: DeadlineOf) {
   const sent: [FunctionName, unknown][] = []
+  const counts: Partial<Record<FunctionName, number>> = {}
   const invokeAsync = async (name: FunctionName, event: unknown) => {
     sent.push([name, event])
     return 'queued' as const
@@ -35,18 +39,33 @@ async function drive(job: ReturnType<typeof dataxJob>) {
     invoker: { ...stack.world.invoker, invokeAsync },
   }
   const { runId } = await startJob(world, StartEvent.parse({ job }), ample)
-  let loads = 0
-  for (let next = sent.shift(); next !== undefined; next = sent.shift()) {
-    const [name, event] = next
-    if (name === 'plan') await runStep(world, PlanEvent.parse(event), ample, planRun)
-    if (name === 'stage') await runStep(world, StageEvent.parse(event), ample, stageSlice)
-    if (name === 'load') await runStep(world, LoadEvent.parse(event), over, loadChunk)
-    if (name === 'load') loads += 1
-    if (name === 'finish') await finishRun(world, FinishEvent.parse(event), ample)
+  /** A planner that holds a snapshot ends after the slices. */
+  const planning = new Set<Promise<unknown>>()
+  while (sent.length > 0 || planning.size > 0) {
+    const [name, event] = sent.shift() ?? []
+    if (name === undefined) {
+      await Promise.race([...planning, sleep(20)])
+      continue
+    }
+    const deadline = deadlineOf(name, counts[name] ?? 0)
+    counts[name] = (counts[name] ?? 0) + 1
+    if (name === 'plan') {
+      const plan: Promise<unknown> = runStep(world, PlanEvent.parse(event), deadline, planRun).finally(() =>
+        planning.delete(plan),
+      )
+      planning.add(plan)
+    }
+    if (name === 'stage') await runStep(world, StageEvent.parse(event), deadline, stageSlice)
+    if (name === 'load') await runStep(world, LoadEvent.parse(event), deadline, loadChunk)
+    if (name === 'finish') await finishRun(world, FinishEvent.parse(event), deadline)
   }
   await using sql = await world.connectSql(stack.adbpg, signal)
-  return { loads, report: await reportRun(sql, runId, new Date()) }
+  return { loads: counts.load ?? 0, stages: counts.stage ?? 0, report: await reportRun(sql, runId, new Date()) }
 }
+
+const loadsAreOver: DeadlineOf = (step) => (step === 'load' ? over : ample)
+/** The first readings find no time at all, so the slices are cut twice and more. */
+const firstStagesAreOver: DeadlineOf = (step, count) => (step === 'stage' && count < 5 ? over : ample)
 
 const rows = 20_000
 const contents = async (table: string) =>
@@ -62,10 +81,23 @@ it('a load that meets its deadline commits what it has and hands over the rest: 
   const notes = [...Array(rows).keys()].map((n) => `note ${n}\n"${'x'.repeat(n % 40)}`)
   const csv = notes.map((note, n) => `${n},"${note.replaceAll('"', '""')}"\n`).join('')
   await stack.world.store.put(`data/${table}.csv`, Buffer.from(csv))
-  const { loads, report } = await drive(dataxJob(table, fromOss(`data/${table}.csv`), intoAdbpg(`public.${table}`)))
+  const { loads, report } = await drive(
+    dataxJob(table, fromOss(`data/${table}.csv`), intoAdbpg(`public.${table}`)),
+    loadsAreOver,
+  )
   expect(report).toMatchObject({ state: 'succeeded', rows: { read: rows, loaded: rows } })
   expect(loads).toBeGreaterThan((report?.chunks ?? 0) + 3)
   expect(await contents(table)).toEqual({ rows, ids: rows, length: notes.reduce((sum, note) => sum + note.length, 0) })
+})
+
+const ofTable = (kind: 'postgresql' | 'adbpg', table: string, parameter: Record<string, unknown> = {}) => ({
+  name: `${kind}reader`,
+  parameter: {
+    datasource: kind === 'adbpg' ? 'adbpg_local' : 'pg_local',
+    table: `public.${table}`,
+    column: ['*'],
+    ...parameter,
+  },
 })
 
 it('and staged chunks of a table', async () => {
@@ -76,11 +108,10 @@ it('and staged chunks of a table', async () => {
     `insert into public.${table} select n, E'tab\\t' || repeat('z', (n % 50)::integer) from generate_series(1, ${rows}) n`,
     stack.source,
   )
-  const reader = {
-    name: 'postgresqlreader',
-    parameter: { datasource: 'pg_local', table: `public.${table}`, column: ['*'] },
-  }
-  const { loads, report } = await drive(dataxJob(table, reader, intoAdbpg(`public.${table}`)))
+  const { loads, report } = await drive(
+    dataxJob(table, ofTable('postgresql', table), intoAdbpg(`public.${table}`)),
+    loadsAreOver,
+  )
   expect(report).toMatchObject({ state: 'succeeded', rows: { read: rows, loaded: rows } })
   expect(loads).toBeGreaterThan((report?.chunks ?? 0) + 3)
   const [source] = await stack.sql<{ length: number }>(
@@ -88,4 +119,52 @@ it('and staged chunks of a table', async () => {
     stack.source,
   )
   expect(await contents(table)).toEqual({ rows, ids: rows, length: source?.length })
+})
+
+it('a slice that cannot be read in time is cut smaller, and every row is there once', async () => {
+  const table = unique('cut')
+  await stack.sql(`create table public.${table} (id bigint, note text)`)
+  await stack.sql(`create table public.${table} (id bigint unique, note text)`, stack.source)
+  await stack.sql(
+    `insert into public.${table} select nullif(n, 7), repeat('z', (n % 50)::integer) from generate_series(1, ${rows}) n`,
+    stack.source,
+  )
+  const job = dataxJob(table, ofTable('postgresql', table, { splitPk: 'id' }), intoAdbpg(`public.${table}`))
+  const { stages, report } = await drive(job, firstStagesAreOver)
+  expect(report).toMatchObject({ state: 'succeeded', rows: { read: rows, loaded: rows } })
+  expect(stages).toBeGreaterThan(9)
+  expect(await contents(table)).toMatchObject({ rows, ids: rows - 1 })
+  const staged: string[] = []
+  for await (const { key } of stack.world.store.list('stage/')) staged.push(key)
+  expect(staged).toEqual([])
+})
+
+it('of an export as well: only what was read whole becomes an object', async () => {
+  const table = unique('cut_export')
+  await stack.sql(`create table public.${table} (id bigint primary key, note text)`)
+  await stack.sql(`insert into public.${table} select n, 'n' || n from generate_series(1, ${rows}) n`)
+  const writer = {
+    name: 'osswriter',
+    parameter: { datasource: 'oss_local', object: `out/${table}/part`, writeMode: 'truncate' },
+  }
+  const { stages, report } = await drive(dataxJob(table, ofTable('adbpg', table), writer), firstStagesAreOver)
+  expect(report).toMatchObject({ state: 'succeeded', rows: { read: rows, loaded: rows } })
+  expect(report?.decisions).toContainEqual(expect.objectContaining({ what: 'all slices are read from one snapshot' }))
+  expect(stages).toBeGreaterThan(7)
+  const back = `${table}_back`
+  await stack.sql(`create table public.${back} (id bigint, note text)`)
+  await stack.run({ job: dataxJob(back, fromOss(`out/${table}/*`), intoAdbpg(`public.${back}`)) })
+  expect(await contents(back)).toEqual(await contents(table))
+})
+
+it('what has no key to cut by fails by its code, at once', async () => {
+  const table = unique('uncut')
+  await stack.sql(`create table public.${table} (note text)`)
+  await stack.sql(`create table public.${table} (note text)`, stack.source)
+  const { stages, report } = await drive(
+    dataxJob(table, ofTable('postgresql', table), intoAdbpg(`public.${table}`)),
+    firstStagesAreOver,
+  )
+  expect(report).toMatchObject({ state: 'failed', error: { code: 'source/unsplittable-deadline' } })
+  expect(stages).toBe(1)
 })

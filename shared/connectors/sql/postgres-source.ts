@@ -10,7 +10,7 @@ import { describeQuery } from './describe-query.ts'
 import { predicateOf, type Selected, selectText, withoutSemicolon } from './query-text.ts'
 import type { ReaderOptions } from './reader-options.ts'
 import { asSourceError, blamingSource } from './source-errors.ts'
-import { splitSelected } from './split-table.ts'
+import { cutSmaller, splitSelected } from './split-table.ts'
 import { columnMissing, type FoundTable, lookUpTable } from './table-lookup.ts'
 import { parseTableName, printTable } from './table-name.ts'
 
@@ -56,6 +56,11 @@ export function openPostgresSource(options: ReaderOptions, context: ConnectorCon
     },
     projection: null,
     rest: null,
+    cutSmaller: (slice) =>
+      blamingSource(async () => {
+        const sql = await session()
+        return await cutSmaller(sql, await select(sql), options.splitPk ?? null, slice)
+      }),
     holdSnapshot: () => blamingSource(() => holdSnapshot(connect)),
     async [Symbol.asyncDispose]() {
       const sql = await opened?.catch(() => null)

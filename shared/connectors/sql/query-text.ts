@@ -30,9 +30,15 @@ export function whereText(where: string | null, predicate: string | null): strin
 /** The statement ends where the author's last semicolon was. */
 export const withoutSemicolon = (sql: string): string => sql.replace(/[\s;]+$/, '')
 
-export function keyBoundsText(table: FoundTable, column: string, where: string | null): string {
+export function keyBoundsText(
+  table: FoundTable,
+  column: string,
+  where: string | null,
+  predicate: string | null = null,
+): string {
   const key = quoteIdentifier(column)
-  return `select min(${key})::text as low, max(${key})::text as high\nfrom ${quoteTable(table)}${whereText(where, null)}`
+  const from = `${quoteTable(table)}${whereText(where, predicate)}`
+  return `select min(${key})::text as low, max(${key})::text as high\nfrom ${from}`
 }
 
 /**

@@ -2,8 +2,8 @@ import type { Sql } from '../../ports/index.ts'
 import type { Decision, PlannedSlice, Slice, Split, SplitRequest } from '../contract.ts'
 import * as catalog from './catalog.sql.ts'
 import { keyRanges } from './key-ranges.ts'
-import { keyBoundsText, type Selected } from './query-text.ts'
-import { chooseStrategy, type SplitFacts, whole } from './split-strategy.ts'
+import { keyBoundsText, predicateOf, type Selected } from './query-text.ts'
+import { chooseStrategy, isIntegerColumn, type SplitFacts, whole } from './split-strategy.ts'
 import { type FoundTable, pickColumns, type TableColumn } from './table-lookup.ts'
 
 type TableSelected = Extract<Selected, { from: 'table' }>
@@ -54,6 +54,37 @@ async function splitByKeys(
   const found = { what: `${ranges.length} ranges of ${name}`, why: `it runs from ${low} to ${high}` }
   const slices = ranges.map(({ from, to }) => sliceOf({ by: 'keys', column: name, from, to }))
   return { slices: [...slices, ...nulls], decisions: [...decisions, found, nullDecision] }
+}
+
+/**
+ * Two ranges of the keys of a slice, and the rows without a key where it may hold some. A whole table is cut by `splitPk`
+ * or its primary key; what has no integer key, and one key alone, stays whole.
+ */
+export async function cutSmaller(
+  sql: Sql,
+  selected: Selected,
+  splitPk: string | null,
+  slice: Slice,
+): Promise<readonly Slice[]> {
+  if (selected.from === 'query') return []
+  const column = await keyOf(sql, selected.table, splitPk, slice)
+  if (column === null) return []
+  const bounds = keyBoundsText(selected.table, column.name, selected.where, predicateOf(slice))
+  const { rows } = await sql.query<{ low: string | null; high: string | null }>(bounds)
+  const { low, high } = rows[0] ?? { low: null, high: null }
+  if (low === null || high === null || low === high) return []
+  const middle = String(BigInt(low) + (BigInt(high) - BigInt(low) + 1n) / 2n)
+  const { from = null, to = null } = slice
+  const range = { ...slice, by: 'keys', column: column.name }
+  const nulls = slice.by === 'whole' && column.nullable ? [{ ...slice, by: 'null', column: column.name }] : []
+  return [{ ...range, from, to: middle }, { ...range, from: middle, to }, ...nulls]
+}
+
+async function keyOf(sql: Sql, table: FoundTable, splitPk: string | null, slice: Slice): Promise<TableColumn | null> {
+  if (slice.by === 'keys') return table.columns.find((column) => column.name === slice.column) ?? null
+  if (slice.by !== 'whole') return null
+  const facts = await gatherFacts(sql, table, splitPk)
+  return [facts.splitPk, facts.primaryKey].find((column) => column !== null && isIntegerColumn(column)) ?? null
 }
 
 async function gatherFacts(sql: Sql, table: FoundTable, splitPk: string | null): Promise<SplitFacts> {

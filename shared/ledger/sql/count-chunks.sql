@@ -1,6 +1,10 @@
-select count(*)::integer as chunks,
-       coalesce(sum(c.bytes), 0)::text as bytes,
-       coalesce(sum(c.records), 0)::text as records,
-       coalesce(sum(case when c.records is null then 1 else 0 end), 0)::integer as uncounted
-from adbpg_sync.chunk c
-where c.run_id = $1 and c.part = 0
+select c.chunks, c.bytes::text as bytes, (c.records + s.records)::text as records, c.uncounted
+from (
+  select count(*)::integer as chunks,
+         coalesce(sum(bytes), 0) as bytes,
+         coalesce(sum(records), 0) as records,
+         coalesce(sum(case when records is null then 1 else 0 end), 0)::integer as uncounted
+  from adbpg_sync.chunk
+  where run_id = $1 and part = 0
+) c
+cross join (select coalesce(sum(records), 0) as records from adbpg_sync.slice_dirty where run_id = $1) s

@@ -1,0 +1,104 @@
+import { randomBytes } from 'node:crypto'
+import type { Encoding } from '../codecs/encoding.ts'
+import { withoutLongRecords } from '../codecs/long-records.ts'
+import type { Body, CopyTarget } from '../connectors/contract.ts'
+import { TransferError } from '../errors/index.ts'
+import * as ledger from '../ledger/index.ts'
+import { dirtyPrefixOfSlice, formatStagedChunk } from '../staging/keys.ts'
+import { type WrittenChunk, writeChunks } from '../staging/write-chunks.ts'
+import { describeDirty, tooLarge } from './dirty.ts'
+import { allowedDirty, asLimitError } from './dirty-limit.ts'
+import { type DirtyLog, openDirtyLog } from './dirty-log.ts'
+import type { StageEvent } from './events.ts'
+import { limitExceeded } from './reconcile.ts'
+import type { RunContext } from './run-context.ts'
+import { sealOf, sealOnce } from './seal-slice.ts'
+
+/** Writes the slice into chunk objects and makes them known together. @returns their ordinals */
+export async function stageChunks(
+  context: RunContext,
+  event: StageEvent,
+  target: CopyTarget,
+  body: Body,
+  signal: AbortSignal,
+): Promise<readonly number[]> {
+  const { world, run } = context
+  refuseUnlessText(target, body.encoding)
+  const attempt = randomBytes(6).toString('hex')
+  const keyOf = (index: number) => formatStagedChunk({ runId: run.runId, slice: event.slice, attempt, index })
+  const staged: Staged = {
+    written: [],
+    dirty: openDirtyLog(world.store, dirtyPrefixOfSlice({ runId: run.runId, slice: event.slice, attempt })),
+  }
+  try {
+    const records = await withoutLong(context, body, staged.dirty)
+    const options = { keyOf, targetBytes: world.settings.stageChunkBytes, signal }
+    for await (const chunk of writeChunks(world.store, records, options)) {
+      staged.written.push(chunk)
+      world.reach('stage/mid-object')
+    }
+    world.reach('stage/after-object')
+    const ordinals = await sealChunks(context, event, staged, body.encoding)
+    if (ordinals === null) await world.store.remove(staged.written.map((chunk) => chunk.key))
+    return ordinals ?? []
+  } catch (error) {
+    // What is staged is of no use to the next attempt; where it cannot be removed now, `finish` does it.
+    await world.store.remove(staged.written.map((chunk) => chunk.key)).catch(() => undefined)
+    throw error
+  }
+}
+
+/** What one attempt at a slice has written. */
+interface Staged {
+  readonly written: WrittenChunk[]
+  readonly dirty: DirtyLog
+}
+
+/** Staged bytes are cut at newlines, which only COPY text allows (staging/write-chunks.ts). */
+function refuseUnlessText(target: CopyTarget, encoding: Encoding): void {
+  const reason = encoding.format === 'text' ? target.refuses(encoding) : 'staged chunks are COPY text'
+  if (reason !== null) throw new TransferError('internal/bug', `cannot stage as ${encoding.format}: ${reason}`)
+}
+
+/** @throws record/too-large where no dirty record is allowed, record/limit-exceeded */
+async function withoutLong(context: RunContext, body: Body, dirty: DirtyLog): Promise<AsyncIterable<Uint8Array>> {
+  const allowed = await allowedDirty(context)
+  const { maxRecordBytes, origin } = body
+  return withoutLongRecords(body.body, maxRecordBytes, async (record) => {
+    await dirty.add(describeDirty(record, tooLarge(record.length, maxRecordBytes), origin))
+    if (allowed === null || dirty.count() <= allowed) return
+    await dirty.close()
+    throw asLimitError(context, limitExceeded(dirty.count(), String(allowed)), dirty)
+  })
+}
+
+/** One transaction makes the slice and its chunks known. @returns null when another attempt was faster */
+async function sealChunks(
+  context: RunContext,
+  event: StageEvent,
+  { written, dirty }: Staged,
+  encoding: Encoding,
+): Promise<readonly number[] | null> {
+  const { sql, run } = context
+  const dirtyObject = await dirty.close()
+  return await sealOnce(context, event, async () => {
+    const first = await ledger.nextOrdinal(sql, run.runId)
+    const chunks = written.map((chunk, index) => chunkRow(event.slice, first + index, chunk, encoding))
+    await ledger.insertChunks(sql, run.runId, chunks)
+    if (dirtyObject !== null) await ledger.insertSliceDirty(sql, event, { records: dirty.count(), dirtyObject })
+    await ledger.insertSliceDone(sql, sealOf(context, event, written, null))
+    return chunks.map((chunk) => chunk.ordinal)
+  })
+}
+
+function chunkRow(slice: number, ordinal: number, chunk: WrittenChunk, encoding: Encoding): ledger.NewChunk {
+  const { key, etag, bytes, records } = chunk
+  return {
+    ordinal,
+    part: 0,
+    slice,
+    source: { from: 'stage', key, etag, start: 0, end: bytes, firstRecord: 1, encoding },
+    records,
+    bytes,
+  }
+}
