@@ -116,7 +116,8 @@ export function describeReader<O>(reader: Reader<O>, suite: ReaderSuite<O>): voi
       expect(await loadAll(other, copies)).toHaveLength(302)
     })
 
-    test.runIf(reader.repeatable)('reading a slice twice gives the same bytes', async () => {
+    test('reading a slice twice gives the same bytes', async ({ skip }) => {
+      skip(!reader.repeatable, 'a second read may give other rows; slices are staged')
       await using source = await open(await world.seed(cases['skewed keys'] ?? []))
       const { slices } = await source.split({ concurrent: 3, targetBytes: 64 })
       for (const { slice } of slices) {

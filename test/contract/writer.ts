@@ -45,7 +45,8 @@ export function describeWriter<O>(writer: Writer<O>, suite: WriterSuite<O>): voi
       await target[Symbol.asyncDispose]()
     })
 
-    test.runIf(suite.kind === 'copy')('COPY into its columns takes what it prefers', async () => {
+    test('COPY into its columns takes what it prefers', async ({ skip }) => {
+      skip(suite.kind !== 'copy', 'this writer takes objects')
       const target = (await open(await world.fresh())) as CopyTarget
       const { session } = world
       if (session === null) throw new Error('a copy target needs a session')
@@ -61,7 +62,8 @@ export function describeWriter<O>(writer: Writer<O>, suite: WriterSuite<O>): voi
       expect(loaded.rows).toBe(2)
     })
 
-    test.runIf(suite.kind === 'object')('keys are known beforehand, sort by slice and differ by run', async () => {
+    test('keys are known beforehand, sort by slice and differ by run', async ({ skip }) => {
+      skip(suite.kind !== 'object', 'this writer takes COPY')
       const target = (await open(await world.fresh())) as ObjectTarget
       const keys = [0, 1, 9, 10, 123_456].map((index) => target.keyOf('r1', index))
       expect([...keys].sort()).toEqual(keys)
@@ -69,7 +71,8 @@ export function describeWriter<O>(writer: Writer<O>, suite: WriterSuite<O>): voi
       expect(new Set([...keys, target.keyOf('r2', 0)]).size).toBe(6)
     })
 
-    test.runIf(suite.kind === 'object')('preparing again keeps what the run has written', async () => {
+    test('preparing again keeps what the run has written', async ({ skip }) => {
+      skip(suite.kind !== 'object', 'this writer takes COPY')
       const target = (await open(await world.fresh())) as ObjectTarget
       await target.prepare('r1')
       await target.store.put(target.keyOf('r1', 0), Buffer.from('1,a\n'))
