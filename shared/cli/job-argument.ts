@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { basename } from 'node:path'
-import type { Command } from 'commander'
+import { type Command, Option } from 'commander'
 import { TransferError } from '../errors/index.ts'
 import { JobName, type JobSpec, type ParsedDocument, parseDatasourceFile, parseJobDocument } from '../job/index.ts'
 import { readJobText } from '../run/job-store.ts'
@@ -17,8 +17,9 @@ export interface JobOptions {
 const collect = (value: string, before: readonly string[]) => [...before, value]
 
 export function addJobOptions(verb: Command): Command {
+  const parameters = new Option('--param <name=value>', 'value of ${name} in the script; may be repeated')
   return verb
-    .option('--param <name=value>', 'value of ${name} in the script; may be repeated', collect, [])
+    .addOption(parameters.argParser(collect).default([], 'none'))
     .option(
       '--datasources <file>',
       'JSON file of datasources by name; they go before those of ADBPG_SYNC_DATASOURCES and of the bucket',

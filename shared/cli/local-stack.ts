@@ -17,7 +17,8 @@ export interface LocalAccess {
   readonly accountId: string
   readonly credentials: { readonly accessKeyId: string; readonly accessKeySecret: string }
   readonly vaultDir: string
-  release(): Promise<void>
+  /** Stops what was started for this command; null where a stack was found running. */
+  readonly release: (() => Promise<void>) | null
 }
 
 /** Bundles the functions, then starts the servers: what runs is always what the sources say. */
@@ -50,13 +51,13 @@ export async function findOrStartStack(
 ): Promise<LocalAccess> {
   const stateDir = stateDirOf(environment)
   const running = await readRunningStack(stateDir)
-  if (running !== null) return accessTo(running, async () => undefined)
+  if (running !== null) return accessTo(running, null)
   output.note('starting the local stack for this command (`npx adbpg-sync up` keeps one running)')
   const stack = await startLocalStack(stateDir, log, environment)
   return accessTo(stack.file, async () => await stack[Symbol.asyncDispose]())
 }
 
-export function accessTo(file: StackFile, release: () => Promise<void>): LocalAccess {
+export function accessTo(file: StackFile, release: LocalAccess['release']): LocalAccess {
   const { accessKeyId, accessKeySecret, region, accountId } = file.address.fc
   const vaultDir = file.environment.ADBPG_SYNC_VAULT_DIR ?? ''
   return {

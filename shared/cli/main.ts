@@ -75,7 +75,8 @@ export async function main(words: readonly string[]): Promise<ExitCode> {
   }
 }
 
-function programOf(verbs: Verbs): Command {
+/** Every verb with its options and help. */
+export function programOf(verbs: Verbs): Command {
   const program = new Command('adbpg-sync')
     .description(description)
     .addHelpText('after', examples)

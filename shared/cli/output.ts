@@ -3,6 +3,8 @@ import type { TransferError } from '../errors/index.ts'
 /** stdout carries the answer, in one form; everything else goes to stderr. */
 export interface Output {
   readonly json: boolean
+  /** Columns of the terminal that shows the answer. */
+  width(): number
   /** One JSON document, or its text for people. */
   answer(document: unknown, text: () => string): void
   /** A line on stderr. */
@@ -13,6 +15,8 @@ export interface Output {
 }
 
 const plainEveryMs = 5_000
+/** Where the answer goes into a file or a pipe. */
+const defaultWidth = 160
 
 export function openOutput(json: boolean, stdout: NodeJS.WriteStream, stderr: NodeJS.WriteStream): Output {
   let drawn = false
@@ -27,6 +31,7 @@ export function openOutput(json: boolean, stdout: NodeJS.WriteStream, stderr: No
   }
   return {
     json,
+    width: () => stdout.columns ?? defaultWidth,
     answer(document, text) {
       clear()
       stdout.write(json ? `${JSON.stringify(document, null, 2)}\n` : `${text()}\n`)

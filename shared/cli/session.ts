@@ -12,6 +12,8 @@ import type { Vault } from './vault.ts'
 export interface Session extends AsyncDisposable {
   readonly world: World
   readonly deadline: Deadline
+  /** The functions stop together with this command, which has started them. */
+  readonly isStackOwn: boolean
   /** Where `run` keeps the caller's secrets; null on the cloud, where they are set at deployment. */
   readonly vault: Vault | null
 }
@@ -37,12 +39,7 @@ export async function openLocalSession(
   log: Log,
   signal: AbortSignal,
 ): Promise<Session> {
-  return await localSession(
-    environment,
-    accessTo(file, async () => undefined),
-    log,
-    signal,
-  )
+  return await localSession(environment, accessTo(file, null), log, signal)
 }
 
 async function localSession(
@@ -63,7 +60,13 @@ async function localSession(
     dir: vaultDir,
     callerVariable: (name: string) => (name in local.environment ? undefined : environment[name]),
   }
-  return { world, deadline: unlimited(signal), vault, [Symbol.asyncDispose]: () => local.release() }
+  return {
+    world,
+    deadline: unlimited(signal),
+    isStackOwn: local.release !== null,
+    vault,
+    [Symbol.asyncDispose]: async () => await local.release?.(),
+  }
 }
 
 async function openCloud(
@@ -85,7 +88,13 @@ async function openCloud(
   }
   const context = { region: read('ADBPG_SYNC_REGION'), accountId: read('ADBPG_SYNC_ACCOUNT_ID'), credentials }
   const world = await openWorld({ config: readConfig(environment), environment, context, log })
-  return { world, deadline: unlimited(signal), vault: null, [Symbol.asyncDispose]: async () => undefined }
+  return {
+    world,
+    deadline: unlimited(signal),
+    isStackOwn: false,
+    vault: null,
+    [Symbol.asyncDispose]: async () => undefined,
+  }
 }
 
 /** A command ends when its user says so, not at a platform's limit. */

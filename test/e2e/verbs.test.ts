@@ -196,17 +196,18 @@ describe('the other verbs', () => {
       code: 2,
       answer: { error: { code: 'job/unknown-job' } },
     })
+    expect(await answerOf(['put', join(folder, 'missing.csv'), 'oss:///in/missing.csv'])).toMatchObject({
+      code: 2,
+      answer: { error: { code: 'job/invalid', message: expect.stringContaining('missing.csv: ENOENT') } },
+    })
     const unknown = await type(['statsu'])
     expect(unknown.code).toBe(2)
     expect(unknown.stderr).toContain('status')
   })
 
-  it.each(['up', 'run', 'plan', 'status', 'dirty', 'retry', 'stop', 'put', 'ls', 'sql', 'doctor', 'convert', 'demo'])(
-    '%s --help says what it is for',
-    async (verb) => {
-      const { code, stdout } = await type([verb, '--help'])
-      expect(code).toBe(0)
-      expect(stdout).toMatch(new RegExp(`^Usage: adbpg-sync ${verb}[^]*--json`))
-    },
-  )
+  it('run --help teaches by examples', async () => {
+    const { code, stdout } = await type(['run', '--help'])
+    expect(code).toBe(0)
+    expect(stdout).toMatch(/^Usage: adbpg-sync run .*--json.*Examples\n {2}adbpg-sync run job\.json/s)
+  })
 })

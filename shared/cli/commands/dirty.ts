@@ -22,7 +22,7 @@ async function dirty({ output }: Verbs, session: Session, run: string, options: 
   const { runId } = await findRun(session.world, session.deadline, run)
   const limit = Math.max(1, Number.parseInt(options.limit, 10) || 50)
   const records = await readDirty(session, dirtyPrefix(runId), limit)
-  output.answer(records, () => (records.length === 0 ? 'no dirty records' : tableOf(records)))
+  output.answer(records, () => (records.length === 0 ? 'no dirty records' : textOf(records, output.width())))
   return 0
 }
 
@@ -38,13 +38,38 @@ async function readDirty(session: Session, prefix: string, limit: number): Promi
   return records
 }
 
-function tableOf(records: readonly DirtyRecord[]): string {
+/** Records of one source under its name, each on one line of the terminal but for its reason. */
+function textOf(records: readonly DirtyRecord[], width: number): string {
+  const sources = [...new Set(records.map(({ source }) => source))]
+  return sources
+    .map(
+      (source) =>
+        `${source}\n${tableOf(
+          records.filter((record) => record.source === source),
+          width,
+        )}`,
+    )
+    .join('\n')
+}
+
+/** The four narrow columns and the borders of all. */
+const fixedColumns = 66
+
+function tableOf(records: readonly DirtyRecord[], width: number): string {
+  const open = Math.max(24, Math.floor((width - fixedColumns) / 2))
   const table = new Table({
-    head: ['source', 'record', 'byte', 'column', 'code', 'reason', 'value'],
+    head: ['record', 'byte', 'column', 'code', 'reason', 'value'],
+    colWidths: [10, 14, 14, 20, open, open],
+    wordWrap: true,
     style: { head: [], border: [] },
   })
-  for (const { source, record, offset, column, code, reason, raw } of records) {
-    table.push([source, record, offset, column ?? '', code, reason, raw.length > 60 ? `${raw.slice(0, 57)}…` : raw])
-  }
+  for (const { record, offset, column, code, reason, raw } of records)
+    table.push([record, offset, column ?? '', code, reason, shortened(raw, open - 2)])
   return table.toString()
+}
+
+/** The whole value is in the object and in `--json`. */
+const shortened = (raw: string, length: number) => {
+  const line = raw.replaceAll('\n', '↵').replaceAll('\t', '→')
+  return line.length > length ? `${line.slice(0, length - 1)}…` : line
 }

@@ -4,6 +4,7 @@ import type { RunId } from '../../job/index.ts'
 import type { PostgresConnection } from '../../ports/index.ts'
 import { type RunReport, reportRun } from '../../run/report.ts'
 import type { ExitCode, Verbs } from '../main.ts'
+import type { Output } from '../output.ts'
 import { progressText, summaryText } from '../run-text.ts'
 import type { Session } from '../session.ts'
 
@@ -21,7 +22,7 @@ export async function followRun(
     const report = await reportRun(sql, at.runId, session.world.clock.now())
     if (report === null) throw new TransferError('run/unknown', `no run ${at.runId} in this ledger`)
     if (isEnded(report)) return endOf(verbs, session, report)
-    if (signal.aborted) return interrupted(verbs, report)
+    if (signal.aborted) return interrupted(verbs, session, report)
     output.progress(progressText(report))
     await sleep(pollMs, undefined, { signal }).catch(() => undefined)
   }
@@ -34,7 +35,14 @@ function endOf({ output }: Verbs, session: Session, report: RunReport): ExitCode
   return report.state === 'succeeded' ? 0 : 1
 }
 
-function interrupted({ output }: Verbs, report: RunReport): ExitCode {
+function interrupted({ output }: Verbs, session: Session, report: RunReport): ExitCode {
+  tellIfStackStops(output, session)
   output.answer(report, () => `run ${report.runId} goes on; adbpg-sync stop ${report.runId} ends it`)
   return 1
+}
+
+/** What was begun stands in the ledger, the queue and the outbox, so the next stack goes on with it. */
+export function tellIfStackStops(output: Output, { isStackOwn }: Session): void {
+  if (!isStackOwn) return
+  output.note('the local stack stops with this command; work goes on when it is up again (`adbpg-sync up`)')
 }

@@ -7,6 +7,7 @@ import { bytesText, countText } from '../output.ts'
 export function addPlan(program: Command, verbs: Verbs): void {
   addJobOptions(program.command('plan <job>'))
     .description('show how a job would be cut, and why, without running it')
+    .addHelpText('after', '\nEach line is a decision with the numbers compared; a run decides by the same function.')
     .action((job: string, options: JobOptions) =>
       verbs.withSession(async (session) => {
         const { spec } = await readJobArgument(session, job, options)

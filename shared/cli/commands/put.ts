@@ -3,6 +3,7 @@ import type { Command } from 'commander'
 import { TransferError } from '../../errors/index.ts'
 import type { Verbs } from '../main.ts'
 import { bytesText } from '../output.ts'
+import { tellIfStackStops } from './follow.ts'
 
 export function addPut(program: Command, verbs: Verbs): void {
   program
@@ -13,22 +14,32 @@ export function addPut(program: Command, verbs: Verbs): void {
       '\nThe bucket may be left out: oss:///in/data.csv is the bucket of the stack. A job with a matching trigger starts.',
     )
     .action((file: string, target: string) =>
-      verbs.withSession(async ({ world }) => {
+      verbs.withSession(async (session) => {
+        const { world } = session
         const key = keyIn(target, world.store.bucket)
-        let sent = 0
-        const counted = async function* () {
-          for await (const piece of createReadStream(file, { highWaterMark: 1024 * 1024 })) {
-            sent += piece.length
-            verbs.output.progress(`${bytesText(sent)} sent`)
-            yield piece
-          }
-        }
-        const { etag, size } = await world.store.putStream(key, counted(), { signal: verbs.signal })
+        const body = readFile(file, (sent) => verbs.output.progress(`${bytesText(sent)} sent`))
+        const { etag, size } = await world.store.putStream(key, body, { signal: verbs.signal })
+        tellIfStackStops(verbs.output, session)
         const answer = { bucket: world.store.bucket, key, etag, size }
         verbs.output.answer(answer, () => `oss://${answer.bucket}/${key}  ${bytesText(size)}  etag ${etag}`)
         return 0
       }),
     )
+}
+
+/** @throws job/invalid for a file that cannot be read */
+async function* readFile(file: string, onProgress: (sent: number) => void): AsyncIterable<Buffer> {
+  let sent = 0
+  try {
+    for await (const piece of createReadStream(file, { highWaterMark: 1024 * 1024 })) {
+      sent += piece.length
+      onProgress(sent)
+      yield piece
+    }
+  } catch (cause) {
+    const reason = cause instanceof Error && 'code' in cause ? cause.code : cause
+    throw new TransferError('job/invalid', `cannot read ${file}: ${reason}`, { file }, { cause })
+  }
 }
 
 /** Only the bucket of the stack: other buckets have keys of their own, and tools of their own. */

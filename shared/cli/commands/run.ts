@@ -4,18 +4,27 @@ import { LedgerAddress } from '../../run/events.ts'
 import { addJobOptions, type JobOptions, readJobArgument } from '../job-argument.ts'
 import type { ExitCode, Verbs } from '../main.ts'
 import type { Session } from '../session.ts'
-import { followRun } from './follow.ts'
+import { followRun, tellIfStackStops } from './follow.ts'
 
 interface RunOptions extends JobOptions {
   readonly key?: string
   readonly detach?: boolean
 }
 
+const examples = `
+Examples
+  adbpg-sync run job.json                                run a script as it came from DataX or DataWorks
+  adbpg-sync run orders --param day=20261123             run jobs/orders.json of the bucket
+  adbpg-sync run job.json --datasources sources.json     with datasources of your own
+  adbpg-sync run orders --key orders-20261123 --detach   once, however often it is called
+Ctrl-C leaves the run going: the functions do the work, not this command.`
+
 export function addRun(program: Command, verbs: Verbs): void {
   addJobOptions(program.command('run <job>'))
     .description('run a job: a file with a job document or a DataX or DataWorks script, or the name of a stored job')
     .option('--key <text>', 'idempotency key: two runs with the same key are one')
     .option('--detach', 'do not wait for the end')
+    .addHelpText('after', examples)
     .action((job: string, options: RunOptions) => verbs.withSession((session) => run(verbs, session, job, options)))
 }
 
@@ -31,6 +40,7 @@ async function run(verbs: Verbs, session: Session, job: string, options: RunOpti
   }
   const started = await start(session, event)
   if (options.detach === true) {
+    tellIfStackStops(verbs.output, session)
     verbs.output.answer(
       started,
       () => `run ${started.runId} of ${spec.name} is ${started.outcome}; adbpg-sync status ${started.runId}`,
