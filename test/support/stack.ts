@@ -45,6 +45,11 @@ export interface TestStack {
   close(): Promise<void>
 }
 
+export interface TestStackOptions {
+  /** First wait of the async queue before it repeats a failed task: longer where something must come back meanwhile. */
+  readonly retryBaseMs?: number
+}
+
 const settings = {
   ADBPG_SYNC_LEASE_SECONDS: '1',
   ADBPG_SYNC_CHUNK_BYTES: '65536',
@@ -52,14 +57,21 @@ const settings = {
 }
 
 /** The whole product on loopback, with small chunks and short leases, so that a small file takes every path. */
-export async function startTestStack(environment: Readonly<Record<string, string>> = {}): Promise<TestStack> {
+export async function startTestStack(
+  environment: Readonly<Record<string, string>> = {},
+  options: TestStackOptions = {},
+): Promise<TestStack> {
   const stateDir = await mkdtemp(join(tmpdir(), 'adbpg-sync-e2e-'))
   // Bundles of their own, so that test files may run side by side.
   await buildFunctions(projectDir, join(projectDir, 'dist'))
-  return await open(stateDir, environment)
+  return await open(stateDir, environment, options)
 }
 
-async function open(stateDir: string, environment: Readonly<Record<string, string>>): Promise<TestStack> {
+async function open(
+  stateDir: string,
+  environment: Readonly<Record<string, string>>,
+  options: TestStackOptions,
+): Promise<TestStack> {
   const log = keptLog()
   const crashFile = join(stateDir, 'crash-at')
   const laid = { ...settings, ADBPG_SYNC_CRASH_FILE: crashFile, ...environment }
@@ -68,14 +80,19 @@ async function open(stateDir: string, environment: Readonly<Record<string, strin
     stateDir,
     environment: laid,
     durable: false,
-    retryBaseMs: 50,
+    retryBaseMs: options.retryBaseMs ?? 50,
     timers: false,
     log,
   })
   await registerLocalDatasources(stack.file, log)
   const { region, accountId, accessKeyId, accessKeySecret } = stack.file.address.fc
-  // A test must not die at its own crash point.
-  const own = { ...stack.file.environment, ADBPG_SYNC_CRASH_FILE: '' }
+  // A test must not die at its own crash point, nor meet the faults that lie in the way of the functions.
+  const own = {
+    ...stack.file.environment,
+    ADBPG_SYNC_CRASH_FILE: '',
+    ADBPG_SYNC_OSS_ENDPOINT: stack.file.address.oss.endpoint,
+    ADBPG_SYNC_FC_ENDPOINT: stack.file.address.fc.endpoint,
+  }
   const world = await openWorld({
     config: readConfig(own),
     environment: own,
@@ -130,7 +147,7 @@ async function open(stateDir: string, environment: Readonly<Record<string, strin
     crashed: async () => !existsSync(crashFile),
     async restart() {
       await stack[Symbol.asyncDispose]()
-      return await open(stateDir, environment)
+      return await open(stateDir, environment, options)
     },
     async close() {
       await stack[Symbol.asyncDispose]()
