@@ -56,13 +56,29 @@ const taskOf = ({ headers }: SeenRequest) =>
   String(headers['x-fc-async-task-id'] ?? headers['x-fc-stateful-async-invocation-id'])
 const times = (count: number, fault: Fault) => Array<Fault>(count).fill(fault)
 
+/** One stack for each generation of the API. */
+const stacks = new Map<string, FaultyStack>()
+beforeAll(async () => {
+  for (const api of ['2023-03-30', '2016-08-15']) stacks.set(api, await startFaultyStack({ ADBPG_SYNC_FC_API: api }))
+})
+afterEach(() => {
+  for (const stack of stacks.values()) stack.calm()
+})
+afterAll(async () => {
+  for (const stack of stacks.values()) await stack.close()
+})
+
+function stackOf(api: string): FaultyStack {
+  const stack = stacks.get(api)
+  if (stack === undefined) throw new Error(`no stack for ${api}`)
+  return stack
+}
+
 describe.each(['2023-03-30', '2016-08-15'])('Function Compute of the API of %s', (api) => {
   let stack: FaultyStack
-  beforeAll(async () => {
-    stack = await startFaultyStack({ ADBPG_SYNC_FC_API: api })
+  beforeAll(() => {
+    stack = stackOf(api)
   })
-  afterEach(() => stack.calm())
-  afterAll(() => stack?.close())
 
   it.each([
     ['throttles', { kind: 'refuse-fc', status: 429, code: 'ResourceExhausted' }],
@@ -97,11 +113,9 @@ describe.each(['2023-03-30', '2016-08-15'])('Function Compute of the API of %s',
 
 describe('OSS', () => {
   let stack: FaultyStack
-  beforeAll(async () => {
-    stack = await startFaultyStack()
+  beforeAll(() => {
+    stack = stackOf('2023-03-30')
   })
-  afterEach(() => stack.calm())
-  afterAll(() => stack?.close())
 
   const reads = (part: string) => (request: SeenRequest) => request.method === 'GET' && request.url.includes(part)
   const puts = ({ method, url }: SeenRequest) => method === 'PUT' && url.includes('/stage/')

@@ -10,6 +10,7 @@ import { buildFunctions } from '../../shared/cli/build-functions.ts'
 import { findConnection, registerLocalDatasources } from '../../shared/cli/local-datasources.ts'
 import { readConfig } from '../../shared/config/index.ts'
 import type { RunId } from '../../shared/job/index.ts'
+import { readOrMakeCredentials } from '../../shared/local/credentials.ts'
 import { removePostgresData } from '../../shared/local/postgres/account.ts'
 import { type Stack, startStack } from '../../shared/local/stack.ts'
 import type { PostgresConnection } from '../../shared/ports/index.ts'
@@ -19,6 +20,7 @@ import type { World } from '../../shared/run/world.ts'
 import { jobKey } from '../../shared/staging/keys.ts'
 import { eventually } from './fc.ts'
 import { keptLog } from './log.ts'
+import { placeData, testPassword } from './postgres.ts'
 
 const projectDir = fileURLToPath(new URL('../..', import.meta.url))
 
@@ -64,7 +66,18 @@ export async function startTestStack(
   const stateDir = await mkdtemp(join(tmpdir(), 'adbpg-sync-e2e-'))
   // Bundles of their own, so that test files may run side by side.
   await buildFunctions(projectDir, join(projectDir, 'dist'))
+  await placeDatabase(stateDir)
   return await open(stateDir, environment, options)
+}
+
+/** A copy of the data that all tests begin with takes a tenth of the time of making it. */
+async function placeDatabase(stateDir: string): Promise<void> {
+  const credentials = await readOrMakeCredentials(stateDir)
+  await writeFile(
+    join(stateDir, 'credentials.json'),
+    JSON.stringify({ ...credentials, postgresPassword: testPassword }),
+  )
+  await placeData(join(stateDir, 'postgres'))
 }
 
 async function open(
