@@ -12,21 +12,21 @@ import { readConfig } from '../../shared/config/index.ts'
 import type { RunId } from '../../shared/job/index.ts'
 import { readOrMakeCredentials } from '../../shared/local/credentials.ts'
 import { removePostgresData } from '../../shared/local/postgres/account.ts'
-import { type Stack, startStack } from '../../shared/local/stack.ts'
-import type { PostgresConnection } from '../../shared/ports/index.ts'
+import { type Stack, type StackFile, startStack } from '../../shared/local/stack.ts'
+import type { Log, PostgresConnection } from '../../shared/ports/index.ts'
 import type { CrashPoint } from '../../shared/run/crash-points.ts'
 import { type RunReport, reportRun } from '../../shared/run/report.ts'
 import type { World } from '../../shared/run/world.ts'
 import { jobKey } from '../../shared/staging/keys.ts'
 import { eventually } from './fc.ts'
-import { keptLog } from './log.ts'
+import { type KeptLog, keptLog } from './log.ts'
 import { placeData, testPassword } from './postgres.ts'
 
 const projectDir = fileURLToPath(new URL('../..', import.meta.url))
 
-export interface TestStack {
+/** What a test does with a stack, wherever that runs. */
+export interface StackClient {
   readonly stateDir: string
-  readonly stack: Stack
   readonly world: World
   readonly adbpg: PostgresConnection
   readonly source: PostgresConnection
@@ -42,6 +42,10 @@ export interface TestStack {
   /** The next function that comes to this point is killed there, once. */
   crashAt(point: CrashPoint): Promise<void>
   crashed(): Promise<boolean>
+}
+
+export interface TestStack extends StackClient {
+  readonly stack: Stack
   /** Stops everything and starts it again on the same state. */
   restart(): Promise<TestStack>
   close(): Promise<void>
@@ -63,11 +67,16 @@ export async function startTestStack(
   environment: Readonly<Record<string, string>> = {},
   options: TestStackOptions = {},
 ): Promise<TestStack> {
+  return await open(await prepareState(), environment, options)
+}
+
+/** Built functions, and a folder with data to start a stack on. */
+export async function prepareState(): Promise<string> {
   const stateDir = await mkdtemp(join(tmpdir(), 'adbpg-sync-e2e-'))
   // Bundles of their own, so that test files may run side by side.
   await buildFunctions(projectDir, join(projectDir, 'dist'))
   await placeDatabase(stateDir)
-  return await open(stateDir, environment, options)
+  return stateDir
 }
 
 /** A copy of the data that all tests begin with takes a tenth of the time of making it. */
@@ -80,31 +89,63 @@ async function placeDatabase(stateDir: string): Promise<void> {
   await placeData(join(stateDir, 'postgres'))
 }
 
+export async function removeState(stateDir: string): Promise<void> {
+  await removePostgresData(join(stateDir, 'postgres'))
+  await rm(stateDir, { recursive: true, force: true })
+}
+
+export const crashFileOf = (stateDir: string) => join(stateDir, 'crash-at')
+
+/** The servers alone, with what every test stack has. */
+export async function startServers(
+  stateDir: string,
+  environment: Readonly<Record<string, string>>,
+  { retryBaseMs = 50 }: TestStackOptions,
+  log: Log,
+): Promise<Stack> {
+  const laid = { ...settings, ADBPG_SYNC_CRASH_FILE: crashFileOf(stateDir), ...environment }
+  const stack = await startStack({
+    projectDir,
+    stateDir,
+    environment: laid,
+    durable: false,
+    retryBaseMs,
+    timers: false,
+    log,
+  })
+  await registerLocalDatasources(stack.file, log)
+  return stack
+}
+
 async function open(
   stateDir: string,
   environment: Readonly<Record<string, string>>,
   options: TestStackOptions,
 ): Promise<TestStack> {
   const log = keptLog()
-  const crashFile = join(stateDir, 'crash-at')
-  const laid = { ...settings, ADBPG_SYNC_CRASH_FILE: crashFile, ...environment }
-  const stack = await startStack({
-    projectDir,
-    stateDir,
-    environment: laid,
-    durable: false,
-    retryBaseMs: options.retryBaseMs ?? 50,
-    timers: false,
-    log,
-  })
-  await registerLocalDatasources(stack.file, log)
-  const { region, accountId, accessKeyId, accessKeySecret } = stack.file.address.fc
+  const stack = await startServers(stateDir, environment, options, log)
+  return {
+    ...(await clientOf(stateDir, stack.file, log)),
+    stack,
+    async restart() {
+      await stack[Symbol.asyncDispose]()
+      return await open(stateDir, environment, options)
+    },
+    async close() {
+      await stack[Symbol.asyncDispose]()
+      await removeState(stateDir)
+    },
+  }
+}
+
+export async function clientOf(stateDir: string, file: StackFile, log: KeptLog): Promise<StackClient> {
+  const { region, accountId, accessKeyId, accessKeySecret } = file.address.fc
   // A test must not die at its own crash point, nor meet the faults that lie in the way of the functions.
   const own = {
-    ...stack.file.environment,
+    ...file.environment,
     ADBPG_SYNC_CRASH_FILE: '',
-    ADBPG_SYNC_OSS_ENDPOINT: stack.file.address.oss.endpoint,
-    ADBPG_SYNC_FC_ENDPOINT: stack.file.address.fc.endpoint,
+    ADBPG_SYNC_OSS_ENDPOINT: file.address.oss.endpoint,
+    ADBPG_SYNC_FC_ENDPOINT: file.address.fc.endpoint,
   }
   const world = await openWorld({
     config: readConfig(own),
@@ -120,9 +161,8 @@ async function open(
     await using sql = await world.connectSql(adbpg, never)
     return await reportRun(sql, runId, new Date())
   }
-  const test: TestStack = {
+  const client: StackClient = {
     stateDir,
-    stack,
     world,
     adbpg,
     source,
@@ -151,24 +191,15 @@ async function open(
     async waitForRun(runId) {
       return await eventually(async () => ((await reportOf(runId).catch(() => null)) === null ? null : runId))
     },
-    run: async (event) => await test.ended(await test.start(event)),
+    run: async (event) => await client.ended(await client.start(event)),
     async tick() {
       const event = { triggerTime: new Date().toISOString(), triggerName: 'every-minute', payload: '' }
       await world.invoker.invokeSync('tick', event, 60_000)
     },
-    crashAt: (point) => writeFile(crashFile, point),
-    crashed: async () => !existsSync(crashFile),
-    async restart() {
-      await stack[Symbol.asyncDispose]()
-      return await open(stateDir, environment, options)
-    },
-    async close() {
-      await stack[Symbol.asyncDispose]()
-      await removePostgresData(join(stateDir, 'postgres'))
-      await rm(stateDir, { recursive: true, force: true })
-    },
+    crashAt: (point) => writeFile(crashFileOf(stateDir), point),
+    crashed: async () => !existsSync(crashFileOf(stateDir)),
   }
-  return test
+  return client
 }
 
 export const unique = (prefix: string) => `${prefix}_${randomBytes(4).toString('hex')}`
