@@ -130,8 +130,7 @@ describe('a machine that is killed', () => {
     await Promise.all(starts)
     forgetFreeze(stateDir)
     await switchOn()
-    const ticking = setInterval(() => void stack.tick().catch(() => undefined), 500)
-    try {
+    await stack.whileTicking(async () => {
       for (const { job, expectDone } of made) {
         expect(await stack.ended(await runOf(job.name))).toMatchObject({
           state: 'succeeded',
@@ -140,8 +139,6 @@ describe('a machine that is killed', () => {
         })
         await expectDone()
       }
-    } finally {
-      clearInterval(ticking)
-    }
+    })
   })
 })

@@ -44,14 +44,7 @@ export async function startFaultyStack(
       fc.onRequest = () => null
     },
     restartPostgres: async (how) => void servers.push(await restartPostgres(test, how)),
-    async endedWithTicks(runId) {
-      const ticking = setInterval(() => void test.tick().catch(() => undefined), 700)
-      try {
-        return await reportOnceBack(test, runId)
-      } finally {
-        clearInterval(ticking)
-      }
-    },
+    endedWithTicks: (runId) => test.whileTicking(() => reportOnceBack(test, runId)),
     async close() {
       for (const server of servers) await server.close()
       await test.close()

@@ -39,6 +39,8 @@ export interface StackClient {
   waitForRun(runId: RunId): Promise<RunId>
   run(event: Record<string, unknown>): Promise<RunReport>
   tick(): Promise<void>
+  /** Does the work while `tick` is called as the timer would, one call after the other. */
+  whileTicking<T>(work: () => Promise<T>): Promise<T>
   /** The next function that comes to this point is killed there, once. */
   crashAt(point: CrashPoint): Promise<void>
   crashed(): Promise<boolean>
@@ -196,10 +198,28 @@ export async function clientOf(stateDir: string, file: StackFile, log: KeptLog):
       const event = { triggerTime: new Date().toISOString(), triggerName: 'every-minute', payload: '' }
       await world.invoker.invokeSync('tick', event, 60_000)
     },
+    async whileTicking(work) {
+      const over = new AbortController()
+      const ticking = tickUntil(over.signal, client)
+      try {
+        return await work()
+      } finally {
+        over.abort()
+        await ticking
+      }
+    },
     crashAt: (point) => writeFile(crashFileOf(stateDir), point),
     crashed: async () => !existsSync(crashFileOf(stateDir)),
   }
   return client
+}
+
+/** A tick that fails is followed by the next, as the timer does. Of two at once, the second would start cold. */
+async function tickUntil(over: AbortSignal, client: StackClient): Promise<void> {
+  while (!over.aborted) {
+    await client.tick().catch(() => undefined)
+    await sleep(300, undefined, { signal: over }).catch(() => undefined)
+  }
 }
 
 export const unique = (prefix: string) => `${prefix}_${randomBytes(4).toString('hex')}`
