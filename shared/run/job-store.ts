@@ -9,8 +9,9 @@ const maxDocumentBytes = 4 * 1024 * 1024
 
 export interface StoredJob {
   readonly name: string
-  readonly text: string
   readonly savedAt: Date
+  /** null: deleted since it was listed. @throws event/too-large */
+  text(): Promise<string | null>
 }
 
 /** @throws job/unknown-job */
@@ -23,9 +24,9 @@ export async function readJobText(store: ObjectStore, name: string): Promise<str
 
 export async function* listJobs(store: ObjectStore): AsyncIterable<StoredJob> {
   for await (const head of store.list(jobPrefix)) {
-    const found = await store.read(head.key, maxDocumentBytes)
     const name = head.key.slice(jobPrefix.length).replace(/\.json$/, '')
-    if (found !== null) yield { name, text: found.body.toString('utf8'), savedAt: head.lastModified }
+    const text = async () => (await store.read(head.key, maxDocumentBytes))?.body.toString('utf8') ?? null
+    yield { name, savedAt: head.lastModified, text }
   }
 }
 

@@ -14,7 +14,7 @@ import {
 } from '../job/index.ts'
 import { datasourceKey } from '../staging/keys.ts'
 import type { StartEvent } from './events.ts'
-import { listJobs, readJobText, recordIncident } from './job-store.ts'
+import { listJobs, readJobText, recordIncident, type StoredJob } from './job-store.ts'
 import type { World } from './world.ts'
 
 export interface DatedJob {
@@ -24,24 +24,33 @@ export interface DatedJob {
   readonly savedAt: Date
 }
 
-/** All stored jobs that can be read. One that cannot becomes an incident and does not keep the others from running. */
+/**
+ * All stored jobs that can be read. One that cannot becomes an incident and does not keep the others from running; but a
+ * bucket that does not answer is an error, because a job that was overlooked would miss its trigger.
+ */
 export async function loadDatedJobs(world: World): Promise<DatedJob[]> {
   const jobs: DatedJob[] = []
-  for await (const { name, text, savedAt } of listJobs(world.store)) {
+  for await (const stored of listJobs(world.store)) {
     try {
-      const parsed = parseJobDocument(text, name)
-      jobs.push({ job: parsed.document, parsed, savedAt })
+      const text = await stored.text()
+      if (text !== null) jobs.push(datedJob(stored, text))
     } catch (thrown) {
       const error = asTransferError(thrown)
-      await recordIncident(
-        world.store,
-        new TransferError(error.code, `jobs/${name}.json: ${error.message}`, { job: name }),
-        world.clock.now(),
-      )
+      if (isOfTheWay(error)) throw error
+      const message = `jobs/${stored.name}.json: ${error.message}`
+      await recordIncident(world.store, new TransferError(error.code, message, { job: stored.name }), world.clock.now())
     }
   }
   return jobs
 }
+
+function datedJob({ name, savedAt }: StoredJob, text: string): DatedJob {
+  const parsed = parseJobDocument(text, name)
+  return { job: parsed.document, parsed, savedAt }
+}
+
+/** About reaching the bucket, not about the document: a bug of the parser must not stop every job. */
+const isOfTheWay = ({ code, policy }: TransferError) => policy.retry === 'again' && code !== 'internal/bug'
 
 /** A stored job by its name, or the document that came with the event. @throws job/unknown-job, job/syntax, job/invalid */
 export async function readJob(world: World, job: StartEvent['job']): Promise<ParsedDocument> {

