@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import * as z from 'zod'
+import type { FunctionDefinition } from './functions.ts'
 import type { Outcome } from './instance.ts'
 
 /** What a handler with an HTTP trigger receives (fc-oss.md §2). */
@@ -62,3 +63,6 @@ export function httpResponse(outcome: Outcome): { status: number; headers: Recor
   const { statusCode, headers, isBase64Encoded, body } = parsed.data
   return { status: statusCode, headers, body: Buffer.from(body, isBase64Encoded ? 'base64' : 'utf8') }
 }
+
+export const hasHttpTrigger = (definitions: readonly FunctionDefinition[], name: string) =>
+  definitions.some((one) => one.functionName === name && one.triggers.some((trigger) => trigger.triggerType === 'http'))
