@@ -9,14 +9,15 @@ import { environmentOf } from './environment.ts'
 import { type FunctionDefinition, readFunctions } from './functions.ts'
 import { hasHttpTrigger } from './http-trigger.ts'
 import type { Outcome } from './instance.ts'
-import { functionsFor, type ObjectEvent, refuseOverlaps } from './oss-triggers.ts'
+import { type ObjectEvent, refuseOverlaps } from './oss-triggers.ts'
 import type { Parts } from './parts.ts'
 import { openPool, type Pool } from './pool.ts'
 import { functionNotFound } from './refusal.ts'
 import { keepLog } from './request-log.ts'
 import type { FindSecret } from './signature.ts'
 import { openTaskStore } from './task-store.ts'
-import { startTimers } from './timers.ts'
+import { type Clock, readTimers, systemClock } from './timers.ts'
+import { deliver, fireTimer } from './trigger-deliveries.ts'
 
 export interface FcServerOptions {
   readonly yamlPath: string
@@ -31,7 +32,10 @@ export interface FcServerOptions {
   readonly region: string
   readonly findSecret: FindSecret
   readonly issueRoleCredentials: () => { accessKeyId: string; accessKeySecret: string; securityToken: string }
+  /** false: nothing is fired by the clock. */
   readonly timers?: boolean
+  /** What timers go by. */
+  readonly clock?: Clock
   readonly retryBaseMs?: number
   /** Requests that may run at once in the whole account; 100 on most pages of the vendor (fc-oss.md §3.4). */
   readonly accountConcurrency?: number
@@ -52,6 +56,7 @@ export interface FcServer {
 export async function startFcServer(options: FcServerOptions): Promise<FcServer> {
   const definitions = await readFunctions(options.yamlPath, options.variables)
   refuseOverlaps(definitions)
+  const timers = readTimers(definitions, options.clock ?? systemClock)
   await mkdir(join(options.dataDir, 'logs'), { recursive: true })
   const pools = openPools(options, definitions)
   const store = await openTaskStore(join(options.dataDir, 'tasks'))
@@ -72,15 +77,14 @@ export async function startFcServer(options: FcServerOptions): Promise<FcServer>
     server.listen(options.port, '127.0.0.1', resolve)
   })
   const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-  const timers =
-    options.timers === false ? null : startTimers(definitions, (name, event) => void fireTimer(parts, name, event))
+  if (options.timers !== false) timers.start((name, event) => void fireTimer(parts, name, event))
   return {
     endpoint,
     httpTriggerUrl: (name) => (hasHttpTrigger(definitions, name) ? `${endpoint}/http/${name}` : null),
     deliverOssNotification: (notification) => deliver(parts, notification.events),
     pids: () => [...pools.values()].flatMap((pool) => pool.pids()),
     async close() {
-      timers?.stop()
+      timers.stop()
       server.closeAllConnections()
       await new Promise((resolve) => server.close(resolve))
       const queued = queue.close()
@@ -105,21 +109,4 @@ function openPools(options: FcServerOptions, definitions: readonly FunctionDefin
     pools.set(definition.functionName, openPool(instance, { concurrency, account }))
   }
   return pools
-}
-
-async function deliver({ definitions, queue, options }: Parts, events: readonly ObjectEvent[]): Promise<void> {
-  for (const event of events) {
-    const listening = functionsFor(definitions, event)
-    for (const name of listening) await queue.accept(name, Buffer.from(JSON.stringify({ events: [event] })), null)
-    if (listening.length === 0)
-      options.log.info('no trigger listens', { event: event.eventName, key: event.oss.object.key })
-  }
-}
-
-async function fireTimer({ queue, options }: Parts, name: string, event: object): Promise<void> {
-  try {
-    await queue.accept(name, Buffer.from(JSON.stringify(event)), null)
-  } catch (error) {
-    options.log.error('a timer event is lost', { function: name, reason: String(error) })
-  }
 }
