@@ -40,8 +40,9 @@ const Properties = z.object({
   environmentVariables: z.record(z.string(), z.string()).default({}),
   instanceLifecycleConfig: z
     .object({
-      initializer: z.object({ handler: z.string() }).optional(),
-      preStop: z.object({ handler: z.string() }).optional(),
+      /** Without a timeout of its own it has the function's. */
+      initializer: z.object({ handler: z.string(), timeout: z.number().min(1).max(300).optional() }).optional(),
+      preStop: z.object({ handler: z.string(), timeout: z.number().min(1).max(90).default(90) }).optional(),
     })
     .default({}),
   concurrencyConfig: z.object({ reservedConcurrency: z.number().int().min(1) }).optional(),

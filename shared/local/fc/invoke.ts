@@ -66,9 +66,7 @@ async function enqueue(
 
 function syncReply(message: IncomingMessage, outcome: Outcome): Reply {
   const tail =
-    headerOf(message, 'x-fc-log-type') === 'Tail'
-      ? { 'x-fc-log-result': Buffer.from(outcome.log).toString('base64') }
-      : {}
+    headerOf(message, 'x-fc-log-type') === 'Tail' ? { 'x-fc-log-result': outcome.log.toString('base64') } : {}
   return {
     status: 200,
     headers: {

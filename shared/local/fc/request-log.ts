@@ -14,7 +14,7 @@ export function keepLog({ dataDir, log }: FcServerOptions, name: string, request
     error,
     durationMs,
     memoryMb,
-    log: outcome.log,
+    log: outcome.log.toString('utf8'),
   })
   appendFile(join(dataDir, 'logs', `${name}.log`), `${line}\n`).catch((error: unknown) =>
     log.warn('a log line of a function is lost', { reason: String(error) }),

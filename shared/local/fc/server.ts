@@ -7,6 +7,7 @@ import { answer } from './answer.ts'
 import { openAsyncQueue } from './async-queue.ts'
 import { environmentOf } from './environment.ts'
 import { type FunctionDefinition, readFunctions } from './functions.ts'
+import { type Guardian, openGuardian } from './guardian.ts'
 import { hasHttpTrigger } from './http-trigger.ts'
 import type { Outcome } from './instance.ts'
 import { type ObjectEvent, refuseOverlaps } from './oss-triggers.ts'
@@ -58,7 +59,8 @@ export async function startFcServer(options: FcServerOptions): Promise<FcServer>
   refuseOverlaps(definitions)
   const timers = readTimers(definitions, options.clock ?? systemClock)
   await mkdir(join(options.dataDir, 'logs'), { recursive: true })
-  const pools = openPools(options, definitions)
+  const guardian = openGuardian()
+  const pools = openPools(options, definitions, guardian)
   const store = await openTaskStore(join(options.dataDir, 'tasks'))
   const definitionOf = (name: string) =>
     found(
@@ -85,11 +87,13 @@ export async function startFcServer(options: FcServerOptions): Promise<FcServer>
     pids: () => [...pools.values()].flatMap((pool) => pool.pids()),
     async close() {
       timers.stop()
+      // First no new connections, then no old ones: the other way round, one may slip in between.
+      const closed = new Promise((resolve) => server.close(resolve))
       server.closeAllConnections()
-      await new Promise((resolve) => server.close(resolve))
+      await closed
       const queued = queue.close()
       await Promise.all([...pools.values()].map((pool) => pool.close()))
-      await queued
+      await Promise.all([queued, guardian.close()])
     },
   }
 }
@@ -99,13 +103,17 @@ function found<T>(value: T | undefined, name: string): T {
   return value
 }
 
-function openPools(options: FcServerOptions, definitions: readonly FunctionDefinition[]): Map<string, Pool> {
+function openPools(
+  options: FcServerOptions,
+  definitions: readonly FunctionDefinition[],
+  guardian: Guardian,
+): Map<string, Pool> {
   const account = { running: 0, limit: options.accountConcurrency ?? 100 }
   const pools = new Map<string, Pool>()
   for (const definition of definitions) {
     // One function gets at most 90 % of the account (fc-oss.md §3.4).
     const concurrency = definition.concurrencyConfig?.reservedConcurrency ?? Math.floor(account.limit * 0.9)
-    const instance = { definition, ...environmentOf(definition, options) }
+    const instance = { definition, guardian, ...environmentOf(definition, options) }
     pools.set(definition.functionName, openPool(instance, { concurrency, account }))
   }
   return pools
