@@ -1,6 +1,6 @@
 import { createHash, createHmac } from 'node:crypto'
 import FC2 from '@alicloud/fc2'
-import sdk from '@alicloud/fc20230330'
+import * as sdk from '@alicloud/fc20230330'
 import { $OpenApiUtil } from '@alicloud/openapi-core'
 import { fcAccount, fcKeys, fcRegion } from './fc.ts'
 
@@ -21,10 +21,22 @@ export const fc2 = (endpoint: string, { accessKeyId, accessKeySecret, securityTo
     timeout: 30_000,
   })
 
-/** The real SDK of the current API. Its CommonJS class is the default export of the default export. */
+type Fc3 = InstanceType<typeof sdk.default.default>
+
+/** CommonJS under ESM: depending on who loads it, the class is the default export or the one of the default export. */
+function fc3Class(): new (config: unknown) => Fc3 {
+  const outer: unknown = sdk.default
+  const inner = typeof outer === 'object' && outer !== null && 'default' in outer ? outer.default : outer
+  return inner as new (
+    config: unknown,
+  ) => Fc3
+}
+
+/** The real SDK of the current API. */
 export const fc3 = (endpoint: string, keys: FcKeys = fcKeys) => {
   const { host } = new URL(endpoint)
-  return new sdk.default(new $OpenApiUtil.Config({ ...keys, regionId: fcRegion, endpoint: host, protocol: 'HTTP' }))
+  const Client = fc3Class()
+  return new Client(new $OpenApiUtil.Config({ ...keys, regionId: fcRegion, endpoint: host, protocol: 'HTTP' }))
 }
 
 export interface RawCall {

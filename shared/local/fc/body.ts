@@ -10,6 +10,6 @@ export async function readBody(message: IncomingMessage): Promise<Buffer> {
     size += piece.length
     if (size <= maxSyncBytes) pieces.push(piece)
   }
-  if (size > maxSyncBytes) throw new FcRefusal(413, 'EntityTooLarge', `payload size exceeds ${maxSyncBytes} bytes`)
+  if (size > maxSyncBytes) throw new FcRefusal(400, 'EntityTooLarge', `payload size exceeds ${maxSyncBytes} bytes`)
   return Buffer.concat(pieces)
 }

@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from 'node:fs/promises'
+import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { FcServer } from '../../../shared/local/fc/server.ts'
@@ -50,7 +50,6 @@ beforeAll(async () => {
     join(dir, 'module', 'index.mjs'),
     "import { basename } from 'node:path'\nexport const handler = async (event) => ({ esm: basename(String(event)) })\n",
   )
-  const { rm } = await import('node:fs/promises')
   await rm(join(dir, 'module', 'index.js'))
 })
 afterAll(async () => {
