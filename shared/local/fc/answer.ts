@@ -3,69 +3,83 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { readBody } from './body.ts'
 import { callHttp, invoke } from './invoke.ts'
 import type { Parts } from './parts.ts'
-import { type Family, FcRefusal } from './refusal.ts'
+import { FcRefusal } from './refusal.ts'
 import { json, type Reply } from './reply.ts'
-import { type Route, routeOf } from './routes.ts'
+import type { Request } from './request.ts'
+import { familyOf, type Route, routeOf } from './routes.ts'
 import { verifySignature } from './signature.ts'
-import { taskFacts, taskNotFound, taskOf } from './task-replies.ts'
+import { taskListReply, taskNotFound, taskReply } from './task-replies.ts'
 
+/** Never rejects: whatever goes wrong with one request is its own answer. */
 export async function answer(parts: Parts, message: IncomingMessage, response: ServerResponse): Promise<void> {
-  const requestId = randomUUID()
-  const route = routeOf(message.method ?? 'GET', message.url ?? '/')
-  const reply = await replyTo(parts, route, message, response, requestId).catch((error: unknown) =>
-    refusalReply(parts, error, route, requestId),
-  )
-  const { status, headers = {}, body = '' } = reply
+  const hungUp = new AbortController()
+  response.once('close', () => {
+    if (!response.writableFinished) hungUp.abort()
+  })
+  const request = { message, url: message.url ?? '/', requestId: randomUUID(), hungUp: hungUp.signal }
+  try {
+    send(response, request, await replyTo(parts, request))
+  } catch (error) {
+    if (!response.headersSent && !response.destroyed) send(response, request, refusalReply(parts, error, request))
+  }
+}
+
+function send(response: ServerResponse, { requestId }: Request, { status, headers = {}, body = '' }: Reply): void {
   if (response.destroyed) return
   response.writeHead(status, {
     'x-fc-request-id': requestId,
-    'content-length': String(Buffer.byteLength(body)),
     ...headers,
+    'content-length': String(Buffer.byteLength(body)),
   })
   response.end(body)
 }
 
-function refusalReply({ options }: Parts, error: unknown, route: Route, requestId: string): Reply {
+function refusalReply({ options }: Parts, error: unknown, { url, requestId }: Request): Reply {
   const refusal =
     error instanceof FcRefusal ? error : new FcRefusal(500, 'InternalServerError', 'an internal error has occurred')
   if (refusal !== error) options.log.error('the local function server failed', { reason: String(error) })
-  const family: Family = 'family' in route ? route.family : '2023-03-30'
   return {
     status: refusal.status,
     headers: { 'content-type': 'application/json' },
-    body: refusal.bodyFor(family, requestId),
+    body: refusal.bodyFor(familyOf(url), requestId),
   }
 }
 
-async function replyTo(
-  parts: Parts,
-  route: Route,
-  message: IncomingMessage,
-  response: ServerResponse,
-  requestId: string,
-): Promise<Reply> {
+async function replyTo(parts: Parts, request: Request): Promise<Reply> {
+  const { message, url } = request
+  const route = routeOf(message.method ?? 'GET', url)
   const body = await readBody(message)
-  if (route.to === 'http') return await callHttp(parts, route, message, body, requestId)
+  if (route.to === 'http') return await callHttp(parts, route, request, body)
   verifySignature(message, body, parts.options.findSecret)
-  if (route.to === 'nowhere') throw new FcRefusal(404, 'PathNotSupported', `path ${message.url} is not supported`)
-  const definition = parts.definitionOf(route.functionName)
+  if (route.to === 'nowhere') throw new FcRefusal(400, 'PathNotSupported', `path ${url} is not supported`)
+  return await signedReply(parts, route, request, body)
+}
+
+async function signedReply(
+  parts: Parts,
+  route: Exclude<Route, { to: 'http' | 'nowhere' }>,
+  request: Request,
+  body: Buffer,
+): Promise<Reply> {
+  const { store, queue } = parts
+  const { functionName, family } = route
+  const { definition } = parts.targetOf(functionName)
   switch (route.to) {
     case 'invoke':
-      return await invoke(parts, definition, message, body, response, requestId)
-    case 'function':
-      return json({
-        functionName: definition.functionName,
-        runtime: definition.runtime,
-        handler: definition.handler,
-        memorySize: definition.memorySize,
-        timeout: definition.timeout,
-      })
+      return await invoke(parts, definition, request, body)
+    case 'function': {
+      const { runtime, handler, memorySize, timeout } = definition
+      return json({ functionName, runtime, handler, memorySize, timeout })
+    }
     case 'tasks':
-      return json({ tasks: parts.store.list(route.functionName).map(taskFacts) })
-    case 'task':
-      return json(taskFacts(taskOf(parts, route)))
+      return taskListReply(family, store.list(functionName), new URL(request.url, 'http://localhost').searchParams)
+    case 'task': {
+      const task = store.find(functionName, route.taskId)
+      if (task === null) throw taskNotFound(route.taskId)
+      return taskReply(family, task)
+    }
     case 'stop-task':
-      if (!(await parts.queue.stop(route.functionName, route.taskId))) throw taskNotFound(route.taskId)
+      if (!(await queue.stop(functionName, route.taskId))) throw taskNotFound(route.taskId)
       return { status: 204 }
   }
 }

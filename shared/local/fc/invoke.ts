@@ -1,10 +1,11 @@
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { IncomingMessage } from 'node:http'
 import type { FunctionDefinition } from './functions.ts'
 import { hasHttpTrigger, httpEvent, httpResponse } from './http-trigger.ts'
 import type { Outcome } from './instance.ts'
 import type { Parts } from './parts.ts'
 import { exhausted, FcRefusal, functionNotFound } from './refusal.ts'
 import type { Reply } from './reply.ts'
+import type { Request } from './request.ts'
 
 const maxAsyncBytes = 128 * 1024
 
@@ -16,23 +17,22 @@ const headerOf = (message: IncomingMessage, name: string) => {
 export async function invoke(
   parts: Parts,
   definition: FunctionDefinition,
-  message: IncomingMessage,
+  request: Request,
   body: Buffer,
-  response: ServerResponse,
-  requestId: string,
 ): Promise<Reply> {
-  const name = definition.functionName
-  if (headerOf(message, 'x-fc-invocation-type')?.toLowerCase() === 'async')
-    return await enqueue(parts, definition, message, body)
-  const hungUp = new AbortController()
-  response.once('close', () => {
-    if (!response.writableFinished) hungUp.abort()
-  })
-  const running = parts.poolOf(name).tryInvoke({ requestId, event: body }, hungUp.signal)
+  const { message } = request
+  const type = headerOf(message, 'x-fc-invocation-type')?.toLowerCase()
+  if (type === 'async') return await enqueue(parts, definition, message, body)
+  return syncReply(message, await run(parts, definition.functionName, request, body))
+}
+
+/** A caller that hangs up ends its request, as the platform does. */
+async function run(parts: Parts, name: string, { requestId, hungUp }: Request, event: Buffer): Promise<Outcome> {
+  const running = parts.targetOf(name).pool.tryInvoke({ requestId, event }, hungUp)
   if (running === null) throw exhausted()
   const outcome = await running
-  parts.onOutcome(name, requestId, outcome)
-  return syncReply(message, outcome)
+  parts.requestLog.keep(name, requestId, outcome)
+  return outcome
 }
 
 async function enqueue(
@@ -42,20 +42,14 @@ async function enqueue(
   body: Buffer,
 ): Promise<Reply> {
   if (body.length > maxAsyncBytes) {
-    throw new FcRefusal(
-      400,
-      'EntityTooLarge',
-      `payload size exceeds ${maxAsyncBytes} bytes of an asynchronous invocation`,
-    )
+    const reason = `payload size exceeds ${maxAsyncBytes} bytes of an asynchronous invocation`
+    throw new FcRefusal(400, 'EntityTooLarge', reason)
   }
   const taskId =
     headerOf(message, 'x-fc-async-task-id') ?? headerOf(message, 'x-fc-stateful-async-invocation-id') ?? null
   if (taskId !== null && !/^[A-Za-z_][A-Za-z0-9_-]{0,127}$/.test(taskId)) {
-    throw new FcRefusal(
-      400,
-      'InvalidArgument',
-      'a task id has 1 to 128 letters, digits, _ and -, and begins with a letter or _',
-    )
+    const reason = 'a task id has 1 to 128 letters, digits, _ and -, and begins with a letter or _'
+    throw new FcRefusal(400, 'InvalidArgument', reason)
   }
   const remembered = definition.asyncInvokeConfig.asyncTask ? taskId : null
   const accepted = await queue.accept(definition.functionName, body, remembered)
@@ -65,8 +59,7 @@ async function enqueue(
 }
 
 function syncReply(message: IncomingMessage, outcome: Outcome): Reply {
-  const tail =
-    headerOf(message, 'x-fc-log-type') === 'Tail' ? { 'x-fc-log-result': outcome.log.toString('base64') } : {}
+  const isTail = headerOf(message, 'x-fc-log-type') === 'Tail'
   return {
     status: 200,
     headers: {
@@ -74,7 +67,7 @@ function syncReply(message: IncomingMessage, outcome: Outcome): Reply {
       'x-fc-invocation-duration': String(outcome.durationMs),
       'x-fc-max-memory-usage': String(outcome.memoryMb),
       ...(outcome.errorType === null ? {} : { 'x-fc-error-type': outcome.errorType }),
-      ...tail,
+      ...(isTail ? { 'x-fc-log-result': outcome.log.toString('base64') } : {}),
     },
     body: outcome.body,
   }
@@ -83,16 +76,11 @@ function syncReply(message: IncomingMessage, outcome: Outcome): Reply {
 export async function callHttp(
   parts: Parts,
   { functionName, path }: { functionName: string; path: string },
-  message: IncomingMessage,
+  request: Request,
   body: Buffer,
-  requestId: string,
 ): Promise<Reply> {
   if (!hasHttpTrigger(parts.definitions, functionName)) throw functionNotFound(functionName)
+  const { message, requestId } = request
   const event = httpEvent(message, body, { path, accountId: parts.options.accountId, requestId })
-  const running = parts.poolOf(functionName).tryInvoke({ requestId, event })
-  if (running === null) throw exhausted()
-  const outcome = await running
-  parts.onOutcome(functionName, requestId, outcome)
-  const { status, headers, body: answerBody } = httpResponse(outcome)
-  return { status, headers, body: answerBody }
+  return httpResponse(await run(parts, functionName, request, event))
 }

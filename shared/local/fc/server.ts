@@ -1,22 +1,12 @@
-import { mkdir } from 'node:fs/promises'
-import { createServer } from 'node:http'
+import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { join } from 'node:path'
 import type { Log } from '../../ports/index.ts'
 import { answer } from './answer.ts'
-import { openAsyncQueue } from './async-queue.ts'
-import { environmentOf } from './environment.ts'
-import { type FunctionDefinition, readFunctions } from './functions.ts'
-import { type Guardian, openGuardian } from './guardian.ts'
+import { readFunctions } from './functions.ts'
 import { hasHttpTrigger } from './http-trigger.ts'
-import type { Outcome } from './instance.ts'
 import { type ObjectEvent, refuseOverlaps } from './oss-triggers.ts'
-import type { Parts } from './parts.ts'
-import { openPool, type Pool } from './pool.ts'
-import { functionNotFound } from './refusal.ts'
-import { keepLog } from './request-log.ts'
+import { openParts } from './parts.ts'
 import type { FindSecret } from './signature.ts'
-import { openTaskStore } from './task-store.ts'
 import { type Clock, readTimers, systemClock } from './timers.ts'
 import { deliver, fireTimer } from './trigger-deliveries.ts'
 
@@ -58,63 +48,35 @@ export async function startFcServer(options: FcServerOptions): Promise<FcServer>
   const definitions = await readFunctions(options.yamlPath, options.variables)
   refuseOverlaps(definitions)
   const timers = readTimers(definitions, options.clock ?? systemClock)
-  await mkdir(join(options.dataDir, 'logs'), { recursive: true })
-  const guardian = openGuardian()
-  const pools = openPools(options, definitions, guardian)
-  const store = await openTaskStore(join(options.dataDir, 'tasks'))
-  const definitionOf = (name: string) =>
-    found(
-      definitions.find((one) => one.functionName === name),
-      name,
-    )
-  const poolOf = (name: string) => found(pools.get(name), name)
-  const onOutcome = (name: string, requestId: string, outcome: Outcome) => keepLog(options, name, requestId, outcome)
-  const { retryBaseMs = 1_000, log } = options
-  const queue = openAsyncQueue({ store, definitionOf, poolOf, retryBaseMs, onOutcome, log })
-  const parts: Parts = { options, definitions, definitionOf, poolOf, store, queue, onOutcome }
+  const parts = await openParts(options, definitions)
   const server = createServer((message, response) => void answer(parts, message, response))
   server.requestTimeout = 0
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject)
-    server.listen(options.port, '127.0.0.1', resolve)
+  const endpoint = await listen(server, options.port).catch(async (error: unknown) => {
+    await parts.close()
+    throw error
   })
-  const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  parts.queue.resume()
   if (options.timers !== false) timers.start((name, event) => void fireTimer(parts, name, event))
   return {
     endpoint,
     httpTriggerUrl: (name) => (hasHttpTrigger(definitions, name) ? `${endpoint}/http/${name}` : null),
     deliverOssNotification: (notification) => deliver(parts, notification.events),
-    pids: () => [...pools.values()].flatMap((pool) => pool.pids()),
+    pids: parts.pids,
     async close() {
       timers.stop()
       // First no new connections, then no old ones: the other way round, one may slip in between.
       const closed = new Promise((resolve) => server.close(resolve))
       server.closeAllConnections()
       await closed
-      const queued = queue.close()
-      await Promise.all([...pools.values()].map((pool) => pool.close()))
-      await Promise.all([queued, guardian.close()])
+      await parts.close()
     },
   }
 }
 
-function found<T>(value: T | undefined, name: string): T {
-  if (value === undefined) throw functionNotFound(name)
-  return value
-}
-
-function openPools(
-  options: FcServerOptions,
-  definitions: readonly FunctionDefinition[],
-  guardian: Guardian,
-): Map<string, Pool> {
-  const account = { running: 0, limit: options.accountConcurrency ?? 100 }
-  const pools = new Map<string, Pool>()
-  for (const definition of definitions) {
-    // One function gets at most 90 % of the account (fc-oss.md §3.4).
-    const concurrency = definition.concurrencyConfig?.reservedConcurrency ?? Math.floor(account.limit * 0.9)
-    const instance = { definition, guardian, ...environmentOf(definition, options) }
-    pools.set(definition.functionName, openPool(instance, { concurrency, account }))
-  }
-  return pools
+async function listen(server: Server, port: number): Promise<string> {
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(port, '127.0.0.1', resolve)
+  })
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
 }

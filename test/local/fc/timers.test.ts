@@ -133,7 +133,10 @@ describe('a timer of a running server', () => {
     const server = await startTestFc(dir, functions, { timers: true, clock })
     onTestFinished(() => server.close())
     clock.pass(60_000)
-    const text = await eventually(() => readFile(join(dir, 'events'), 'utf8').catch(() => null))
+    const text = await eventually(async () => {
+      const written = await readFile(join(dir, 'events'), 'utf8').catch(() => '')
+      return written.endsWith('\n') ? written : null
+    })
     expect(JSON.parse(text)).toEqual({
       triggerTime: '2026-11-24T21:00:00Z',
       triggerName: 'nightly',
