@@ -28,6 +28,7 @@ const HttpTrigger = z.object({
 const Trigger = z.discriminatedUnion('triggerType', [TimerTrigger, OssTrigger, HttpTrigger])
 export type TimerTrigger = z.infer<typeof TimerTrigger>
 export type OssTrigger = z.infer<typeof OssTrigger>
+export type HttpTrigger = z.infer<typeof HttpTrigger>
 
 /** The properties of the fc3 component that change how a function runs; the others concern only the cloud. */
 const Properties = z.object({

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { FunctionDefinition } from './functions.ts'
-import { hasHttpTrigger, httpEvent, httpResponse } from './http-trigger.ts'
+import { httpResponse } from './http-response.ts'
+import { httpEvent, httpTriggerOf } from './http-trigger.ts'
 import type { Outcome } from './instance.ts'
 import type { Parts } from './parts.ts'
 import { exhausted, FcRefusal, functionNotFound } from './refusal.ts'
@@ -79,8 +80,11 @@ export async function callHttp(
   request: Request,
   body: Buffer,
 ): Promise<Reply> {
-  if (!hasHttpTrigger(parts.definitions, functionName)) throw functionNotFound(functionName)
   const { message, requestId } = request
+  const trigger = httpTriggerOf(parts.definitions, functionName)
+  if (trigger === null) throw functionNotFound(functionName)
+  if (!trigger.triggerConfig.methods.includes(message.method ?? ''))
+    throw new FcRefusal(405, 'MethodNotAllowed', `${message.method} is not a method of ${trigger.triggerName}`)
   const event = httpEvent(message, body, { path, accountId: parts.options.accountId, requestId })
   return httpResponse(await run(parts, functionName, request, event))
 }

@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net'
 import type { Log } from '../../ports/index.ts'
 import { answer } from './answer.ts'
 import { readFunctions } from './functions.ts'
-import { hasHttpTrigger } from './http-trigger.ts'
+import { httpTriggerOf } from './http-trigger.ts'
 import { type ObjectEvent, refuseOverlaps } from './oss-triggers.ts'
 import { openParts } from './parts.ts'
 import type { FindSecret } from './signature.ts'
@@ -59,7 +59,7 @@ export async function startFcServer(options: FcServerOptions): Promise<FcServer>
   if (options.timers !== false) timers.start((name, event) => void fireTimer(parts, name, event))
   return {
     endpoint,
-    httpTriggerUrl: (name) => (hasHttpTrigger(definitions, name) ? `${endpoint}/http/${name}` : null),
+    httpTriggerUrl: (name) => (httpTriggerOf(definitions, name) === null ? null : `${endpoint}/http/${name}`),
     deliverOssNotification: (notification) => deliver(parts, notification.events),
     pids: parts.pids,
     async close() {
