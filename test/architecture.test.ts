@@ -37,7 +37,8 @@ const mayImport: Record<string, readonly string[]> = {
   ],
   api: ['run', 'ledger', 'job', 'errors'],
   aliyun: ['api', 'config', 'connectors', 'errors', 'ports', 'postgres', 'run'],
-  local: ['errors', 'ports', 'schema'],
+  // schedule: a timer of the local platform and a job's own must agree on when a time is due.
+  local: ['errors', 'ports', 'schedule', 'schema'],
   cli: [
     'aliyun',
     'config',

@@ -54,7 +54,7 @@ const resourceOf = (name: string, props: string) => `  ${name}:
       runtime: nodejs20
       handler: index.handler
       code: ./${name}
-${props === '' ? '' : `${props}\n`}${/memorySize/.test(props) ? '' : '      memorySize: 256\n'}${/timeout/.test(props) ? '' : '      timeout: 30\n'}`
+${props === '' ? '' : `${props}\n`}${/^ {6}memorySize/m.test(props) ? '' : '      memorySize: 256\n'}${/^ {6}timeout/m.test(props) ? '' : '      timeout: 30\n'}`
 
 /** Waits for a fact, by looking again and again until a deadline. */
 export async function eventually<T>(

@@ -1,27 +1,41 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Log } from '../../ports/index.ts'
+import { destinationEvent, destinationOf, type End } from './destination.ts'
 import type { FunctionDefinition } from './functions.ts'
 import type { Outcome } from './instance.ts'
+import { openLines } from './lines.ts'
 import type { Pool } from './pool.ts'
 import { isEnded, type Task, type TaskStore } from './task-store.ts'
 
 export interface AsyncQueue {
   /** @returns `duplicate` for a task id that is known. Resolves once the task is on disk. */
   accept(functionName: string, payload: Uint8Array, taskId: string | null): Promise<{ requestId: string } | 'duplicate'>
+  /** @returns false when there is no such task */
   stop(functionName: string, taskId: string): Promise<boolean>
+  /** Begins what the last server left: once this one can be called, because functions call it. */
+  resume(): void
   close(): Promise<void>
 }
 
 export interface QueueOptions {
   readonly store: TaskStore
-  readonly definitionOf: (functionName: string) => FunctionDefinition
-  readonly poolOf: (functionName: string) => Pool
-  /** First wait of the back-off after a failed attempt or a full function; doubles. */
+  /** null: there is no such function. */
+  readonly findFunction: (functionName: string) => Target | null
+  readonly arnOf: (functionName: string) => string
+  /** First wait of the back-off after a failed attempt; doubles. */
   readonly retryBaseMs: number
   readonly onOutcome: (functionName: string, requestId: string, outcome: Outcome) => void
   readonly log: Log
 }
+
+export interface Target {
+  readonly definition: FunctionDefinition
+  readonly pool: Pool
+}
+
+/** null: the task has ended, or the queue. */
+type Turn = { readonly outcome: Promise<Outcome> } | 'expired' | null
 
 const longestWaitMs = 60_000
 const roomCheckMs = 20
@@ -31,125 +45,79 @@ export function openAsyncQueue(options: QueueOptions): AsyncQueue {
   const { store, log } = options
   const closed = new AbortController()
   const working = new Set<Promise<void>>()
-  const lines = new Map<string, Promise<void>>()
+  const inLine = openLines()
+  const leftByTheLast = store.unfinished()
 
   const begin = (task: Task) => {
-    const work = runTask(task)
-      .catch((error: unknown) =>
-        log.error('the local async queue failed', { reason: String(error), taskId: task.taskId }),
-      )
+    const { functionName, taskId } = task
+    const work = runTask(functionName, taskId)
+      .catch((error: unknown) => log.error('the local async queue failed', { reason: String(error), taskId }))
       .finally(() => working.delete(work))
     working.add(work)
   }
 
-  async function runTask(first: Task): Promise<void> {
-    let task = first
-    while (!closed.signal.aborted && !isEnded(task)) {
-      if (isTooOld(task)) return await end(task, 'Expired', null)
-      const outcome = await attempt(task)
-      if (outcome === null) return
-      task = { ...(store.find(task.functionName, task.taskId) ?? task) }
-      if (isEnded(task)) return
-      if (outcome.errorType === null) return await end(task, 'Succeeded', outcome)
-      const { maxAsyncRetryAttempts } = options.definitionOf(task.functionName).asyncInvokeConfig
-      if (task.attempts > maxAsyncRetryAttempts) return await end(task, 'Failed', outcome)
-      task = { ...task, status: 'Retrying', error: outcome.body.toString('utf8') }
-      await store.save(task)
+  /** The store alone holds the task: it may be stopped meanwhile, and its payload must not stay behind here. */
+  async function runTask(functionName: string, taskId: string): Promise<void> {
+    const target = options.findFunction(functionName)
+    if (target === null) return log.warn('a task waits for a function that is not there', { functionName, taskId })
+    for (;;) {
+      const turn = await inLine(functionName, () => takeTurn(target, taskId))
+      const outcome = turn === null || turn === 'expired' ? null : await turn.outcome
+      const task = unfinished(functionName, taskId)
+      if (turn === null || task === null) return
+      const status = endOf(target.definition, task, outcome)
+      if (status !== null) return await end(target.definition, task, status, outcome)
+      await store.save({ ...task, status: 'Retrying', error: outcome?.body.toString('utf8') ?? null })
       await pause(options.retryBaseMs * 2 ** (task.attempts - 1))
     }
+  }
+
+  /** null: nothing is to be done any more. What a close interrupts is unfinished, and begins again with the next start. */
+  function unfinished(functionName: string, taskId: string): Task | null {
+    const task = store.find(functionName, taskId)
+    return closed.signal.aborted || task === null || isEnded(task) ? null : task
   }
 
   const pause = (ms: number) =>
     sleep(Math.min(ms, longestWaitMs), undefined, { signal: closed.signal }).catch(() => undefined)
 
-  function isTooOld(task: Task): boolean {
-    const { maxAsyncEventAgeInSeconds } = options.definitionOf(task.functionName).asyncInvokeConfig
-    return Date.now() - task.acceptedAt > maxAsyncEventAgeInSeconds * 1000
-  }
-
-  /** Waits for room, in the order of arrival. null: the queue was closed first. */
-  async function attempt(task: Task): Promise<Outcome | null> {
-    const started = await inLine(task.functionName, () => startWhenRoom(task))
-    return started === null ? null : await started.running
-  }
-
-  async function startWhenRoom(task: Task): Promise<{ running: Promise<Outcome> } | null> {
-    const pool = options.poolOf(task.functionName)
-    while (!pool.hasRoom()) {
-      if (closed.signal.aborted) return null
+  /** Waits for room. The age is looked at when the turn comes, however long that took. */
+  async function takeTurn({ definition, pool }: Target, taskId: string): Promise<Turn> {
+    const { functionName, asyncInvokeConfig } = definition
+    for (;;) {
+      const task = unfinished(functionName, taskId)
+      if (task === null) return null
+      if (Date.now() - task.acceptedAt > asyncInvokeConfig.maxAsyncEventAgeInSeconds * 1000) return 'expired'
+      const running = pool.tryInvoke({ requestId: task.requestId, event: Buffer.from(task.payload, 'base64') })
+      if (running !== null) return { outcome: noted(task, running) }
       await pause(roomCheckMs)
     }
-    const known = store.find(task.functionName, task.taskId)
-    if (closed.signal.aborted || (known !== null && isEnded(known))) return null
-    const running: Task = { ...task, status: 'Running', attempts: task.attempts + 1, startedAt: Date.now() }
-    const saved = store.save(running)
-    const call = { requestId: task.requestId, event: Buffer.from(task.payload, 'base64') }
-    const outcome = pool.tryInvoke(call)
-    if (outcome === null) throw new Error('a function lost its room between two lines')
-    return { running: saved.then(() => outcome).then((given) => noted(task, given)) }
   }
 
-  const noted = (task: Task, outcome: Outcome): Outcome => {
+  async function noted(task: Task, running: Promise<Outcome>): Promise<Outcome> {
+    const attempt: Task = { ...task, status: 'Running', attempts: task.attempts + 1, startedAt: Date.now() }
+    const [outcome] = await Promise.all([running, store.save(attempt)])
     if (!closed.signal.aborted) options.onOutcome(task.functionName, task.requestId, outcome)
     return outcome
   }
 
-  async function inLine<T>(functionName: string, work: () => Promise<T>): Promise<T> {
-    const before = lines.get(functionName) ?? Promise.resolve()
-    const mine = before.then(work, work)
-    lines.set(
-      functionName,
-      mine.then(
-        () => undefined,
-        () => undefined,
-      ),
-    )
-    return await mine
-  }
-
-  async function end(task: Task, status: 'Succeeded' | 'Failed' | 'Expired', outcome: Outcome | null): Promise<void> {
-    // Closing kills what runs: such a task is unfinished and is delivered again by the next start.
-    if (closed.signal.aborted) return
-    await toDestination(task, status, outcome)
+  async function end(definition: FunctionDefinition, task: Task, status: End, outcome: Outcome | null): Promise<void> {
+    // Told first: killed between the two, the server tells it again rather than never.
+    await tell(destinationOf(definition, status), task, status, outcome)
     const error = status === 'Succeeded' ? null : (outcome?.body.toString('utf8') ?? 'the event was too old')
     await store.save({ ...task, status, endedAt: Date.now(), error })
-    if (status !== 'Succeeded')
-      log.warn(`the platform gave up on ${task.functionName}`, { requestId: task.requestId, status })
+    const facts = { requestId: task.requestId, status }
+    if (status !== 'Succeeded') log.warn(`the platform gave up on ${task.functionName}`, facts)
   }
 
-  async function toDestination(task: Task, status: string, outcome: Outcome | null): Promise<void> {
-    const { destinationConfig } = options.definitionOf(task.functionName).asyncInvokeConfig
-    const destination = (status === 'Succeeded' ? destinationConfig.onSuccess : destinationConfig.onFailure)
-      ?.destination
-    if (destination === undefined) return
-    const name = /functions\/([^/]+)$/.exec(destination)?.[1]
-    if (name === undefined) return log.warn('only functions are destinations on one machine', { destination })
-    const conditions: Record<string, string> = {
-      Succeeded: 'Success',
-      Failed: 'RetriesExhausted',
-      Expired: 'EventAgeExceeded',
-    }
-    const event = {
-      timestamp: Date.now(),
-      requestContext: {
-        requestId: task.requestId,
-        functionArn: `acs:fc:::functions/${task.functionName}`,
-        condition: conditions[status] ?? status,
-        approximateInvokeCount: task.attempts,
-      },
-      requestPayload: jsonOrText(Buffer.from(task.payload, 'base64').toString('utf8')),
-      responseContext: { statusCode: 200, functionError: outcome?.errorType ?? null },
-      responsePayload: outcome === null ? null : jsonOrText(outcome.body.toString('utf8')),
-    }
-    await accept(name, Buffer.from(JSON.stringify(event)), null)
+  async function tell(arn: string | null, task: Task, status: End, outcome: Outcome | null): Promise<void> {
+    if (arn === null) return
+    const name = /functions\/([^/]+)$/.exec(arn)?.[1] ?? ''
+    if (options.findFunction(name) === null) return log.warn('a destination is no function here', { destination: arn })
+    await accept(name, destinationEvent(task, status, outcome, options.arnOf(task.functionName)), null)
   }
 
-  async function accept(
-    functionName: string,
-    payload: Uint8Array,
-    taskId: string | null,
-  ): Promise<{ requestId: string } | 'duplicate'> {
-    if (taskId !== null && store.find(functionName, taskId) !== null) return 'duplicate'
+  const accept: AsyncQueue['accept'] = async (functionName, payload, taskId) => {
     const requestId = randomUUID()
     const task: Task = {
       taskId: taskId ?? requestId,
@@ -163,21 +131,20 @@ export function openAsyncQueue(options: QueueOptions): AsyncQueue {
       status: 'Enqueued',
       error: null,
     }
-    await store.save(task)
+    if (!(await store.add(task))) return 'duplicate'
     begin(task)
     return { requestId }
   }
 
-  for (const task of store.unfinished()) begin({ ...task, status: 'Enqueued' })
-
   return {
     accept,
+    resume: () => leftByTheLast.splice(0).forEach(begin),
     async stop(functionName, taskId) {
       const task = store.find(functionName, taskId)
       if (task === null) return false
       if (isEnded(task)) return true
       await store.save({ ...task, status: 'Stopped', endedAt: Date.now() })
-      options.poolOf(functionName).killRequest(task.requestId)
+      options.findFunction(functionName)?.pool.killRequest(task.requestId)
       return true
     },
     async close() {
@@ -187,10 +154,9 @@ export function openAsyncQueue(options: QueueOptions): AsyncQueue {
   }
 }
 
-function jsonOrText(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return text
-  }
+/** null: to be tried again. */
+function endOf({ asyncInvokeConfig }: FunctionDefinition, task: Task, outcome: Outcome | null): End | null {
+  if (outcome === null) return 'Expired'
+  if (outcome.errorType === null) return 'Succeeded'
+  return task.attempts > asyncInvokeConfig.maxAsyncRetryAttempts ? 'Failed' : null
 }

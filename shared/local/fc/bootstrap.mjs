@@ -34,12 +34,16 @@ function bytesOf(value) {
   return { body: Buffer.from(value === undefined ? '' : String(value)), isJson: false }
 }
 
-async function run({ id, kind, handler, event, context }) {
+// One stream for both, so that lines keep their order and the mark at the end of a request is behind all of them.
+const write = process.stdout.write.bind(process.stdout)
+process.stderr.write = write
+
+async function answerOf({ phase, handler, event, context }) {
   try {
     const found = await load(handler)
     const full = { ...context, logger: logger(context.requestId) }
-    const value = kind === 'invoke' ? await found(Buffer.from(event), full) : await found(full)
-    process.send({ id, ok: true, ...bytesOf(value) })
+    const value = phase === 'Invoke' ? await found(Buffer.from(event), full) : await found(full)
+    return { ok: true, ...bytesOf(value) }
   } catch (error) {
     const failure = error instanceof Error ? error : new Error(String(error))
     const stackTrace = String(failure.stack)
@@ -47,8 +51,16 @@ async function run({ id, kind, handler, event, context }) {
       .slice(1)
       .map((line) => line.trim())
     const body = { errorMessage: failure.message, errorType: failure.constructor.name, stackTrace }
-    process.send({ id, ok: false, body: Buffer.from(JSON.stringify(body)), isJson: true })
+    return { ok: false, body: Buffer.from(JSON.stringify(body)), isJson: true }
   }
+}
+
+async function run(question) {
+  const { id, phase } = question
+  write(`FC ${phase} Start RequestId: ${id}\n`)
+  const answer = await answerOf(question)
+  write(`FC ${phase} End RequestId: ${id}\n`)
+  process.send({ id, phase, ...answer })
 }
 
 process.on('message', (message) => void run(message))

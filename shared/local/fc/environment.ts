@@ -23,7 +23,8 @@ export function environmentOf(
       FC_FUNCTION_NAME: functionName,
       FC_FUNCTION_HANDLER: handler,
       FC_FUNCTION_MEMORY_SIZE: String(memorySize),
-      FC_FUNCTION_VERSION: 'LATEST',
+      // FC_FUNCTION_VERSION from Debian 11 on; nodejs20 runs on Debian 10.
+      FC_VER_ID: 'LATEST',
       ALIBABA_CLOUD_ACCESS_KEY_ID: keys.accessKeyId,
       ALIBABA_CLOUD_ACCESS_KEY_SECRET: keys.accessKeySecret,
       ALIBABA_CLOUD_SECURITY_TOKEN: keys.securityToken,

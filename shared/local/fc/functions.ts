@@ -28,6 +28,7 @@ const HttpTrigger = z.object({
 const Trigger = z.discriminatedUnion('triggerType', [TimerTrigger, OssTrigger, HttpTrigger])
 export type TimerTrigger = z.infer<typeof TimerTrigger>
 export type OssTrigger = z.infer<typeof OssTrigger>
+export type HttpTrigger = z.infer<typeof HttpTrigger>
 
 /** The properties of the fc3 component that change how a function runs; the others concern only the cloud. */
 const Properties = z.object({
@@ -40,8 +41,9 @@ const Properties = z.object({
   environmentVariables: z.record(z.string(), z.string()).default({}),
   instanceLifecycleConfig: z
     .object({
-      initializer: z.object({ handler: z.string() }).optional(),
-      preStop: z.object({ handler: z.string() }).optional(),
+      /** Without a timeout of its own it has the function's. */
+      initializer: z.object({ handler: z.string(), timeout: z.number().min(1).max(300).optional() }).optional(),
+      preStop: z.object({ handler: z.string(), timeout: z.number().min(1).max(90).default(90) }).optional(),
     })
     .default({}),
   concurrencyConfig: z.object({ reservedConcurrency: z.number().int().min(1) }).optional(),

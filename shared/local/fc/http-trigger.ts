@@ -1,6 +1,12 @@
+import { isUtf8 } from 'node:buffer'
 import type { IncomingMessage } from 'node:http'
-import * as z from 'zod'
-import type { Outcome } from './instance.ts'
+import type { FunctionDefinition, HttpTrigger } from './functions.ts'
+import { decoded } from './routes.ts'
+
+export const httpTriggerOf = (definitions: readonly FunctionDefinition[], name: string): HttpTrigger | null =>
+  definitions
+    .find(({ functionName }) => functionName === name)
+    ?.triggers.find((trigger) => trigger.triggerType === 'http') ?? null
 
 /** What a handler with an HTTP trigger receives (fc-oss.md §2). */
 export function httpEvent(
@@ -8,9 +14,9 @@ export function httpEvent(
   body: Buffer,
   place: { path: string; accountId: string; requestId: string },
 ): Buffer {
-  const [rawPath = '/', query = ''] = place.path.split('?')
+  const [rawPath = '/'] = place.path.split('?')
   const headers = Object.entries(message.headers).map(([name, value]) => [canonical(name), String(value)])
-  const isText = /json|text|urlencoded|xml/.test(message.headers['content-type'] ?? 'text')
+  const isText = isUtf8(body) && /json|text|urlencoded|xml/.test(message.headers['content-type'] ?? 'text')
   const host = message.headers.host ?? ''
   const event = {
     version: 'v1',
@@ -18,7 +24,7 @@ export function httpEvent(
     body: isText ? body.toString('utf8') : body.toString('base64'),
     isBase64Encoded: !isText,
     headers: Object.fromEntries(headers),
-    queryParameters: Object.fromEntries(new URLSearchParams(query)),
+    queryParameters: joined(new URLSearchParams(place.path.slice(rawPath.length))),
     requestContext: {
       accountId: place.accountId,
       domainName: host,
@@ -28,7 +34,7 @@ export function httpEvent(
       timeEpoch: String(Date.now()),
       http: {
         method: message.method ?? 'GET',
-        path: decodeURIComponent(rawPath),
+        path: decoded(rawPath),
         protocol: `HTTP/${message.httpVersion}`,
         sourceIp: message.socket.remoteAddress ?? '',
         userAgent: message.headers['user-agent'] ?? '',
@@ -41,24 +47,7 @@ export function httpEvent(
 const canonical = (name: string) =>
   name.replaceAll(/(^|-)([a-z])/g, (_, dash, letter) => `${dash}${letter.toUpperCase()}`)
 
-const Response = z.object({
-  statusCode: z.number().int(),
-  headers: z.record(z.string(), z.string()).default({}),
-  isBase64Encoded: z.boolean().default(false),
-  body: z.string().default(''),
-})
-
-/** `{statusCode, headers, body}` becomes the response; anything else its body. */
-export function httpResponse(outcome: Outcome): { status: number; headers: Record<string, string>; body: Buffer } {
-  if (outcome.errorType !== null) {
-    return {
-      status: 502,
-      headers: { 'content-type': 'application/json', 'x-fc-error-type': outcome.errorType },
-      body: outcome.body,
-    }
-  }
-  const parsed = outcome.isJson ? Response.safeParse(JSON.parse(outcome.body.toString('utf8'))) : null
-  if (parsed?.success !== true) return { status: 200, headers: {}, body: outcome.body }
-  const { statusCode, headers, isBase64Encoded, body } = parsed.data
-  return { status: statusCode, headers, body: Buffer.from(body, isBase64Encoded ? 'base64' : 'utf8') }
+/** A name that comes more than once has its values in one text, as headers have. */
+function joined(query: URLSearchParams): Record<string, string> {
+  return Object.fromEntries([...new Set(query.keys())].map((name) => [name, query.getAll(name).join(',')]))
 }

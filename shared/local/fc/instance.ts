@@ -1,7 +1,7 @@
-import { type ChildProcess, fork } from 'node:child_process'
-import { readFileSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
 import type { FunctionDefinition } from './functions.ts'
+import type { Guardian } from './guardian.ts'
+import { type Limits, watchLimits } from './limits.ts'
+import { type Question, type RuntimeAnswer, startRuntime } from './runtime-process.ts'
 
 export interface Outcome {
   /** null: the handler returned. The platform's names for everything else go into `X-Fc-Error-Type`. */
@@ -10,7 +10,8 @@ export interface Outcome {
   readonly isJson: boolean
   readonly durationMs: number
   readonly memoryMb: number
-  readonly log: string
+  /** The last 4 KB. */
+  readonly log: Buffer
 }
 
 export interface Call {
@@ -20,13 +21,13 @@ export interface Call {
 
 /** One process, one request at a time. */
 export interface Instance {
-  readonly id: string
   readonly idleSince: number
   readonly pid: number | undefined
   isAlive(): boolean
   invoke(call: Call): Promise<Outcome>
   /** Ends a request under way, as when the caller of a synchronous invocation hangs up. */
   kill(): void
+  /** For an instance without a request. Resolves when its process is gone. */
   stop(): Promise<void>
 }
 
@@ -34,169 +35,87 @@ export interface InstanceOptions {
   readonly definition: FunctionDefinition
   readonly environment: Readonly<Record<string, string>>
   readonly contextOf: (requestId: string) => object
+  readonly guardian: Guardian
 }
 
-const memoryCheckMs = 100
 const logBytes = 4096
 
-export function startInstance(id: string, { definition, environment, contextOf }: InstanceOptions): Instance {
-  const child = fork(fileURLToPath(new URL('bootstrap.mjs', import.meta.url)), {
-    env: { ...environment, FC_INSTANCE_ID: id },
-    execArgv: [`--max-old-space-size=${Math.floor(definition.memorySize * 0.75)}`],
-    serialization: 'advanced',
-    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
-  })
-  let log = ''
-  const keepLog = (piece: Buffer) => {
-    log = (log + piece.toString('utf8')).slice(-64 * 1024)
+export function startInstance(id: string, options: InstanceOptions): Instance {
+  const { definition, contextOf, guardian } = options
+  const { memorySize, handler, timeout } = definition
+  const { initializer, preStop } = definition.instanceLifecycleConfig
+  const runtime = startRuntime({ environment: { ...options.environment, FC_INSTANCE_ID: id }, memorySize })
+  const { pid } = runtime
+  if (pid !== undefined) {
+    guardian.watch(pid)
+    void runtime.ended.then(() => guardian.forget(pid))
   }
-  child.stdout?.on('data', keepLog)
-  child.stderr?.on('data', keepLog)
-  const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()))
-  let dead = false
-  let initialised = false
+  let initialised = initializer === undefined
   let idleSince = Date.now()
-  child.once('error', () => {
-    dead = true
-  })
-  child.once('exit', () => {
-    dead = true
-  })
+
+  const ask = (phase: Question['phase'], name: string, { requestId, event }: Call) =>
+    runtime.ask({ id: requestId, phase, handler: name, event, context: contextOf(requestId) })
 
   async function invoke(call: Call): Promise<Outcome> {
-    log = ''
+    // Time and log are the request's own: a start is no part of the one, the instance's idle time none of the other.
+    await runtime.ready
+    runtime.takeLog()
     const startedAt = Date.now()
-    const watch = watchLimits(child, definition)
+    const limits = watchLimits(runtime, memorySize)
     try {
-      const answer =
-        (await initialise(call)) ??
-        (await ask(child, 'invoke', definition.handler, call, contextOf(call.requestId), ended))
-      const durationMs = Date.now() - startedAt
-      const facts = { durationMs, memoryMb: watch.peakMb(), log: log.slice(-logBytes) }
-      if (answer !== null)
-        return {
-          errorType: answer.ok ? null : 'UnhandledInvocationError',
-          body: Buffer.from(answer.body),
-          isJson: answer.isJson,
-          ...facts,
-        }
-      return {
-        errorType: 'UnhandledInvocationError',
-        body: bodyOf(watch.killedFor(), durationMs, watch.peakMb()),
-        isJson: true,
-        ...facts,
-      }
+      const answer = (await initialise(call, limits)) ?? (await limits.within(timeout, ask('Invoke', handler, call)))
+      return outcomeOf(answer, Date.now() - startedAt, limits, runtime.takeLog())
     } finally {
-      watch.stop()
+      limits.stop()
       idleSince = Date.now()
     }
   }
 
   /** Once an instance; a failure is the answer of the request that caused it, and the next request tries again. */
-  async function initialise(call: Call): Promise<Reply | null> {
-    const handler = definition.instanceLifecycleConfig.initializer?.handler
-    if (initialised || handler === undefined) return null
-    const answer = await ask(child, 'hook', handler, call, contextOf(call.requestId), ended)
+  async function initialise(call: Call, limits: Limits): Promise<RuntimeAnswer | null> {
+    if (initialised || initializer === undefined) return null
+    const answer = await limits.within(initializer.timeout ?? timeout, ask('Initialize', initializer.handler, call))
     if (answer?.ok !== true) return answer
     initialised = true
     return null
   }
 
   async function stop(): Promise<void> {
-    const handler = definition.instanceLifecycleConfig.preStop?.handler
-    if (handler !== undefined && !dead) {
-      await ask(
-        child,
-        'hook',
-        handler,
-        { requestId: `${id}-stop`, event: Buffer.alloc(0) },
-        contextOf(`${id}-stop`),
-        ended,
-      )
+    if (preStop !== undefined && initialised && runtime.isAlive()) {
+      await runtime.ready
+      const limits = watchLimits(runtime, memorySize)
+      const call = { requestId: `${id}-stop`, event: Buffer.alloc(0) }
+      await limits.within(preStop.timeout, ask('PreStop', preStop.handler, call))
+      limits.stop()
     }
-    if (!dead) child.kill('SIGKILL')
-    await ended
+    runtime.kill()
+    await runtime.ended
   }
 
   return {
-    id,
-    pid: child.pid,
+    pid,
     get idleSince() {
       return idleSince
     },
-    isAlive: () => !dead,
+    isAlive: runtime.isAlive,
     invoke,
-    kill: () => void child.kill('SIGKILL'),
+    kill: runtime.kill,
     stop,
   }
 }
 
-interface Reply {
-  readonly ok: boolean
-  readonly body: Uint8Array
-  readonly isJson: boolean
-}
-
-/** null: the process ended before it answered. */
-function ask(
-  child: ChildProcess,
-  kind: 'invoke' | 'hook',
-  handler: string,
-  call: Call,
-  context: object,
-  ended: Promise<void>,
-): Promise<Reply | null> {
-  return new Promise((resolve) => {
-    const onMessage = (message: unknown) => {
-      if (!isReply(message, call.requestId)) return
-      child.off('message', onMessage)
-      resolve(message)
-    }
-    child.on('message', onMessage)
-    void ended.then(() => resolve(null))
-    child.send({ id: call.requestId, kind, handler, event: call.event, context }, (error) => {
-      if (error !== null) resolve(null)
-    })
-  })
-}
-
-const isReply = (message: unknown, id: string): message is Reply =>
-  typeof message === 'object' && message !== null && 'id' in message && message.id === id
-
-/** Kills the process over its memory or its time, as the platform does. */
-function watchLimits(child: ChildProcess, { memorySize, timeout }: FunctionDefinition) {
-  let peakMb = 0
-  let reason: 'timeout' | 'memory' | null = null
-  const killFor = (why: 'timeout' | 'memory') => {
-    reason ??= why
-    child.kill('SIGKILL')
+function outcomeOf(answer: RuntimeAnswer | null, durationMs: number, limits: Limits, log: string): Outcome {
+  const memoryMb = limits.peakMb()
+  const facts = { durationMs, memoryMb, log: Buffer.from(log).subarray(-logBytes) }
+  if (answer === null) {
+    const body = deathNote(limits.killedFor(), durationMs, memoryMb)
+    return { errorType: 'UnhandledInvocationError', body, isJson: true, ...facts }
   }
-  const clock = setTimeout(() => killFor('timeout'), timeout * 1000)
-  const meter = setInterval(() => {
-    peakMb = Math.max(peakMb, residentMb(child.pid))
-    if (peakMb > memorySize) killFor('memory')
-  }, memoryCheckMs)
-  return {
-    peakMb: () => Math.max(peakMb, residentMb(child.pid)),
-    killedFor: () => reason,
-    stop: () => {
-      clearTimeout(clock)
-      clearInterval(meter)
-    },
-  }
+  const errorType = answer.ok ? null : 'UnhandledInvocationError'
+  return { errorType, body: Buffer.from(answer.body), isJson: answer.isJson, ...facts }
 }
 
-/** 0 where there is no /proc: memory is then limited by V8's heap size alone. */
-function residentMb(pid: number | undefined): number {
-  try {
-    const found = /^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))
-    return Math.round(Number(found?.[1] ?? 0) / 1024)
-  } catch {
-    return 0
-  }
-}
-
-function bodyOf(reason: 'timeout' | 'memory' | null, durationMs: number, memoryMb: number): Buffer {
+function deathNote(reason: 'timeout' | 'memory' | null, durationMs: number, memoryMb: number): Buffer {
   const facts = `(duration: ${durationMs}ms, maxMemoryUsage: ${memoryMb}MB)`
   const messages = {
     timeout: `Function time out after ${durationMs}ms ${facts}`,

@@ -9,6 +9,7 @@ export interface Pool {
   /** Kills the instance that works on a request. @returns whether there was one */
   killRequest(requestId: string): boolean
   pids(): number[]
+  /** Ends what runs and lets `preStop` run in what is idle. Resolves when every process is gone. */
   close(): Promise<void>
 }
 
@@ -23,16 +24,24 @@ const idleMs = 60_000
 export function openPool(options: InstanceOptions, limits: PoolLimits): Pool {
   const idle: Instance[] = []
   const busy = new Map<string, Instance>()
+  /** Requests under way, and instances on their way out: `close` must wait for both. */
+  const running = new Set<Promise<Outcome>>()
+  const ends = new Set<Promise<void>>()
   const { account, concurrency } = limits
+  let closed = false
+
+  const retire = (instance: Instance) => {
+    const end = instance.stop().finally(() => ends.delete(end))
+    ends.add(end)
+  }
   const reaper = setInterval(() => {
-    for (const instance of idle.filter((one) => Date.now() - one.idleSince > idleMs)) {
-      idle.splice(idle.indexOf(instance), 1)
-      void instance.stop()
-    }
+    const isCold = (one: Instance) => !one.isAlive() || Date.now() - one.idleSince > idleMs
+    const kept = idle.filter((one) => !isCold(one))
+    for (const instance of idle.splice(0, idle.length, ...kept)) if (!kept.includes(instance)) retire(instance)
   }, 10_000)
   reaper.unref()
 
-  const hasRoom = () => busy.size < concurrency && account.running < account.limit
+  const hasRoom = () => !closed && busy.size < concurrency && account.running < account.limit
 
   async function invoke(call: Call, cancelled?: AbortSignal): Promise<Outcome> {
     const instance = warmInstance() ?? startInstance(`i-${randomUUID()}`, options)
@@ -46,7 +55,8 @@ export function openPool(options: InstanceOptions, limits: PoolLimits): Pool {
       cancelled?.removeEventListener('abort', onCancel)
       account.running -= 1
       busy.delete(call.requestId)
-      if (instance.isAlive()) idle.push(instance)
+      if (closed || !instance.isAlive()) retire(instance)
+      else idle.push(instance)
     }
   }
 
@@ -58,16 +68,26 @@ export function openPool(options: InstanceOptions, limits: PoolLimits): Pool {
 
   return {
     hasRoom,
-    tryInvoke: (call, cancelled) => (hasRoom() ? invoke(call, cancelled) : null),
+    tryInvoke(call, cancelled) {
+      if (!hasRoom()) return null
+      const outcome = invoke(call, cancelled).finally(() => running.delete(outcome))
+      running.add(outcome)
+      return outcome
+    },
     killRequest(requestId) {
       busy.get(requestId)?.kill()
       return busy.has(requestId)
     },
-    pids: () => [...idle, ...busy.values()].flatMap(({ pid }) => (pid === undefined ? [] : [pid])),
+    pids: () =>
+      [...idle, ...busy.values()].filter((one) => one.isAlive()).flatMap(({ pid }) => (pid === undefined ? [] : [pid])),
     async close() {
+      closed = true
       clearInterval(reaper)
       for (const instance of busy.values()) instance.kill()
-      await Promise.all([...idle, ...busy.values()].map((instance) => instance.stop()))
+      for (const instance of idle.splice(0)) retire(instance)
+      // A request that was killed retires its instance on its way out.
+      await Promise.allSettled(running)
+      await Promise.all(ends)
     },
   }
 }

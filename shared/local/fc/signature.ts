@@ -1,6 +1,7 @@
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import { FcRefusal } from './refusal.ts'
+import { decoded } from './routes.ts'
 
 /** Keys that may call: the stack's own, or the temporary ones of a function's role. */
 export type FindSecret = (accessKeyId: string) => { accessKeySecret: string; securityToken: string | null } | null
@@ -12,8 +13,11 @@ export function verifySignature(message: IncomingMessage, body: Buffer, findSecr
   const authorization = message.headers.authorization ?? ''
   if (authorization.startsWith('FC ')) verifyFc(message, body, authorization, findSecret)
   else if (authorization.startsWith('ACS3-HMAC-SHA256 ')) verifyAcs3(message, body, authorization, findSecret)
-  else throw new FcRefusal(400, 'MissingRequiredHeader', "required HTTP header 'Authorization' was not specified")
+  else throw missingHeader('Authorization')
 }
+
+const missingHeader = (name: string) =>
+  new FcRefusal(400, 'MissingRequiredHeader', `required HTTP header '${name}' was not specified`)
 
 function secretOf(findSecret: FindSecret, accessKeyId: string, token: string | null): string {
   const secret = findSecret(accessKeyId)
@@ -33,8 +37,9 @@ function requireEqual(actual: string, expected: string): void {
   )
 }
 
-function requireRecent(date: string): void {
-  const at = Date.parse(date)
+function requireRecent(message: IncomingMessage, name: string): void {
+  if (message.headers[name.toLowerCase()] === undefined) throw missingHeader(name)
+  const at = Date.parse(header(message, name.toLowerCase()))
   if (Number.isFinite(at) && Math.abs(Date.now() - at) <= maxSkewMs) return
   throw new FcRefusal(
     403,
@@ -53,7 +58,7 @@ function verifyFc(message: IncomingMessage, body: Buffer, authorization: string,
   const [accessKeyId = '', signature = ''] = authorization.slice('FC '.length).split(':')
   const token = message.headers['x-fc-security-token'] === undefined ? null : header(message, 'x-fc-security-token')
   const secret = secretOf(findSecret, accessKeyId, token)
-  requireRecent(header(message, 'date'))
+  requireRecent(message, 'Date')
   requireFcBody(message, body)
   const names = Object.keys(message.headers)
     .filter((name) => name.startsWith('x-fc-'))
@@ -63,7 +68,7 @@ function verifyFc(message: IncomingMessage, body: Buffer, authorization: string,
       '\n',
     ) +
     `\n${names.map((name) => `${name}:${header(message, name)}\n`).join('')}` +
-    decodeURIComponent((message.url ?? '').split('?')[0] ?? '')
+    decoded((message.url ?? '').split('?')[0] ?? '')
   requireEqual(signature, createHmac('sha256', secret).update(text).digest('base64'))
 }
 
@@ -80,7 +85,7 @@ function verifyAcs3(message: IncomingMessage, body: Buffer, authorization: strin
   const claims = new Map(authorization.slice('ACS3-HMAC-SHA256 '.length).split(',').map(splitClaim))
   const token = message.headers['x-acs-security-token'] === undefined ? null : header(message, 'x-acs-security-token')
   const secret = secretOf(findSecret, claims.get('Credential') ?? '', token)
-  requireRecent(header(message, 'x-acs-date'))
+  requireRecent(message, 'x-acs-date')
   const bodyDigest = createHash('sha256').update(body).digest('hex')
   if (header(message, 'x-acs-content-sha256') !== bodyDigest) {
     throw new FcRefusal(400, 'InvalidArgument', 'x-acs-content-sha256 does not match the body')

@@ -27,8 +27,11 @@ const rememberMs = 24 * 3_600_000
 
 /** Accepted tasks on disk, one file each: what was answered 202 survives a killed server. */
 export interface TaskStore {
+  /** @returns false when the id is known. Either answer comes when the task is on disk, and neither when it cannot be. */
+  add(task: Task): Promise<boolean>
   find(functionName: string, taskId: string): Task | null
   list(functionName: string): Task[]
+  /** In the order of arrival. */
   unfinished(): Task[]
   save(task: Task): Promise<void>
 }
@@ -36,37 +39,80 @@ export interface TaskStore {
 export const isEnded = ({ status }: Pick<Task, 'status'>): boolean =>
   !['Enqueued', 'Running', 'Retrying'].includes(status)
 
-export async function openTaskStore(dir: string): Promise<TaskStore> {
+export async function openTaskStore(dir: string, now: () => number = Date.now): Promise<TaskStore> {
   await mkdir(dir, { recursive: true })
   const tasks = new Map<string, Task>()
-  const idOf = (functionName: string, taskId: string) => `${functionName}/${taskId}`
-  for (const file of await readdir(dir)) {
-    const task = file.endsWith('.json') ? Task.parse(JSON.parse(await readFile(join(dir, file), 'utf8'))) : null
-    const forgotten = task === null || (task.endedAt !== null && Date.now() - task.endedAt > rememberMs)
-    if (forgotten) await rm(join(dir, file), { force: true })
-    else tasks.set(idOf(task.functionName, task.taskId), task)
-  }
+  /** Ids of ended tasks, the first to end first. */
+  const ended = new Map<string, number>()
   const tails = new Map<string, Promise<void>>()
 
-  /** Writes of one task are in order: its last state is the one that stays. */
-  function save(task: Task): Promise<void> {
-    const id = idOf(task.functionName, task.taskId)
-    tasks.set(id, task)
-    const file = join(dir, `${createHash('sha1').update(id).digest('hex')}.json`)
-    const text = JSON.stringify(isEnded(task) ? { ...task, payload: '' } : task)
-    const mine = (tails.get(id) ?? Promise.resolve()).then(() => writeWhole(file, text))
+  for (const task of await readTasks(dir)) {
+    tasks.set(idOf(task), task)
+    if (task.endedAt !== null) ended.set(idOf(task), task.endedAt)
+  }
+  await forgetOld()
+
+  /** Writes of one task are in order: its last state is the one that stays. A failed one does not stop the next. */
+  function inOrder(id: string, write: (file: string) => Promise<void>): Promise<void> {
+    const before = tails.get(id) ?? Promise.resolve()
+    const mine = before
+      .catch(() => undefined)
+      .then(() => write(join(dir, `${createHash('sha1').update(id).digest('hex')}.json`)))
     tails.set(id, mine)
     return mine.finally(() => {
       if (tails.get(id) === mine) tails.delete(id)
     })
   }
 
+  async function save(task: Task): Promise<void> {
+    const id = idOf(task)
+    const kept = isEnded(task) ? { ...task, payload: '' } : task
+    tasks.set(id, kept)
+    await inOrder(id, (file) => writeWhole(file, JSON.stringify(kept)))
+    if (kept.endedAt === null) return
+    ended.set(id, kept.endedAt)
+    await forgetOld()
+  }
+
+  async function forgetOld(): Promise<void> {
+    for (const [id, endedAt] of ended) {
+      if (now() - endedAt <= rememberMs) return
+      ended.delete(id)
+      tasks.delete(id)
+      await inOrder(id, (file) => rm(file, { force: true }))
+    }
+  }
+
   return {
-    find: (functionName, taskId) => tasks.get(idOf(functionName, taskId)) ?? null,
+    async add(task) {
+      const id = idOf(task)
+      if (tasks.has(id)) {
+        await tails.get(id)
+        return false
+      }
+      await save(task).catch((error: unknown) => {
+        tasks.delete(id)
+        throw error
+      })
+      return true
+    },
+    find: (functionName, taskId) => tasks.get(idOf({ functionName, taskId })) ?? null,
     list: (functionName) => [...tasks.values()].filter((task) => task.functionName === functionName),
     unfinished: () => [...tasks.values()].filter((task) => !isEnded(task)).sort((a, b) => a.acceptedAt - b.acceptedAt),
     save,
   }
+}
+
+const idOf = ({ functionName, taskId }: Pick<Task, 'functionName' | 'taskId'>) => `${functionName}/${taskId}`
+
+/** In the order of their ends. Drafts of a server that was killed while it wrote are removed. */
+async function readTasks(dir: string): Promise<Task[]> {
+  const tasks: Task[] = []
+  for (const file of await readdir(dir)) {
+    if (file.endsWith('.json')) tasks.push(Task.parse(JSON.parse(await readFile(join(dir, file), 'utf8'))))
+    else await rm(join(dir, file), { force: true })
+  }
+  return tasks.sort((a, b) => (a.endedAt ?? 0) - (b.endedAt ?? 0))
 }
 
 async function writeWhole(file: string, text: string): Promise<void> {

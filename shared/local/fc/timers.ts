@@ -1,58 +1,81 @@
-import { Cron } from 'croner'
-import { TransferError } from '../../errors/index.ts'
 import type { FunctionDefinition, TimerTrigger } from './functions.ts'
+import { type DueTimes, parseTimer } from './timer-expression.ts'
 
 /** The event of fc-oss.md §4.1. `payload` is a string even when it holds JSON. */
 export interface TimerEvent {
+  /** When it was due, without milliseconds: what the cloud sends, and what a run's key is made of. */
   readonly triggerTime: string
   readonly triggerName: string
   readonly payload: string
 }
 
 export interface Timers {
+  start(fire: (functionName: string, event: TimerEvent) => void): void
   stop(): void
 }
 
-/** Six fields with seconds first, UTC or `CRON_TZ=Zone` before them, or `@every 5m`. */
-export function parseTimer(expression: string): { pattern: string; zone: string } | { everyMs: number } {
-  const every = /^@every (\d+)(m|h)$/.exec(expression)
-  if (every !== null) return { everyMs: Number(every[1]) * (every[2] === 'h' ? 3_600_000 : 60_000) }
-  const zoned = /^(?:CRON_TZ=(\S+) )?((?:\S+ ){5}\S+)$/.exec(expression)
-  if (zoned === null) {
-    const message = `a timer has six fields, seconds first, or is "@every 5m"; got "${expression}"`
-    throw new TransferError('platform/misconfigured', message, { expression })
-  }
-  return { pattern: zoned[2] ?? '', zone: zoned[1] ?? 'UTC' }
+export interface Clock {
+  now(): number
+  /** @returns how to call it off */
+  callAfter(ms: number, callback: () => void): () => void
 }
 
-export function startTimers(
-  definitions: readonly FunctionDefinition[],
-  fire: (functionName: string, event: TimerEvent) => void,
-): Timers {
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  callAfter(ms, callback) {
+    const timer = setTimeout(callback, ms)
+    return () => clearTimeout(timer)
+  },
+}
+
+/** The wall clock may jump while a timer of the process sleeps, so it never sleeps for longer. */
+const longestSleepMs = 60_000
+/** What was due while the process was blocked is made up for; what a sleeping laptop missed would be a flood. */
+const catchUpMs = 10 * 60_000
+
+/** @throws platform/misconfigured for an expression that is none, of disabled triggers too */
+export function readTimers(definitions: readonly FunctionDefinition[], clock: Clock): Timers {
+  const timers = definitions.flatMap(({ functionName, triggers }) =>
+    triggers
+      .filter((trigger) => trigger.triggerType === 'timer')
+      .map((trigger) => ({
+        functionName,
+        trigger,
+        due: parseTimer(trigger.triggerConfig.cronExpression, clock.now()),
+      })),
+  )
   const stops: (() => void)[] = []
-  for (const { functionName, triggers } of definitions) {
-    for (const trigger of triggers) {
-      if (trigger.triggerType === 'timer' && trigger.triggerConfig.enable) {
-        stops.push(startTimer(trigger, (event) => fire(functionName, event)))
-      }
-    }
+  return {
+    start(fire) {
+      for (const { functionName, trigger, due } of timers.filter((one) => one.trigger.triggerConfig.enable))
+        stops.push(startTimer(due, clock, (at) => fire(functionName, eventOf(trigger, at))))
+    },
+    stop: () => stops.splice(0).forEach((stop) => void stop()),
   }
-  return { stop: () => stops.forEach((stop) => void stop()) }
 }
 
-function startTimer({ triggerName, triggerConfig }: TimerTrigger, fire: (event: TimerEvent) => void): () => void {
-  const timer = parseTimer(triggerConfig.cronExpression)
-  // The minute it was due, without milliseconds: what the cloud sends, and what a run's key is made of.
-  const event = () =>
-    fire({
-      triggerTime: `${new Date().toISOString().slice(0, 19)}Z`,
-      triggerName,
-      payload: triggerConfig.payload ?? '',
-    })
-  if ('everyMs' in timer) {
-    const interval = setInterval(event, timer.everyMs)
-    return () => clearInterval(interval)
+const eventOf = ({ triggerName, triggerConfig }: TimerTrigger, at: Date): TimerEvent => ({
+  triggerTime: `${at.toISOString().slice(0, 19)}Z`,
+  triggerName,
+  payload: triggerConfig.payload ?? '',
+})
+
+/** Every instant belongs to one window, `lookedUntil` to now: no due time falls between two windows, or into both. */
+function startTimer(due: DueTimes, clock: Clock, fire: (at: Date) => void): () => void {
+  let lookedUntil = clock.now()
+  let callOff: () => void = () => undefined
+  const sleep = () => {
+    const [next] = due(new Date(lookedUntil), new Date(lookedUntil + longestSleepMs))
+    const until = next?.getTime() ?? lookedUntil + longestSleepMs
+    callOff = clock.callAfter(Math.min(Math.max(until - clock.now(), 1), longestSleepMs), look)
   }
-  const cron = new Cron(timer.pattern, { timezone: timer.zone }, event)
-  return () => cron.stop()
+  const look = () => {
+    const now = clock.now()
+    const from = Math.max(lookedUntil, now - catchUpMs)
+    lookedUntil = Math.max(lookedUntil, now)
+    for (const at of due(new Date(from), new Date(now))) fire(at)
+    sleep()
+  }
+  sleep()
+  return () => callOff()
 }

@@ -1,0 +1,124 @@
+import { fork } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { instanceLog } from './instance-log.ts'
+
+export interface Question {
+  /** Of the request; with the phase, it marks the answer and its end in the log. */
+  readonly id: string
+  readonly phase: 'Initialize' | 'Invoke' | 'PreStop'
+  readonly handler: string
+  readonly event: Uint8Array
+  readonly context: object
+}
+
+export interface RuntimeAnswer {
+  readonly ok: boolean
+  readonly body: Uint8Array
+  readonly isJson: boolean
+}
+
+/** The process of an instance: asked one question at a time. */
+export interface RuntimeProcess {
+  readonly pid: number | undefined
+  /** The runtime can be asked, or has ended. */
+  readonly ready: Promise<void>
+  /** Nothing of it is left: process and streams. */
+  readonly ended: Promise<void>
+  isAlive(): boolean
+  /** null: the process ended before it answered. The log is whole by then, either way. */
+  ask(question: Question): Promise<RuntimeAnswer | null>
+  /** What was written since the last call. */
+  takeLog(): string
+  kill(): void
+}
+
+export interface RuntimeOptions {
+  readonly environment: Readonly<Record<string, string>>
+  readonly memorySize: number
+}
+
+export function startRuntime({ environment, memorySize }: RuntimeOptions): RuntimeProcess {
+  const child = fork(fileURLToPath(new URL('bootstrap.mjs', import.meta.url)), {
+    env: environment,
+    execArgv: [`--max-old-space-size=${Math.floor(memorySize * 0.75)}`],
+    serialization: 'advanced',
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    // A group of its own: Ctrl+C is the server's to handle, and what a function starts is killed with it.
+    detached: true,
+  })
+  const log = instanceLog()
+  child.stdout?.setEncoding('utf8').on('data', log.add)
+  child.stderr?.setEncoding('utf8').on('data', log.add)
+  let dead = false
+  /** What waits for an answer: one listener serves all questions, so a warm instance gathers none. */
+  let asked: { question: Question; resolve: (answer: RuntimeAnswer | null) => void } | null = null
+  const answer = (given: RuntimeAnswer | null) => {
+    asked?.resolve(given)
+    asked = null
+  }
+  const killGroup = () => {
+    if (child.pid !== undefined) killQuietly(-child.pid)
+  }
+  child.once('exit', () => {
+    dead = true
+    killGroup()
+  })
+  const ended = new Promise<void>((resolve) => {
+    // `close` comes when the streams are at their end too; `error` when there is no process at all.
+    child.once('close', resolve)
+    child.on('error', () => child.pid === undefined && resolve())
+  }).then(() => {
+    dead = true
+    log.end()
+    answer(null)
+  })
+  const ready = new Promise<void>((resolve) => {
+    child.on('message', (message) => {
+      if (isReady(message)) resolve()
+      else if (asked !== null && isAnswer(message, asked.question))
+        void log.untilRead(endMark(asked.question)).then(() => answer(message))
+    })
+    void ended.then(resolve)
+  })
+
+  return {
+    pid: child.pid,
+    ready,
+    ended,
+    isAlive: () => !dead,
+    takeLog: log.take,
+    async ask(question) {
+      if (dead) await ended
+      if (dead) return null
+      const given = new Promise<RuntimeAnswer | null>((resolve) => {
+        asked = { question, resolve }
+      })
+      // What cannot be sent has nobody to answer it: the end of the process does.
+      child.send(question, () => undefined)
+      return await given
+    },
+    kill() {
+      if (!dead) killGroup()
+    },
+  }
+}
+
+const endMark = ({ phase, id }: Question) => `FC ${phase} End RequestId: ${id}\n`
+
+function killQuietly(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL')
+  } catch {
+    // It has ended by itself.
+  }
+}
+
+const isReady = (message: unknown): boolean => typeof message === 'object' && message !== null && 'ready' in message
+
+const isAnswer = (message: unknown, { id, phase }: Question): message is RuntimeAnswer =>
+  typeof message === 'object' &&
+  message !== null &&
+  'id' in message &&
+  message.id === id &&
+  'phase' in message &&
+  message.phase === phase
