@@ -1,5 +1,5 @@
 import { timingSafeEqual } from 'node:crypto'
-import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi'
+import { createRoute, OpenAPIHono, type z } from '@hono/zod-openapi'
 import type { MiddlewareHandler } from 'hono'
 import { asTransferError, TransferError } from '../errors/index.ts'
 import type * as ledger from '../ledger/index.ts'
@@ -10,7 +10,7 @@ import { openRun } from '../run/run-context.ts'
 import { startJob } from '../run/start-job.ts'
 import { retryRun, stopRun } from '../run/steer-run.ts'
 import type { Deadline, World } from '../run/world.ts'
-import { ErrorBody, ListQuery, Run, RunLine, RunParameters, StartBody, Started } from './schemas.ts'
+import { ErrorBody, ListQuery, Run, RunList, RunParameters, StartBody, Started } from './schemas.ts'
 
 const json = <S extends z.ZodType>(schema: S, description: string) => ({
   description,
@@ -37,7 +37,7 @@ const listRoute = createRoute({
   summary: 'List runs, newest first',
   security,
   request: { query: ListQuery },
-  responses: { 200: json(z.object({ runs: z.array(RunLine) }), 'Runs'), ...refusals },
+  responses: { 200: json(RunList, 'Runs, and the ledgers that did not answer'), ...refusals },
 })
 const runRoute = (method: 'get' | 'post', path: string, summary: string) =>
   createRoute({
@@ -75,8 +75,8 @@ export function createApi({ world, deadline, token }: ApiOptions): OpenAPIHono {
     return context.json({ runId, outcome }, 202)
   })
   app.openapi(listRoute, async (context) => {
-    const runs = await listRunsEverywhere(world, deadline, context.req.valid('query').limit, null)
-    return context.json({ runs: runs.map(lineOf) }, 200)
+    const { runs, silent } = await listRunsEverywhere(world, deadline, context.req.valid('query').limit, null)
+    return context.json({ runs: runs.map(lineOf), silent: [...silent] }, 200)
   })
   const verbs = { '': null, '/stop': stopRun, '/retry': retryRun } as const
   for (const [suffix, steer] of Object.entries(verbs)) {

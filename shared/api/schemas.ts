@@ -2,16 +2,13 @@ import { z } from '@hono/zod-openapi'
 
 const Counts = z.object({ read: z.number(), loaded: z.number(), dirty: z.number(), filtered: z.number() })
 
-export const ErrorBody = z
-  .object({
-    error: z.object({
-      code: z.string(),
-      message: z.string(),
-      advice: z.string(),
-      context: z.record(z.string(), z.unknown()),
-    }),
-  })
-  .openapi('Error')
+const Report = z.object({
+  code: z.string(),
+  message: z.string(),
+  advice: z.string(),
+  context: z.record(z.string(), z.unknown()),
+})
+export const ErrorBody = z.object({ error: Report }).openapi('Error')
 
 export const StartBody = z
   .object({
@@ -49,7 +46,7 @@ export const Run = z
   })
   .openapi('Run')
 
-export const RunLine = z
+const RunLine = z
   .object({
     runId: z.string(),
     job: z.string(),
@@ -58,6 +55,10 @@ export const RunLine = z
     finishedAt: z.string().nullable(),
   })
   .openapi('RunLine')
+
+export const RunList = z
+  .object({ runs: z.array(RunLine), silent: z.array(z.object({ ledger: z.string(), error: Report })) })
+  .openapi('RunList')
 
 export const RunParameters = z.object({ runId: z.string().openapi({ param: { name: 'runId', in: 'path' } }) })
 export const ListQuery = z.object({ limit: z.coerce.number().int().min(1).max(200).default(20) })

@@ -56,24 +56,26 @@ export const Incident = z.object({
 })
 export type Incident = z.infer<typeof Incident>
 
-/** Its key is made of time and content, so an event that is delivered twice in a second leaves one object. */
+/** Its key is made of hour and content: trouble that comes back every minute is one incident an hour, with its last time. */
 export async function recordIncident(store: ObjectStore, thrown: unknown, at: Date): Promise<Incident> {
   const incident: Incident = { at: at.toISOString(), ...asTransferError(thrown).report() }
   const digest = createHash('sha256')
     .update(JSON.stringify(incident.context) + incident.message)
     .digest('hex')
     .slice(0, 12)
-  const key = `${incidentPrefix}${incident.at.slice(0, 19).replaceAll(':', '')}-${digest}.json`
+  const key = `${incidentPrefix}${incident.at.slice(0, 13)}-${digest}.json`
   await store.put(key, Buffer.from(JSON.stringify(incident)), { contentType: 'application/json' })
   return incident
 }
 
+/** Newest first. */
 export async function listIncidents(store: ObjectStore, limit: number): Promise<Incident[]> {
-  const keys: string[] = []
-  for await (const head of store.list(incidentPrefix)) keys.push(head.key)
-  const newest = keys.slice(-limit).reverse()
-  const found = await Promise.all(newest.map((key) => store.read(key, maxDocumentBytes)))
+  const heads: { key: string; lastModified: Date }[] = []
+  for await (const head of store.list(incidentPrefix)) heads.push(head)
+  const newest = heads.sort((a, b) => b.lastModified.getTime() - a.lastModified.getTime()).slice(0, limit)
+  const found = await Promise.all(newest.map(({ key }) => store.read(key, maxDocumentBytes)))
   return found
     .filter((object) => object !== null)
     .map((object) => Incident.parse(JSON.parse(object.body.toString('utf8'))))
+    .sort((a, b) => b.at.localeCompare(a.at))
 }

@@ -115,6 +115,12 @@ function datasourceOfEnvironment({ settings }: Pick<World, 'settings'>, name: st
 }
 
 async function storedDatasource({ store }: Pick<World, 'store'>, name: string): Promise<unknown> {
-  const found = await store.read(datasourceKey(name), maxDatasourceBytes)
-  return found === null ? null : (JSON.parse(found.body.toString('utf8')) as unknown)
+  const key = datasourceKey(name)
+  const found = await store.read(key, maxDatasourceBytes)
+  if (found === null) return null
+  try {
+    return JSON.parse(found.body.toString('utf8')) as unknown
+  } catch (cause) {
+    throw new TransferError('job/invalid', `${key} is not JSON`, { datasource: name, key }, { cause })
+  }
 }

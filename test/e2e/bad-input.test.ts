@@ -253,6 +253,15 @@ describe('bad input', () => {
     expect(await codeOf(stack.start({ job, datasources }))).toBe(code)
   })
 
+  it('names a stored datasource that is not JSON', async () => {
+    await stack.world.store.put('datasources/torn.json', Buffer.from('{"type": "adbpg", '))
+    const job = dataxJob('torn', fromOss('data/x.csv'), intoAdbpg('public.x', { datasource: 'torn' }))
+    await expect(stack.start({ job })).rejects.toMatchObject({
+      code: 'job/invalid',
+      message: expect.stringContaining('datasources/torn.json'),
+    })
+  })
+
   it('names a bucket that is not there', async () => {
     const name = await table()
     const { endpoint, accessKeyId } = stack.stack.file.address.oss

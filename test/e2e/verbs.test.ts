@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import * as z from 'zod'
+import { listIncidents } from '../../shared/run/job-store.ts'
 import { dataxJob, fromOss, intoAdbpg, startTestStack, type TestStack, unique } from '../support/stack.ts'
 import { tempDir } from '../support/temp-dir.ts'
 
@@ -188,6 +189,29 @@ describe('the other verbs', () => {
     const again = await answerOf(['retry', String(failed.answer.runId)])
     expect(again).toMatchObject({ code: 1, answer: { runId: failed.answer.runId, state: 'failed' } })
     expect((await answerOf(['stop', String(failed.answer.runId)])).answer).toHaveProperty('runId')
+  })
+
+  it('status and the rest go on where one ledger of several is gone', async () => {
+    const { job } = await fileJob()
+    const { runId } = (await answerOf(['run', job])).answer
+    const gone = { ...test.adbpg, port: 1, database: 'gone' }
+    await test.world.store.put('ledgers/0000000000000000.json', Buffer.from(JSON.stringify(gone)))
+    try {
+      const { code, answer } = await answerOf(['status'])
+      expect(code).toBe(0)
+      expect(answer.runs).toContainEqual(expect.objectContaining({ runId }))
+      expect(answer.silent).toMatchObject([{ ledger: '127.0.0.1:1/gone', error: { code: 'connect/unreachable' } }])
+      expect((await type(['status'])).stdout).toContain('no answer from the ledger in 127.0.0.1:1/gone')
+      expect((await answerOf(['status', String(runId)])).answer).toMatchObject({ runId })
+      const unknown = await answerOf(['status', `r${'0'.repeat(24)}`])
+      expect(unknown).toMatchObject({ code: 1, answer: { error: { code: 'connect/unreachable' } } })
+      await test.tick()
+      await test.tick()
+      const incidents = (await listIncidents(test.world.store, 100)).filter(({ context }) => context.port === 1)
+      expect(incidents.length).toBeLessThanOrEqual(2)
+    } finally {
+      await test.world.store.remove(['ledgers/0000000000000000.json'])
+    }
   })
 
   it('an unknown run, job, verb or option is told with the next step', async () => {

@@ -3,7 +3,7 @@ import type { Command } from 'commander'
 import { TransferError } from '../../errors/index.ts'
 import { JobName } from '../../job/index.ts'
 import type * as ledger from '../../ledger/index.ts'
-import { findRun, listRunsEverywhere } from '../../run/find-run.ts'
+import { findRun, listRunsEverywhere, type SilentLedger } from '../../run/find-run.ts'
 import { type Incident, listIncidents } from '../../run/job-store.ts'
 import { reportRun } from '../../run/report.ts'
 import type { ExitCode, Verbs } from '../main.ts'
@@ -38,9 +38,11 @@ async function show({ output }: Verbs, session: Session, run: string): Promise<E
 async function list({ output }: Verbs, session: Session, options: { job?: string; limit: string }): Promise<ExitCode> {
   const job = options.job === undefined ? null : JobName.parse(options.job)
   const limit = Math.max(1, Number.parseInt(options.limit, 10) || 20)
-  const runs = await listRunsEverywhere(session.world, session.deadline, limit, job)
+  const { runs, silent } = await listRunsEverywhere(session.world, session.deadline, limit, job)
   const incidents = await listIncidents(session.world.store, limit)
-  output.answer({ runs, incidents }, () => [runsText(runs), ...incidentsText(incidents)].join('\n'))
+  output.answer({ runs, incidents, silent }, () =>
+    [runsText(runs), ...silentText(silent), ...incidentsText(incidents)].join('\n'),
+  )
   return 0
 }
 
@@ -52,6 +54,9 @@ function runsText(runs: readonly ledger.RunListRow[]): string {
   }
   return table.toString()
 }
+
+const silentText = (silent: readonly SilentLedger[]) =>
+  silent.map(({ ledger, error }) => `no answer from the ledger in ${ledger}: ${error.code}: ${error.message}`)
 
 const incidentsText = (incidents: readonly Incident[]) =>
   incidents.map(({ at, code, message, advice }) => `incident ${at} ${code}: ${message}\n         next: ${advice}`)
