@@ -23,7 +23,11 @@ const OssTrigger = z.object({
 const HttpTrigger = z.object({
   triggerName: z.string(),
   triggerType: z.literal('http'),
-  triggerConfig: z.object({ methods: z.array(z.string()) }),
+  triggerConfig: z.object({
+    methods: z.array(z.string()),
+    /** Without a signature, as our API has it: a local server that did not ask for one would be the more open of the two. */
+    authType: z.literal('anonymous').default('anonymous'),
+  }),
 })
 const Trigger = z.discriminatedUnion('triggerType', [TimerTrigger, OssTrigger, HttpTrigger])
 export type TimerTrigger = z.infer<typeof TimerTrigger>

@@ -108,7 +108,8 @@ function outcomeOf(answer: RuntimeAnswer | null, durationMs: number, limits: Lim
   const memoryMb = limits.peakMb()
   const facts = { durationMs, memoryMb, log: Buffer.from(log).subarray(-logBytes) }
   if (answer === null) {
-    const body = deathNote(limits.killedFor(), durationMs, memoryMb)
+    const isHeapFull = log.includes('JavaScript heap out of memory')
+    const body = deathNote(limits.killedFor() ?? (isHeapFull ? 'memory' : null), durationMs, memoryMb)
     return { errorType: 'UnhandledInvocationError', body, isJson: true, ...facts }
   }
   const errorType = answer.ok ? null : 'UnhandledInvocationError'

@@ -34,10 +34,12 @@ export function openPool(options: InstanceOptions, limits: PoolLimits): Pool {
     const end = instance.stop().finally(() => ends.delete(end))
     ends.add(end)
   }
+  const isCold = (one: Instance) => !one.isAlive() || Date.now() - one.idleSince > idleMs
   const reaper = setInterval(() => {
-    const isCold = (one: Instance) => !one.isAlive() || Date.now() - one.idleSince > idleMs
-    const kept = idle.filter((one) => !isCold(one))
-    for (const instance of idle.splice(0, idle.length, ...kept)) if (!kept.includes(instance)) retire(instance)
+    for (const instance of idle.splice(0)) {
+      if (isCold(instance)) retire(instance)
+      else idle.push(instance)
+    }
   }, 10_000)
   reaper.unref()
 

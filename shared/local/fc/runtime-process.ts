@@ -24,6 +24,7 @@ export interface RuntimeProcess {
   readonly ready: Promise<void>
   /** Nothing of it is left: process and streams. */
   readonly ended: Promise<void>
+  /** false from the moment it is killed: an answer may still come, but nothing more is to be asked. */
   isAlive(): boolean
   /** null: the process ended before it answered. The log is whole by then, either way. */
   ask(question: Question): Promise<RuntimeAnswer | null>
@@ -50,6 +51,7 @@ export function startRuntime({ environment, memorySize }: RuntimeOptions): Runti
   child.stdout?.setEncoding('utf8').on('data', log.add)
   child.stderr?.setEncoding('utf8').on('data', log.add)
   let dead = false
+  let killed = false
   /** What waits for an answer: one listener serves all questions, so a warm instance gathers none. */
   let asked: { question: Question; resolve: (answer: RuntimeAnswer | null) => void } | null = null
   const answer = (given: RuntimeAnswer | null) => {
@@ -85,7 +87,7 @@ export function startRuntime({ environment, memorySize }: RuntimeOptions): Runti
     pid: child.pid,
     ready,
     ended,
-    isAlive: () => !dead,
+    isAlive: () => !dead && !killed,
     takeLog: log.take,
     async ask(question) {
       if (dead) await ended
@@ -98,6 +100,7 @@ export function startRuntime({ environment, memorySize }: RuntimeOptions): Runti
       return await given
     },
     kill() {
+      killed = true
       if (!dead) killGroup()
     },
   }

@@ -135,6 +135,14 @@ describe('the answer of an HTTP trigger', () => {
     expect((await fetch(url('echo', '/%zz'))).status).toBe(400)
   })
 
+  it('is given to anybody: a trigger that asks for a signature is refused', async () => {
+    const signed = { code: '', props: props.replace('methods:', 'authType: function\n            methods:') }
+    await expect(startTestFc(await tempDir('fc-http-auth'), { signed })).rejects.toMatchObject({
+      code: 'platform/misconfigured',
+      message: expect.stringContaining('authType'),
+    })
+  })
+
   it('is not waited for by a function whose caller hung up', async () => {
     const call = request(url('hang', '/'))
     call.on('error', () => undefined)

@@ -1,9 +1,14 @@
+import { existsSync, readdirSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { beforeEach, describe, expect, it, onTestFinished } from 'vitest'
+import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest'
+import { type FunctionDefinition, readFunctions } from '../../../shared/local/fc/functions.ts'
+import { openGuardian } from '../../../shared/local/fc/guardian.ts'
+import { startInstance } from '../../../shared/local/fc/instance.ts'
 import type { FcServer, FcServerOptions } from '../../../shared/local/fc/server.ts'
 import { eventually, startTestFc, type TestFunction } from '../../support/fc.ts'
 import { invoke } from '../../support/fc-client.ts'
+import { isRunning } from '../../support/is-running.ts'
 import { tempDir } from '../../support/temp-dir.ts'
 
 let dir: string
@@ -16,16 +21,15 @@ const start = async (one: TestFunction, options: Partial<FcServerOptions> = {}):
   onTestFinished(() => server.close())
   return server
 }
+const onlyFunction = async (one: TestFunction): Promise<FunctionDefinition> => {
+  const server = await start(one)
+  await server.close()
+  const [definition] = await readFunctions(join(dir, 's.yaml'), {})
+  if (definition === undefined) throw new Error('s.yaml has no function')
+  return definition
+}
 const linesOf = async (file: string) =>
   (await readFile(join(dir, file), 'utf8').catch(() => '')).split('\n').filter((line) => line !== '')
-const isRunning = (pid: number) => {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch {
-    return false
-  }
-}
 const note = (file: string, text: string) =>
   `require('fs').appendFileSync(process.env.TEST_DIR + '/${file}', ${text} + '\\n')`
 const lifecycle = (...hooks: readonly string[]) =>
@@ -63,7 +67,7 @@ describe('an instance', () => {
     expect(server.pids()).toHaveLength(3)
   })
 
-  it('keeps nothing of a call behind in the server: not a listener, not a descriptor', async () => {
+  it('gathers no listeners, however often it is called', async () => {
     const server = await start({ code })
     const warnings: string[] = []
     const onWarning = ({ name }: Error) => void warnings.push(name)
@@ -71,6 +75,26 @@ describe('an instance', () => {
     onTestFinished(() => void process.off('warning', onWarning))
     for (let n = 0; n < 30; n += 1) await invoke(server.endpoint, 'one')
     expect(warnings).toEqual([])
+  })
+
+  it.runIf(existsSync('/proc/self/fd'))('leaves no descriptor to the server once it is gone', async () => {
+    const descriptors = () => readdirSync('/proc/self/fd').length
+    const before = descriptors()
+    const server = await start({ code: 'exports.handler = async () => process.exit(1)' })
+    for (let n = 0; n < 5; n += 1) await invoke(server.endpoint, 'one')
+    expect(descriptors()).toBeGreaterThan(before)
+    await server.close()
+    await eventually(() => descriptors() <= before)
+  })
+
+  it('is not handed out once it is to be killed, though its end has not been seen yet', async () => {
+    const guardian = openGuardian()
+    const definition = await onlyFunction({ code })
+    const instance = startInstance('i-1', { definition, environment: {}, contextOf: () => ({}), guardian })
+    instance.kill()
+    expect(instance.isAlive()).toBe(false)
+    await instance.stop()
+    await guardian.close()
   })
 
   it('goes with its server, and so does what it started itself', async () => {
@@ -131,6 +155,22 @@ describe('preStop', () => {
       props: lifecycle('preStop'),
     })
     await invoke(server.endpoint, 'one')
+    await server.close()
+    expect(await linesOf('calls')).toEqual(['stop'])
+  })
+
+  it('runs when an instance has been idle for a minute, and the instance goes', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'Date'] })
+    onTestFinished(() => void vi.useRealTimers())
+    const server = await start({
+      code: `exports.preStop = async () => { ${note('calls', "'stop'")} }; exports.handler = async () => 1`,
+      props: lifecycle('preStop'),
+    })
+    await invoke(server.endpoint, 'one')
+    vi.advanceTimersByTime(50_000)
+    expect(server.pids()).toHaveLength(1)
+    vi.advanceTimersByTime(20_000)
+    expect(server.pids()).toEqual([])
     await server.close()
     expect(await linesOf('calls')).toEqual(['stop'])
   })

@@ -4,16 +4,8 @@ import { expect, it, onTestFinished } from 'vitest'
 import { eventually, startTestFc } from '../../support/fc.ts'
 import { startFcProcess } from '../../support/fc-child.ts'
 import { invokeLater } from '../../support/fc-client.ts'
+import { isRunning } from '../../support/is-running.ts'
 import { tempDir } from '../../support/temp-dir.ts'
-
-const isRunning = (pid: number) => {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch {
-    return false
-  }
-}
 
 const functions = {
   work: {
@@ -28,7 +20,7 @@ const functions = {
       '      asyncInvokeConfig:\n        asyncTask: true\n      concurrencyConfig:\n        reservedConcurrency: 3',
   },
   spin: {
-    code: `exports.handler = async () => { require('fs').appendFileSync(process.env.TEST_DIR + '/pids', process.pid + '\\n'); for (;;); }`,
+    code: `exports.handler = async () => { require('fs').appendFileSync(process.env.TEST_DIR + '/pids', process.pid + '\\n'); require('fs').writeFileSync(process.env.TEST_DIR + '/spun', 'yes\\n'); for (;;); }`,
   },
 }
 
@@ -47,9 +39,16 @@ it('a server killed with tasks that wait and run brings each to its end after a 
   })
   const settled = Promise.allSettled(senders)
   await invokeLater(server.endpoint, 'spin')
-  await eventually(async () => accepted.length >= 40 && (await linesOf('pids')).length >= 3)
+  await eventually(
+    async () => accepted.length >= 40 && (await linesOf('pids')).length >= 3 && (await linesOf('spun')).length > 0,
+  )
   await server.kill()
   await settled
+  // Killed again while it takes up what the first one left.
+  const begun = (await linesOf('begun')).length
+  const second = await startFcProcess(dir, functions)
+  await eventually(async () => (await linesOf('begun')).length > begun)
+  await second.kill()
   const pids = (await linesOf('pids')).map(Number)
   await eventually(() => !pids.some(isRunning))
   await writeFile(join(dir, 'again'), '')

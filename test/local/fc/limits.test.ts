@@ -35,6 +35,11 @@ const functions = {
     }`,
     props: '      memorySize: 128',
   },
+  heap: {
+    // Whoever is first, V8 that gives up or the meter that looks.
+    code: "const kept = []; exports.handler = async () => { for (;;) kept.push({ text: 'x' + kept.length }) }",
+    props: '      memorySize: 256',
+  },
   size: { code: 'exports.handler = async (event) => String(event.length)' },
 }
 
@@ -62,6 +67,10 @@ describe('limits of one request', () => {
     const after = JSON.parse((await invoke(server.endpoint, 'hungry')).text) as { pid: number; calls: number }
     expect(after).toMatchObject({ calls: 1 })
     expect(after.pid).not.toBe(before.pid)
+  })
+
+  it('a heap that is full is memory too', async () => {
+    expect((await invoke(server.endpoint, 'heap')).text).toMatch(/out of memory: process exited/)
   })
 
   it('takes 32 MB of a synchronous payload, and not a byte more', async () => {
