@@ -6,80 +6,15 @@ import { openRun } from '../../shared/run/run-context.ts'
 import { startJob } from '../../shared/run/start-job.ts'
 import { retryRun, stopRun } from '../../shared/run/steer-run.ts'
 import { ample, type Deliverer, deliverTwice } from '../support/deliveries.ts'
-import { dataxJob, fromOss, intoAdbpg, startTestStack, type TestStack, unique } from '../support/stack.ts'
+import { startTestStack, type TestStack } from '../support/stack.ts'
+import { objectImport, type Subject, sound, subjectRows, tableExport, tableImport } from '../support/subjects.ts'
 
 /** The platform delivers at least once, in any order, late and early: the ledger decides what counts (design §4). */
 let stack: TestStack
 beforeAll(async () => {
-  stack = await startTestStack()
+  stack = await startTestStack({}, { functions: false })
 })
 afterAll(() => stack?.close())
-
-const rows = 4000
-const sound = { state: 'succeeded', rows: { read: rows, loaded: rows, dirty: 0, filtered: 0 }, error: null }
-const fill = (table: string) =>
-  `insert into public.${table} select n, repeat('z', 20 + (n % 60)::integer) from generate_series(0, ${rows - 1}) n`
-
-async function expectWhole(table: string) {
-  const [found] = await stack.sql(
-    `select count(*)::integer as rows, count(distinct id)::integer as ids, max(id)::integer as high from public.${table}`,
-  )
-  expect(found).toEqual({ rows, ids: rows, high: rows - 1 })
-}
-
-interface Subject {
-  readonly table: string
-  readonly job: ReturnType<typeof dataxJob>
-  expectDone(): Promise<void>
-}
-
-async function objectImport(change: (csv: string) => string = (csv) => csv): Promise<Subject> {
-  const table = unique('twice')
-  await stack.sql(`create table public.${table} (id bigint, note text)`)
-  const csv = [...Array(rows).keys()].map((n) => `${n},"note ""${n}""\n${'y'.repeat(n % 50)}"\n`).join('')
-  await stack.world.store.put(`data/${table}.csv`, Buffer.from(change(csv)))
-  const job = dataxJob(table, fromOss(`data/${table}.csv`), intoAdbpg(`public.${table}`))
-  return { table, job, expectDone: () => expectWhole(table) }
-}
-
-async function tableImport(): Promise<Subject> {
-  const table = unique('twice')
-  await stack.sql(`create table public.${table} (id bigint, note text)`)
-  await stack.sql(`create table public.${table}_log (at timestamptz default clock_timestamp())`)
-  await stack.sql(`create table public.${table} (id bigint primary key, note text)`, stack.source)
-  await stack.sql(fill(table), stack.source)
-  const parameter = { datasource: 'pg_local', table: `public.${table}`, column: ['*'], splitPk: 'id' }
-  const postSql = [`insert into public.${table}_log default values`]
-  const writer = intoAdbpg(`public.${table}`, { preSql: postSql, postSql })
-  const job = dataxJob(table, { name: 'postgresqlreader', parameter }, writer)
-  const expectDone = async () => {
-    await expectWhole(table)
-    // Once before and once after.
-    expect(await stack.sql(`select count(*)::integer as n from public.${table}_log`)).toEqual([{ n: 2 }])
-    const staged: string[] = []
-    for await (const { key } of stack.world.store.list('stage/')) staged.push(key)
-    expect(staged).toEqual([])
-  }
-  return { table, job, expectDone }
-}
-
-async function tableExport(): Promise<Subject> {
-  const table = unique('twice')
-  await stack.sql(`create table public.${table} (id bigint primary key, note text)`)
-  await stack.sql(fill(table))
-  const parameter = { datasource: 'adbpg_local', table: `public.${table}`, column: ['*'], splitPk: 'id' }
-  const object = { datasource: 'oss_local', object: `out/${table}/part`, writeMode: 'truncate' }
-  const job = dataxJob(table, { name: 'adbpgreader', parameter }, { name: 'osswriter', parameter: object })
-  const expectDone = async () => {
-    let records = 0
-    for await (const { key } of stack.world.store.list(`out/${table}/`)) {
-      const found = await stack.world.store.read(key, 10_000_000)
-      records += (found?.body.toString('utf8').split('\n').length ?? 0) - 1
-    }
-    expect(records).toBe(rows)
-  }
-  return { table, job, expectDone }
-}
 
 async function reportOf(runId: RunId): Promise<RunReport | null> {
   await using sql = await stack.world.connectSql(stack.adbpg, ample.signal)
@@ -111,7 +46,7 @@ describe.each([
   it.each([1, 2, 3])(
     'is whole and once when every event comes twice at once, in random order (seed %i)',
     async (seed) => {
-      const made = await subject()
+      const made = await subject(stack)
       const deliverer = deliverTwice(stack.world, { seed })
       const runId = await startTwice(deliverer, made)
       await deliverer.drain()
@@ -121,7 +56,7 @@ describe.each([
   )
 
   it('is not changed by a finish that comes before its time, nor by any event that comes after the end', async () => {
-    const made = await subject()
+    const made = await subject(stack)
     const deliverer = deliverTwice(stack.world, { seed: 4, copies: 1 })
     const runId = await startTwice(deliverer, made)
     const [plan] = deliverer.sent
@@ -142,7 +77,7 @@ describe.each([
 })
 
 it('events of a generation that a retry has left behind do nothing', async () => {
-  const made = await objectImport((csv) => csv.replace('\n3999,', '\nbad,'))
+  const made = await objectImport(stack, (csv) => csv.replace(`\n${subjectRows - 1},`, '\nbad,'))
   const deliverer = deliverTwice(stack.world, { seed: 5 })
   const runId = await startTwice(deliverer, made)
   await deliverer.drain()
@@ -158,11 +93,11 @@ it('events of a generation that a retry has left behind do nothing', async () =>
   const [found] = await stack.sql(
     `select count(*)::integer as rows, count(distinct id)::integer as ids from public.${made.table}`,
   )
-  expect(found).toEqual({ rows, ids: rows })
+  expect(found).toEqual({ rows: subjectRows, ids: subjectRows })
 })
 
 it('a stop that comes twice in the middle ends the run, whose counts are those of the table', async () => {
-  const made = await objectImport()
+  const made = await objectImport(stack)
   const deliverer = deliverTwice(stack.world, { seed: 6 })
   const runId = await startTwice(deliverer, made)
   const draining = deliverer.drain()

@@ -57,6 +57,8 @@ export interface TestStack extends StackClient {
 export interface TestStackOptions {
   /** First wait of the async queue before it repeats a failed task: longer where something must come back meanwhile. */
   readonly retryBaseMs?: number
+  /** false: the test takes the steps itself and calls no function, whose bundles take seconds to make. */
+  readonly functions?: boolean
 }
 
 const settings = {
@@ -70,14 +72,14 @@ export async function startTestStack(
   environment: Readonly<Record<string, string>> = {},
   options: TestStackOptions = {},
 ): Promise<TestStack> {
-  return await open(await prepareState(), environment, options)
+  return await open(await prepareState(options), environment, options)
 }
 
 /** Built functions, and a folder with data to start a stack on. */
-export async function prepareState(): Promise<string> {
+export async function prepareState({ functions = true }: TestStackOptions = {}): Promise<string> {
   const stateDir = await mkdtemp(join(tmpdir(), 'adbpg-sync-e2e-'))
   // Bundles of their own, so that test files may run side by side.
-  await buildFunctions(projectDir, join(projectDir, 'dist'))
+  if (functions) await buildFunctions(projectDir, join(projectDir, 'dist'))
   await placeDatabase(stateDir)
   return stateDir
 }
