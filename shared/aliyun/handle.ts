@@ -1,6 +1,6 @@
 import type * as z from 'zod'
 import { readConfig } from '../config/index.ts'
-import { asTransferError, TransferError } from '../errors/index.ts'
+import { asTransferError, outwardMessage, TransferError } from '../errors/index.ts'
 import type { Deadline, World } from '../run/world.ts'
 import { FunctionContext } from './function-context.ts'
 import { jsonLog } from './json-log.ts'
@@ -29,7 +29,7 @@ export function handle<S extends z.ZodType, A>(
       const error = asTransferError(thrown)
       log.error('the function failed', { error: error.report() })
       // Of an error the platform hands its message to callers and destinations, and drops every other field.
-      throw new Error(`${error.code}: ${error.message}`, { cause: error })
+      throw new Error(outwardMessage(error), { cause: error })
     }
   }
 }

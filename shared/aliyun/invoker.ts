@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import { type ErrorCode, errorCodes, TransferError } from '../errors/index.ts'
+import { codedMessage, type ErrorCode, TransferError } from '../errors/index.ts'
 import type { FunctionName, Invoker } from '../ports/index.ts'
 import { retrying } from './retry.ts'
 
@@ -85,20 +85,16 @@ function asInvokeError(carrier: Carrier, functionName: string, cause: unknown): 
 }
 
 const HandlerFailure = z.object({ errorMessage: z.string() })
-const Code = z.enum(errorCodes)
 
-/**
- * A handler that threw arrives as 200 with a header (fc-oss.md §3.1). Of its error the platform keeps message and class
- * name only, so ours begin with their code (handle.ts).
- */
+/** A handler that threw arrives as 200 with a header (fc-oss.md §3.1). */
 function handlerError(functionName: string, body: Buffer): TransferError {
   const place = { function: functionName }
   const failure = HandlerFailure.safeParse(parsedOrNull(body))
   const reason = failure.success ? failure.data.errorMessage : 'no reason was given'
-  const [, code, message = ''] = /^([a-z]+\/[a-z-]+): (.*)$/s.exec(reason) ?? []
-  const known = Code.safeParse(code)
-  if (known.success) return new TransferError(known.data, message, place)
-  return new TransferError('platform/function-failed', `${functionName} failed: ${reason}`, place)
+  const ours = codedMessage(reason)
+  return ours === null
+    ? new TransferError('platform/function-failed', `${functionName} failed: ${reason}`, place)
+    : new TransferError(ours.code, ours.message, place)
 }
 
 function parsedOrNull(body: Buffer): unknown {

@@ -28,6 +28,14 @@ export interface SplitRequest {
   readonly concurrent: number
   /** The size a slice should have; a strategy may miss it when the source cannot be cut there. */
   readonly targetBytes: number
+  /** The version of an object whose arrival started the run: another one belongs to another run. */
+  readonly arrived: ArrivedObject | null
+}
+
+export interface ArrivedObject {
+  readonly bucket: string
+  readonly key: string
+  readonly etag: string
 }
 
 /** What was decided, with the numbers compared: `one slice: table 12 MB is smaller than 64 MB`. */

@@ -5,6 +5,7 @@ import { TransferError } from '../errors/index.ts'
 import { copyRefusal } from '../load/copy-rules.ts'
 import type { ObjectHead, ObjectStore } from '../ports/index.ts'
 import {
+  type ArrivedObject,
   type ConnectorContext,
   type Decision,
   defineReader,
@@ -19,7 +20,7 @@ import {
 import { csvReaderShape, delimiterOption, encodingOf, refuseWhatCopyRefuses } from './objects/csv-options.ts'
 import { cutObjects } from './objects/cut-objects.ts'
 import { columnsOfFile, FileColumns, projectionOf, refuseForeignConstants } from './objects/file-columns.ts'
-import { findObjects } from './objects/find-objects.ts'
+import { findObjects, matchesKey } from './objects/find-objects.ts'
 import { ObjectSlice } from './objects/object-slice.ts'
 import { prepareTarget, taggedKey } from './objects/write-modes.ts'
 import { OssConnectionOption } from './options/connections.ts'
@@ -179,7 +180,7 @@ async function splitObjects(
   want: SplitRequest,
   { signal }: ConnectorContext,
 ): Promise<Split> {
-  const objects = await objectsOf(store, options)
+  const objects = await objectsOf(store, options, want.arrived)
   const slices: PlannedSlice[] = []
   const empty: string[] = objects.filter((head) => head.size === 0).map((head) => head.key)
   const headerRecords = options.skipHeader ? 1 : 0
@@ -194,14 +195,40 @@ async function splitObjects(
   return { slices, decisions: [...decide(objects, slices, want), ...emptyDecision(empty), ...nullDecision(options)] }
 }
 
-async function objectsOf(store: ObjectStore, options: OssReaderOptions): Promise<ObjectHead[]> {
+async function objectsOf(
+  store: ObjectStore,
+  options: OssReaderOptions,
+  arrived: ArrivedObject | null,
+): Promise<ObjectHead[]> {
   try {
-    return await findObjects(store, options.object)
+    const objects = await findObjects(store, options.object)
+    if (arrived !== null) refuseOtherVersion(store, options.object, objects, arrived)
+    return objects
   } catch (error) {
     const isNone = error instanceof TransferError && error.code === 'source/no-objects'
+    if (isNone && arrived !== null) refuseOtherVersion(store, options.object, [], arrived)
     if (isNone && options.successOnNoObject) return []
     throw error
   }
+}
+
+/**
+ * The run of an arrival loads the version that arrived, or nothing: the version that replaced it has a run of its own.
+ * @throws source/object-changed, source/object-missing
+ */
+function refuseOtherVersion(
+  { bucket }: ObjectStore,
+  patterns: readonly string[],
+  objects: readonly ObjectHead[],
+  arrived: ArrivedObject,
+): void {
+  const { key, etag } = arrived
+  if (arrived.bucket !== bucket || !patterns.some((pattern) => matchesKey(pattern, key))) return
+  const head = objects.find((one) => one.key === key)
+  if (head === undefined)
+    throw new TransferError('source/object-missing', `oss://${bucket}/${key} was deleted after it arrived`, { key })
+  if (head.etag === etag) return
+  throw new TransferError('source/object-changed', `oss://${bucket}/${key} was replaced after it arrived`, { key })
 }
 
 function decide(objects: readonly ObjectHead[], slices: readonly PlannedSlice[], want: SplitRequest): Decision[] {

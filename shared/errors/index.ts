@@ -1,3 +1,10 @@
 export { type ErrorCode, errorCodes } from './codes.ts'
 export { policies } from './policy.ts'
-export { asTransferError, type ErrorContext, type ErrorReport, TransferError } from './transfer-error.ts'
+export {
+  asTransferError,
+  codedMessage,
+  type ErrorContext,
+  type ErrorReport,
+  outwardMessage,
+  TransferError,
+} from './transfer-error.ts'

@@ -1,4 +1,4 @@
-import type { ErrorCode } from './codes.ts'
+import { type ErrorCode, errorCodes } from './codes.ts'
 import { type Policy, policies } from './policy.ts'
 
 /** Facts that place an error: names, counts, ids, paths into the script. Never cell values, secrets or signed URLs. */
@@ -41,4 +41,14 @@ export function asTransferError(thrown: unknown): TransferError {
   if (thrown instanceof TransferError) return thrown
   const message = thrown instanceof Error ? thrown.message : String(thrown)
   return new TransferError('internal/bug', message, {}, { cause: thrown })
+}
+
+/** The message of an error that leaves a function: of an error the platform keeps nothing else (fc-oss.md §3.1). */
+export const outwardMessage = ({ code, message }: TransferError): string => `${code}: ${message}`
+
+/** Reads `outwardMessage`. @returns null for the message of anything else */
+export function codedMessage(text: string): { readonly code: ErrorCode; readonly message: string } | null {
+  const [, given, message = ''] = /^([a-z]+\/[a-z-]+): (.*)$/s.exec(text) ?? []
+  const code = errorCodes.find((known) => known === given)
+  return code === undefined ? null : { code, message }
 }

@@ -25,6 +25,12 @@ export async function nextOrdinal(sql: Sql, runId: RunId): Promise<number> {
   return rows[0]?.ordinal ?? 0
 }
 
+/** Looks at all chunks of the run: for the rare repeat of a sealed slice. */
+export async function listOrdinalsOfSlice(sql: Sql, runId: RunId, slice: number): Promise<number[]> {
+  const { rows } = await sql.query<{ ordinal: number }>(statements['list-ordinals-of-slice'], [runId, slice])
+  return rows.map((row) => row.ordinal)
+}
+
 /** Inside the transaction that seals their slice or plan. */
 export async function insertChunks(sql: Sql, runId: RunId, chunks: readonly NewChunk[]): Promise<void> {
   if (chunks.length === 0) return

@@ -14,7 +14,11 @@ export async function decideWork(
   const { world, run } = context
   const { concurrent } = run.spec.settings
   const reader = await world.findReader(run.spec.reader.kind)
-  const split = await source.split({ concurrent, targetBytes: world.settings.chunkBytes })
+  const split = await source.split({
+    concurrent,
+    targetBytes: world.settings.chunkBytes,
+    arrived: run.trigger?.type === 'object' ? run.trigger : null,
+  })
   const columns = { source: await source.columns(), target: target.kind === 'copy' ? await target.columns() : null }
   const refusal = target.kind === 'copy' ? target.refuses(source.offer(target.preferred)) : null
   const picked =

@@ -1,13 +1,15 @@
 import type { ConnectorContext, Source, Target } from '../connectors/contract.ts'
 import { TransferError } from '../errors/index.ts'
 import type { JobSpec } from '../job/index.ts'
+import type { TriggerFact } from '../ledger/index.ts'
 import type { PostgresConnection } from '../ports/index.ts'
 import type { RunContext } from './run-context.ts'
 import type { World } from './world.ts'
 
 /** What opening the ends of a job needs; a run has it, and so has a preview of one. */
 export interface EndsContext extends Pick<RunContext, 'world' | 'log' | 'deadline'> {
-  readonly run: { readonly spec: JobSpec }
+  /** `trigger`: what started it; null for a preview. */
+  readonly run: { readonly spec: JobSpec; readonly trigger: TriggerFact | null }
 }
 
 const connectorContext = ({ world, log, deadline }: EndsContext): ConnectorContext => ({

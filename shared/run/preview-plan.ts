@@ -14,7 +14,7 @@ export interface PlanPreview {
 
 /** What `plan` would decide now: the same function on the same facts, and nothing is written. */
 export async function previewPlan(world: World, spec: JobSpec, deadline: Deadline): Promise<PlanPreview> {
-  const context: EndsContext = { world, log: world.log, deadline, run: { spec } }
+  const context: EndsContext = { world, log: world.log, deadline, run: { spec, trigger: null } }
   await using source = await openSource(context)
   await using target = await openTarget(context)
   const plan = await decideWork(context, source, target, null)

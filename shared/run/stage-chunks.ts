@@ -30,22 +30,24 @@ export async function stageChunks(
     written: [],
     dirty: openDirtyLog(world.store, dirtyPrefixOfSlice({ runId: run.runId, slice: event.slice, attempt })),
   }
+  const { store } = world
   try {
     const records = await withoutLong(context, body, staged.dirty)
     const options = { keyOf, targetBytes: world.settings.stageChunkBytes, signal }
-    for await (const chunk of writeChunks(world.store, records, options)) {
+    for await (const chunk of writeChunks(store, records, options)) {
       staged.written.push(chunk)
       world.reach('stage/mid-object')
     }
-    world.reach('stage/after-object')
-    const ordinals = await sealChunks(context, event, staged, body.encoding)
-    if (ordinals === null) await world.store.remove(staged.written.map((chunk) => chunk.key))
-    return ordinals ?? []
   } catch (error) {
     // What is staged is of no use to the next attempt; where it cannot be removed now, `finish` does it.
-    await world.store.remove(staged.written.map((chunk) => chunk.key)).catch(() => undefined)
+    await store.remove(staged.written.map((chunk) => chunk.key)).catch(() => undefined)
     throw error
   }
+  world.reach('stage/after-object')
+  // Of a broken connection nobody knows whether the seal stands, so nothing is removed for an error from here on.
+  const ordinals = await sealChunks(context, event, staged, body.encoding)
+  if (ordinals === null) await store.remove(staged.written.map((chunk) => chunk.key))
+  return ordinals ?? []
 }
 
 /** What one attempt at a slice has written. */

@@ -21,7 +21,7 @@ export async function stageSlice(context: RunContext, event: StageEvent): Promis
   if (plan === null || plan.epoch !== event.epoch) return
   const slice = await ledger.readSlice(sql, run.runId, event.epoch, event.slice)
   if (slice === null) throw new TransferError('event/invalid', `run ${run.runId} has no slice ${event.slice}`)
-  const became = slice.done ? nothing : await readOrCut(context, event, slice.descriptor)
+  const became = slice.done ? await sealedBefore(context, event) : await readOrCut(context, event, slice.descriptor)
   context.world.reach('stage/after-ledger-row')
   await sendSliceAfter(context, event.epoch, event.slice)
   await sendSlicesInTurn(context, event.epoch, became.slices)
@@ -35,6 +35,11 @@ interface Became {
   readonly slices: readonly number[]
 }
 const nothing: Became = { ordinals: [], slices: [] }
+
+/** An attempt before this one may have died between its seal and what it had to send. Smaller slices are left to `tick`. */
+async function sealedBefore({ sql, run }: RunContext, event: StageEvent): Promise<Became> {
+  return { ...nothing, ordinals: await ledger.listOrdinalsOfSlice(sql, run.runId, event.slice) }
+}
 
 /**
  * What is not read by the function's soft deadline is given up and cut smaller, as a query cannot go on in its middle: the

@@ -1,16 +1,15 @@
-import { asTransferError, TransferError } from '../errors/index.ts'
+import { asTransferError } from '../errors/index.ts'
 import { runKeyOfSchedule } from '../job/index.ts'
 import * as ledger from '../ledger/index.ts'
 import type { PostgresConnection } from '../ports/index.ts'
 import { dueTimes, parseCron } from '../schedule/index.ts'
-import { nameOf } from './dispatch.ts'
-import { type FailureEvent, StartEvent, StepEvent, type TickEvent, type TimerEvent } from './events.ts'
+import type { TickEvent, TimerEvent } from './events.ts'
+import { giveUp } from './give-up.ts'
 import { listLedgers, recordIncident } from './job-store.ts'
 import { type DatedJob, loadDatedJobs, resolveDocument } from './jobs.ts'
 import { repairRun } from './repair-run.ts'
 import { openRun } from './run-context.ts'
 import { startRun } from './start-run.ts'
-import { failRun } from './step.ts'
 import type { Deadline, World } from './world.ts'
 
 export interface TickAnswer {
@@ -21,7 +20,10 @@ export interface TickAnswer {
 
 /** Every minute: starts what is due and sends again what was lost. Also the failure destination of the other functions. */
 export async function tick(world: World, event: TickEvent, deadline: Deadline): Promise<TickAnswer> {
-  if ('requestContext' in event) return await giveUp(world, event, deadline)
+  if ('requestContext' in event) {
+    await giveUp(world, event, deadline)
+    return { started: 0, repaired: 0, troubles: 1 }
+  }
   const started = await startDue(world, event, deadline)
   const repaired = await repairAll(world, deadline)
   return { started: started.count, repaired: repaired.count, troubles: started.troubles + repaired.troubles }
@@ -103,30 +105,4 @@ async function repairLedger(world: World, address: PostgresConnection, deadline:
     sent += await repairRun(await openRun(world, sql, { address, runId }, deadline))
   }
   return sent
-}
-
-/** The platform has used up its retries for an event of ours: the run it belongs to fails, and somebody is told. */
-async function giveUp(world: World, event: FailureEvent, deadline: Deadline): Promise<TickAnswer> {
-  const requestId = event.requestContext.requestId ?? 'unknown'
-  const step = StepEvent.safeParse(event.requestPayload)
-  const context = { requestId, condition: event.requestContext.condition ?? 'unknown' }
-  const reason = messageOf(event.responsePayload)
-  if (!step.success) {
-    const what = StartEvent.safeParse(event.requestPayload).success ? 'a start' : 'an event'
-    const error = new TransferError('run/gave-up', `${what} failed for good: ${reason}`, context)
-    await recordIncident(world.store, error, world.clock.now())
-    return { started: 0, repaired: 0, troubles: 1 }
-  }
-  await using sql = await world.connectSql(step.data.ledger, deadline.signal)
-  const run = await openRun(world, sql, { address: step.data.ledger, runId: step.data.runId }, deadline)
-  if (step.data.generation !== run.run.generation) return { started: 0, repaired: 0, troubles: 0 }
-  const message = `${step.data.step} ${nameOf(step.data)} failed for good: ${reason}`
-  await failRun(run, step.data, new TransferError('run/gave-up', message, context))
-  return { started: 0, repaired: 0, troubles: 1 }
-}
-
-/** Handler errors arrive as `{errorMessage, errorType}`; anything else is shown by its kind, never by its content. */
-function messageOf(payload: unknown): string {
-  const body = typeof payload === 'object' && payload !== null ? payload : {}
-  return 'errorMessage' in body && typeof body.errorMessage === 'string' ? body.errorMessage : 'no reason was given'
 }

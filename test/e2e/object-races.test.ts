@@ -68,6 +68,24 @@ describe('a dropped file', () => {
     expect(await job.loaded()).toEqual({ one: whole, two: whole })
   })
 
+  it('replaced before the planner sees it: the first run does not load what belongs to the second', async () => {
+    const job = await dropJob()
+    const hold = holdFirst(head(job.table))
+    stack.oss.onRequest = hold.onRequest
+    await job.drop('old')
+    await hold.arrived
+    await job.drop('new')
+    hold.letGo()
+    const [first, second] = await job.runs(2)
+    expect(await stack.ended(second as RunId)).toMatchObject({ state: 'succeeded', rows: { loaded: rows } })
+    expect(await stack.ended(first as RunId)).toMatchObject({
+      state: 'failed',
+      rows: { loaded: 0 },
+      error: { code: 'source/object-changed' },
+    })
+    expect(await job.loaded()).toEqual({ new: whole })
+  })
+
   it('replaced while it is loaded: the first run says so and keeps what it counted, the second is whole', async () => {
     const job = await dropJob()
     const hold = holdFirst(nth(3, get(job.table)))
@@ -98,7 +116,10 @@ describe('a dropped file', () => {
     hold.letGo()
     const [runId] = await job.runs(1)
     const report = await stack.ended(runId as RunId)
-    expect(report).toMatchObject({ state: 'failed', error: { code: 'source/no-objects', advice: expect.any(String) } })
+    expect(report).toMatchObject({
+      state: 'failed',
+      error: { code: 'source/object-missing', advice: expect.any(String) },
+    })
     expect(report.error?.message).toContain(`in/${job.table}/a.csv`)
     expect(await job.loaded()).toEqual({})
   })

@@ -2,7 +2,14 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, it } from 'vitest'
-import { asTransferError, errorCodes, policies, TransferError } from '../../shared/errors/index.ts'
+import {
+  asTransferError,
+  codedMessage,
+  errorCodes,
+  outwardMessage,
+  policies,
+  TransferError,
+} from '../../shared/errors/index.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const textOf = (folder: string) =>
@@ -34,4 +41,11 @@ it('keeps the cause and the code, and makes anything else a bug of ours', () => 
     context: { host: 'h' },
   })
   expect(asTransferError('text')).toMatchObject({ code: 'internal/bug', message: 'text' })
+})
+
+it('is read back from the one text that the platform keeps of an error', () => {
+  const error = new TransferError('connect/lost', 'line one\nline two: more')
+  expect(codedMessage(outwardMessage(error))).toEqual({ code: 'connect/lost', message: 'line one\nline two: more' })
+  for (const text of ['', 'connect/lost', 'no/such-code: x', 'Process exited unexpectedly'])
+    expect(codedMessage(text)).toBeNull()
 })

@@ -48,7 +48,7 @@ const atOnce = 5
 describe.each([
   ['an import of an object', objectImport, ['before', 'after']],
   ['an import of a table', tableImport, ['before', 'after']],
-  ['an export', tableExport, ['before']],
+  ['an export', tableExport, ['before', 'after']],
 ] as const)('%s', (_what, subject, whens) => {
   it.each(whens)('is whole when the connection breaks %s anything durable', async (when) => {
     let tried = 0

@@ -82,14 +82,14 @@ const checkLedger = ({ world, deadline }: Session, spec: JobSpec) =>
 
 const checkReader = ({ world, deadline }: Session, spec: JobSpec) =>
   check('reader', async () => {
-    await using source = await openSource({ world, deadline, log: world.log, run: { spec } })
+    await using source = await openSource({ world, deadline, log: world.log, run: { spec, trigger: null } })
     const columns = await source.columns()
     return `${spec.reader.kind} can be opened${columns === null ? '' : `, ${columns.length} columns`}`
   })
 
 const checkWriter = ({ world, deadline }: Session, spec: JobSpec) =>
   check('writer', async () => {
-    await using target = await openTarget({ world, deadline, log: world.log, run: { spec } })
+    await using target = await openTarget({ world, deadline, log: world.log, run: { spec, trigger: null } })
     if (target.kind === 'object') return `${spec.writer.kind} can be opened`
     return `${spec.writer.kind} can be opened, ${(await target.columns()).length} columns`
   })

@@ -29,12 +29,16 @@ async function* matching(store: ObjectStore, pattern: string): AsyncGenerator<Ob
     if (head !== null) yield head
     return
   }
-  const shape = new RegExp(`^${pattern.split('').map(asPattern).join('')}$`, 'su')
+  const shape = shapeOf(pattern)
   for await (const head of store.list(pattern.slice(0, wildcard))) {
     // A key that ends with `/` is how consoles show a folder; it holds nothing.
     if (shape.test(head.key) && !(head.size === 0 && head.key.endsWith('/'))) yield head
   }
 }
+
+export const matchesKey = (pattern: string, key: string): boolean => shapeOf(pattern).test(key)
+
+const shapeOf = (pattern: string) => new RegExp(`^${pattern.split('').map(asPattern).join('')}$`, 'su')
 
 /** With the `u` flag only these may be escaped: a `\-` would be a syntax error. */
 const asPattern = (character: string) => {
