@@ -2,6 +2,7 @@ import type { Slice, Source, Target } from '../connectors/contract.ts'
 import { TransferError } from '../errors/index.ts'
 import * as ledger from '../ledger/index.ts'
 import type { Clock } from '../ports/index.ts'
+import { placeOf, sendAgainIfLost } from './dispatch.ts'
 import { openSource, openTarget } from './ends.ts'
 import type { StageEvent } from './events.ts'
 import type { RunContext } from './run-context.ts'
@@ -21,7 +22,8 @@ export async function stageSlice(context: RunContext, event: StageEvent): Promis
   if (plan === null || plan.epoch !== event.epoch) return
   const slice = await ledger.readSlice(sql, run.runId, event.epoch, event.slice)
   if (slice === null) throw new TransferError('event/invalid', `run ${run.runId} has no slice ${event.slice}`)
-  const became = slice.done ? await sealedBefore(context, event) : await readOrCut(context, event, slice.descriptor)
+  const became = slice.done ? await sealedBefore(context, event) : await readPinned(context, event, slice.descriptor)
+  if (became === null) return
   context.world.reach('stage/after-ledger-row')
   await sendSliceAfter(context, event.epoch, event.slice)
   await sendSlicesInTurn(context, event.epoch, became.slices)
@@ -39,6 +41,23 @@ const nothing: Became = { ordinals: [], slices: [] }
 /** An attempt before this one may have died between its seal and what it had to send. Smaller slices are left to `tick`. */
 async function sealedBefore({ sql, run }: RunContext, event: StageEvent): Promise<Became> {
   return { ...nothing, ordinals: await ledger.listOrdinalsOfSlice(sql, run.runId, event.slice) }
+}
+
+/**
+ * A snapshot dies with the planner that holds it. The planner's repeat starts over in a new epoch with slices of its own, so
+ * one of the old epoch has nothing left to do; failing would end a run that is about to go on.
+ * @returns null when the slice is left to that
+ */
+async function readPinned(context: RunContext, event: StageEvent, slice: Slice): Promise<Became | null> {
+  try {
+    return await readOrCut(context, event, slice)
+  } catch (error) {
+    if (!(error instanceof TransferError) || error.code !== 'run/snapshot-lost') throw error
+    if (await ledger.isAlive(context.sql, placeOf(context, { step: 'plan' }))) throw error
+    context.log.warn('the snapshot is lost; the planner starts over', { error: error.report() })
+    await sendAgainIfLost(context, { step: 'plan' })
+    return null
+  }
 }
 
 /**

@@ -1,0 +1,49 @@
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import type { FunctionName } from '../../shared/ports/index.ts'
+import { PlanEvent, StageEvent, StartEvent } from '../../shared/run/events.ts'
+import { planRun } from '../../shared/run/plan-run.ts'
+import { reportRun } from '../../shared/run/report.ts'
+import { stageSlice } from '../../shared/run/stage-slice.ts'
+import { startJob } from '../../shared/run/start-job.ts'
+import { runStep } from '../../shared/run/step.ts'
+import { tick } from '../../shared/run/tick.ts'
+import type { Deadline, World } from '../../shared/run/world.ts'
+import { ample, deliverTwice } from '../support/deliveries.ts'
+import { eventually } from '../support/fc.ts'
+import { startTestStack, type TestStack } from '../support/stack.ts'
+import { sound, tableExport } from '../support/subjects.ts'
+
+let stack: TestStack
+beforeAll(async () => {
+  stack = await startTestStack({}, { functions: false })
+})
+afterAll(() => stack?.close())
+
+it('an export whose planner died goes on in a new epoch: its slices wait for that, and do not end the run', async () => {
+  const sent: [FunctionName, unknown][] = []
+  const invokeAsync = async (name: FunctionName, event: unknown) => {
+    sent.push([name, event])
+    return 'queued' as const
+  }
+  const world: World = { ...stack.world, invoker: { ...stack.world.invoker, invokeAsync } }
+  const { job, expectDone } = await tableExport(stack)
+  const { runId } = await startJob(world, StartEvent.parse({ job }), ample)
+  const killed = new AbortController()
+  const deadline: Deadline = { ...ample, signal: killed.signal }
+  const planning = runStep(world, PlanEvent.parse(sent.shift()?.[1]), deadline, planRun).catch(() => null)
+  await eventually(() => sent.some(([name]) => name === 'stage'))
+  killed.abort()
+  await planning
+  const stages = sent.splice(0).filter(([name]) => name === 'stage')
+  expect(stages.length).toBeGreaterThan(1)
+  // As often as the platform would repeat it, and more.
+  for (const [, event] of [...stages, ...stages, ...stages])
+    expect(await runStep(world, StageEvent.parse(event), ample, stageSlice)).toEqual({ outcome: 'done' })
+  const deliverer = deliverTwice(stack.world, { seed: 1, copies: 1 })
+  const hasty = { ...deliverer.world, settings: { ...stack.world.settings, leaseMs: 0 } }
+  await tick(hasty, { triggerTime: new Date().toISOString(), triggerName: 'every-minute', payload: '' }, ample)
+  await deliverer.drain()
+  await using sql = await stack.world.connectSql(stack.adbpg, ample.signal)
+  expect(await reportRun(sql, runId, new Date())).toMatchObject(sound)
+  await expectDone()
+})
