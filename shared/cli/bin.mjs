@@ -4,4 +4,8 @@ import { register } from 'tsx/esm/api'
 
 register()
 const { main } = await import('./main.ts')
-process.exitCode = await main(process.argv.slice(2))
+process.exitCode = await main(process.argv.slice(2), {
+  environment: process.env,
+  stdout: process.stdout,
+  stderr: process.stderr,
+})

@@ -14,7 +14,7 @@ import { addSql } from './commands/sql.ts'
 import { addStatus } from './commands/status.ts'
 import { addRetry, addStop } from './commands/steer.ts'
 import { addUp } from './commands/up.ts'
-import { type Output, openOutput } from './output.ts'
+import { type Output, openOutput, type Screen } from './output.ts'
 import { openSession, type Session } from './session.ts'
 
 /** 0 success, 1 the run or the work failed, 2 the command or the job is wrong. */
@@ -48,25 +48,33 @@ Examples
 Answers go to stdout (--json for machines), progress and logs to stderr.
 Exit code: 0 success, 1 the run failed, 2 the command or the job is wrong.`
 
-export async function main(words: readonly string[]): Promise<ExitCode> {
+/** Where a command runs: the process, or a test's own. */
+export interface Terminal {
+  readonly environment: Readonly<Record<string, string | undefined>>
+  readonly stdout: Screen
+  readonly stderr: Screen
+}
+
+export async function main(words: readonly string[], terminal: Terminal): Promise<ExitCode> {
+  const { environment, stdout, stderr } = terminal
   const interrupt = listenForInterrupt()
-  const output = openOutput(words.includes('--json'), process.stdout, process.stderr)
+  const output = openOutput(words.includes('--json'), stdout, stderr)
   let code: ExitCode = 0
   const verbs: Verbs = {
-    environment: process.env,
+    environment,
     output,
-    log: words.includes('--verbose') ? jsonLog((line) => process.stderr.write(`${line}\n`)) : quietLog(output),
+    log: words.includes('--verbose') ? jsonLog((line) => stderr.write(`${line}\n`)) : quietLog(output),
     signal: interrupt.signal,
     exit: (next) => {
       code = next
     },
     async withSession(work) {
-      await using session = await openSession(process.env, output, verbs.log, interrupt.signal)
+      await using session = await openSession(environment, output, verbs.log, interrupt.signal)
       code = await work(session)
     },
   }
   try {
-    await programOf(verbs).parseAsync([...words], { from: 'user' })
+    await programOf(verbs, terminal).parseAsync([...words], { from: 'user' })
     return code
   } catch (thrown) {
     return codeOf(thrown, output)
@@ -76,8 +84,9 @@ export async function main(words: readonly string[]): Promise<ExitCode> {
 }
 
 /** Every verb with its options and help. */
-export function programOf(verbs: Verbs): Command {
+export function programOf(verbs: Verbs, { stdout, stderr }: Pick<Terminal, 'stdout' | 'stderr'>): Command {
   const program = new Command('adbpg-sync')
+    .configureOutput({ writeOut: (text) => stdout.write(text), writeErr: (text) => stderr.write(text) })
     .description(description)
     .addHelpText('after', examples)
     .option('--json', 'one JSON document on stdout')

@@ -18,7 +18,14 @@ const plainEveryMs = 5_000
 /** Where the answer goes into a file or a pipe. */
 const defaultWidth = 160
 
-export function openOutput(json: boolean, stdout: NodeJS.WriteStream, stderr: NodeJS.WriteStream): Output {
+/** What of a terminal or a pipe is used. */
+export interface Screen {
+  write(text: string): unknown
+  readonly isTTY?: boolean
+  readonly columns?: number
+}
+
+export function openOutput(json: boolean, stdout: Screen, stderr: Screen): Output {
   let drawn = false
   let lastPlainAt = 0
   const clear = () => {

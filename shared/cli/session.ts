@@ -58,7 +58,7 @@ async function localSession(
   })
   const vault = {
     dir: vaultDir,
-    callerVariable: (name: string) => (name in local.environment ? undefined : environment[name]),
+    callerVariable: (name: string) => (Object.hasOwn(local.environment, name) ? undefined : environment[name]),
   }
   return {
     world,

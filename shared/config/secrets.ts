@@ -11,12 +11,15 @@ export function openSecrets(
   return {
     async resolve(ref: SecretRef): Promise<string> {
       const [place, name] = [ref.slice(0, ref.indexOf(':')), ref.slice(ref.indexOf(':') + 1)]
-      const value = place === 'env' ? environment[name] : await fromVault(vaultDir, name)
+      const value = place === 'env' ? variableOf(environment, name) : await fromVault(vaultDir, name)
       if (value === undefined || value === '') throw missing(ref)
       return value
     },
   }
 }
+
+const variableOf = (environment: Readonly<Record<string, string | undefined>>, name: string) =>
+  Object.hasOwn(environment, name) ? environment[name] : undefined
 
 /** A name is one of ours, or of nothing: it must not lead to any other file. */
 const vaultName = /^\w{1,200}$/

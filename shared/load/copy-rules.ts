@@ -4,29 +4,31 @@ import type { CsvEncoding, Encoding } from '../codecs/encoding.ts'
  * Charsets by the names users write, and PostgreSQL's names for them. All embed ASCII and never use the bytes of a
  * newline or of `"` inside a character, so records can be cut without decoding; UTF-16 does neither.
  */
-const charsets: Readonly<Record<string, string>> = {
-  utf8: 'UTF8',
-  utf8mb4: 'UTF8',
-  ascii: 'UTF8',
-  usascii: 'UTF8',
-  gbk: 'GBK',
-  cp936: 'GBK',
-  gb2312: 'EUC_CN',
-  euccn: 'EUC_CN',
-  gb18030: 'GB18030',
-  big5: 'BIG5',
-  latin1: 'LATIN1',
-  iso88591: 'LATIN1',
-  windows1252: 'WIN1252',
-  cp1252: 'WIN1252',
-}
+const charsets: ReadonlyMap<string, string> = new Map(
+  Object.entries({
+    utf8: 'UTF8',
+    utf8mb4: 'UTF8',
+    ascii: 'UTF8',
+    usascii: 'UTF8',
+    gbk: 'GBK',
+    cp936: 'GBK',
+    gb2312: 'EUC_CN',
+    euccn: 'EUC_CN',
+    gb18030: 'GB18030',
+    big5: 'BIG5',
+    latin1: 'LATIN1',
+    iso88591: 'LATIN1',
+    windows1252: 'WIN1252',
+    cp1252: 'WIN1252',
+  }),
+)
 
 /** In these a second byte may look like an ASCII character from 0x30 up, such as `\` or `|`. */
 const withAsciiTails: ReadonlySet<string> = new Set(['GBK', 'GB18030', 'BIG5'])
 
 /** PostgreSQL's name of a charset; null when COPY cannot take it. Case, `-`, `_` and blanks do not matter. */
 export function serverCharset(charset: string): string | null {
-  return charsets[charset.toLowerCase().replaceAll(/[-_ ]/g, '')] ?? null
+  return charsets.get(charset.toLowerCase().replaceAll(/[-_ ]/g, '')) ?? null
 }
 
 const forbiddenInText = /[\\.a-z0-9]/

@@ -17,15 +17,17 @@ export type CronFields = readonly [
 const names = ['second', 'minute', 'hour', 'day of month', 'month', 'day of week'] as const
 const highest = [59, 59, 23, 31, 12, 6] as const
 
-const nicknames: Readonly<Record<string, string>> = {
-  '@hourly': '0 0 * * * *',
-  '@daily': '0 0 0 * * *',
-  '@midnight': '0 0 0 * * *',
-  '@weekly': '0 0 0 * * 0',
-  '@monthly': '0 0 0 1 * *',
-  '@yearly': '0 0 0 1 1 *',
-  '@annually': '0 0 0 1 1 *',
-}
+const nicknames: ReadonlyMap<string, string> = new Map(
+  Object.entries({
+    '@hourly': '0 0 * * * *',
+    '@daily': '0 0 0 * * *',
+    '@midnight': '0 0 0 * * *',
+    '@weekly': '0 0 0 * * 0',
+    '@monthly': '0 0 0 1 * *',
+    '@yearly': '0 0 0 1 1 *',
+    '@annually': '0 0 0 1 1 *',
+  }),
+)
 
 /** Longer than any schedule; a matcher gets no text of a megabyte. */
 const maxCharacters = 200
@@ -38,7 +40,7 @@ export function readCronText(expression: string): CronText | string {
   if (expression.length > maxCharacters) return `a schedule has at most ${maxCharacters} characters`
   const [, zone = null, text = ''] = /^\s*(?:(?:CRON_TZ|TZ)=(\S+)\s+)?(.*?)\s*$/s.exec(expression) ?? []
   if (/^@every\b/i.test(text)) return 'write times of the clock, such as "0 */5 * * * *" for every five minutes'
-  const parts = (nicknames[text.toLowerCase()] ?? text).split(/\s+/)
+  const parts = (nicknames.get(text.toLowerCase()) ?? text).split(/\s+/)
   const six = parts.length === 5 ? ['0', ...parts] : parts
   if (six.length !== 6 || text === '')
     return `must have six fields (second minute hour day month weekday), or five without the second; got ${text === '' ? 0 : parts.length}`

@@ -11,7 +11,7 @@ const verbs: Verbs = {
   withSession: () => Promise.reject(new Error('no session here')),
   exit: () => undefined,
 }
-const program = programOf(verbs)
+const program = programOf(verbs, process)
 
 /** Design §9. */
 const promised = 'up run plan status dirty retry stop put ls sql doctor convert demo'.split(' ')

@@ -49,7 +49,13 @@ it('keeps all of many secrets that are added at once, each whole whenever it is 
 
 it('leads to no other file, and has a name that fits whatever the place', async () => {
   const { secrets, vault } = await open()
-  for (const ref of ['vault:../credentials.json', 'vault:/etc/passwd', 'vault:', 'vault:no_such'] as const)
+  for (const ref of [
+    'env:constructor',
+    'vault:../credentials.json',
+    'vault:/etc/passwd',
+    'vault:',
+    'vault:no_such',
+  ] as const)
     expect(await codeOf(secrets.resolve(ref))).toBe('job/secret-missing')
   const { password } = await keepSecrets({ password: 'p' }, 'é/'.repeat(500), vault)
   expect(await secrets.resolve(password as SecretRef)).toBe('p')

@@ -341,6 +341,14 @@ describe('options of the reader', () => {
     expect(parse({ column: [{ index: 0 }, { value: 'e' }], encoding: 'gbk' }).success).toBe(true)
   })
 
+  test.each([
+    [{ constructor: 1 }, /constructor/],
+    [{ fileFormat: 'constructor' }, /fileFormat/],
+    [{ encoding: 'constructor' }, /charset/],
+  ])('a name that every object has is no name of ours: %o', (parameters, reason) => {
+    expect(JSON.stringify(parse(parameters).error?.issues)).toMatch(reason)
+  })
+
   test('options are parsed the same when parsed again', () => {
     const once = reader.options.parse({
       connection: connection(),

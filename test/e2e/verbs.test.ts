@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import * as z from 'zod'
+import { main } from '../../shared/cli/main.ts'
 import { listIncidents } from '../../shared/run/job-store.ts'
 import { dataxJob, fromOss, intoAdbpg, startTestStack, type TestStack, unique } from '../support/stack.ts'
 import { tempDir } from '../support/temp-dir.ts'
@@ -23,10 +24,28 @@ interface Ended {
   readonly stderr: string
 }
 
-/** A command as a user would type it, next to a stack that is up. */
+const environmentOf = (environment: Readonly<Record<string, string>>) => ({
+  PATH: process.env.PATH,
+  HOME: folder,
+  ADBPG_SYNC_HOME: test.stateDir,
+  ...environment,
+})
+
+/** A command next to a stack that is up, without the half second that a process takes to begin. */
 async function type(words: readonly string[], environment: Readonly<Record<string, string>> = {}): Promise<Ended> {
-  const env = { PATH: process.env.PATH, HOME: folder, ADBPG_SYNC_HOME: test.stateDir, ...environment }
-  const child = spawn(process.execPath, [bin, ...words], { env, stdio: ['ignore', 'pipe', 'pipe'] })
+  const texts = { stdout: '', stderr: '' }
+  const screen = (name: keyof typeof texts) => ({
+    write: (text: string) => {
+      texts[name] += text
+    },
+  })
+  const terminal = { environment: environmentOf(environment), stdout: screen('stdout'), stderr: screen('stderr') }
+  return { code: await main(words, terminal), ...texts }
+}
+
+/** The same as a user would type it. */
+async function spawned(words: readonly string[]): Promise<Ended> {
+  const child = spawn(process.execPath, [bin, ...words], { env: environmentOf({}), stdio: ['ignore', 'pipe', 'pipe'] })
   const texts = { stdout: '', stderr: '' }
   child.stdout.on('data', (piece) => {
     texts.stdout += piece
@@ -76,8 +95,8 @@ async function fileJob(change: Record<string, unknown> = {}) {
 describe('run --json', () => {
   it('ends with one document whose counts are those of the table, and exit code 0', async () => {
     const { table, job } = await fileJob()
-    const { code, answer } = await answerOf(['run', job])
-    const report = Answer.parse(answer)
+    const { code, stdout } = await spawned(['run', job, '--json'])
+    const report = Answer.parse(JSON.parse(stdout))
     expect({ code, report }).toMatchObject({
       code: 0,
       report: { state: 'succeeded', rows: { read: 4, loaded: 3, dirty: 1, filtered: 0 }, chunks: 1, error: null },
@@ -224,7 +243,7 @@ describe('the other verbs', () => {
       code: 2,
       answer: { error: { code: 'job/invalid', message: expect.stringContaining('missing.csv: ENOENT') } },
     })
-    const unknown = await type(['statsu'])
+    const unknown = await spawned(['statsu'])
     expect(unknown.code).toBe(2)
     expect(unknown.stderr).toContain('status')
   })

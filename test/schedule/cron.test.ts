@@ -71,6 +71,10 @@ describe('a schedule that is none is refused with what to write', () => {
     expect(refusal('CRON_TZ=Mars/Olympus 0 0 5 * * *')).toMatch(/time zone is not known/)
   })
 
+  test.each(['__proto__', 'constructor'])('%s, which every object has, is no nickname', (expression) => {
+    expect(refusal(expression)).toMatch(/must have six fields/)
+  })
+
   test('no text crashes the reader', () => {
     const field = fc.string({ unit: fc.constantFrom(...'0159*,/-#?LW MONSUN'), maxLength: 6 })
     const nearly = fc.array(field, { minLength: 4, maxLength: 8 }).map((fields) => fields.join(' '))

@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { setMaxListeners } from 'node:events'
 import { existsSync } from 'node:fs'
-import { mkdtemp, rename, rm } from 'node:fs/promises'
+import { mkdtemp, readdir, readlink, rename, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
@@ -12,6 +12,7 @@ import { defaultPackage, prepareBinaries } from '../../shared/local/postgres/bin
 import { type PostgresServer, startPostgres } from '../../shared/local/postgres/server.ts'
 import type { PostgresConnection, Secrets, SqlSession } from '../../shared/ports/index.ts'
 import { connectSql } from '../../shared/postgres/session.ts'
+import { eventually } from './fc.ts'
 import { type KeptLog, keptLog } from './log.ts'
 
 export const testPassword = 'correct-horse-battery'
@@ -81,8 +82,17 @@ function neverAborted(): AbortSignal {
 /** Forgets what was asked to lie at `dataDir`, wherever it does. */
 export async function removeData(dataDir: string): Promise<void> {
   const account = await accountFor(dataDir, process.getuid?.() ?? 1000)
+  // Processes of a server whose parent was killed still write for a moment.
+  await eventually(async () => !(await isWorkedIn(account.dataDir)), 40_000)
   await rm(account.dataDir, { recursive: true, force: true })
   await rm(dataDir, { recursive: true, force: true })
+}
+
+/** Every process of a server has its data for its working directory. Where the system has no /proc, nobody is seen. */
+async function isWorkedIn(dir: string): Promise<boolean> {
+  const processes = existsSync('/proc/self/cwd') ? (await readdir('/proc')).filter((name) => /^\d+$/.test(name)) : []
+  const folders = await Promise.all(processes.map((pid) => readlink(`/proc/${pid}/cwd`).catch(() => null)))
+  return folders.includes(dir)
 }
 
 /** initdb takes a second or two, a copy of its result a tenth of that. `cp -a`, because the files keep their owner. */

@@ -45,10 +45,12 @@ export const choice = <const T extends string>(
   },
 ) => {
   const known = new Map(values.map((value) => [value.toLowerCase(), value]))
+  const aliases = new Map(Object.entries(options.aliases ?? {}))
+  const refused = new Map(Object.entries(options.refused ?? {}))
   const chosen = z
     .string()
     .superRefine((value, context) => {
-      const reason = options.refused?.[value]
+      const reason = refused.get(value)
       if (reason !== undefined) context.addIssue({ code: 'custom', message: reason, params: unsupportedIssue })
     })
     .pipe(z.enum(values))
@@ -56,7 +58,7 @@ export const choice = <const T extends string>(
     if (typeof value !== 'string') return unsetWhenBlank(value) ?? options.otherwise
     const given = value.trim().toLowerCase()
     if (given === '') return options.otherwise
-    return known.get(given) ?? options.aliases?.[given] ?? given
+    return known.get(given) ?? aliases.get(given) ?? given
   }, chosen)
 }
 
@@ -88,5 +90,5 @@ export const wizardLeavings: Readonly<Record<string, string>> = {
 export const parameters = <S extends z.core.$ZodLooseShape>(shape: S, ignored: Readonly<Record<string, string>>) =>
   z.preprocess((value) => {
     if (typeof value !== 'object' || value === null || Array.isArray(value)) return value
-    return Object.fromEntries(Object.entries(value).filter(([key]) => ignored[key] === undefined))
+    return Object.fromEntries(Object.entries(value).filter(([key]) => !Object.hasOwn(ignored, key)))
   }, z.strictObject(shape))
