@@ -3,6 +3,7 @@ import { defineConfig } from 'vitest/config'
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
+    globalSetup: './test/support/build-once.ts',
     // A third of the time is waiting, for leases and for servers to start: three files at a time keep two cores busy.
     maxWorkers: 3,
     testTimeout: 30_000,

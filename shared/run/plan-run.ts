@@ -96,12 +96,13 @@ async function sendFirst(context: RunContext, plan: { epoch: number; slices: num
   await finishIfComplete(context)
 }
 
-const pollMs = 500
+/** Small exports end soon, and large ones are not asked about often. */
+const pollMs = { first: 20, longest: 1000 }
 
 /** The snapshot lives as long as this session's transaction, so the planner stays until the last slice has been read. */
 async function holdUntilRead(context: RunContext, epoch: number): Promise<void> {
   const { sql, run, deadline, world } = context
-  for (;;) {
+  for (let waitMs = pollMs.first; ; waitMs = Math.min(2 * waitMs, pollMs.longest)) {
     const { slicesDone } = await ledger.countSlicesDone(sql, run.runId, epoch)
     // Read anew each time: a slice that took too long was cut into others.
     const slices = (await ledger.readPlan(sql, run.runId))?.slices ?? 0
@@ -111,6 +112,6 @@ async function holdUntilRead(context: RunContext, epoch: number): Promise<void> 
       const message = `${slices - slicesDone} of ${slices} slices were unread at the time limit of the plan function, which holds their snapshot`
       throw new TransferError('source/unsplittable-deadline', message, { slices, slicesDone })
     }
-    await sleep(pollMs, undefined, { signal: deadline.signal })
+    await sleep(waitMs, undefined, { signal: deadline.signal })
   }
 }

@@ -3,8 +3,8 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { dataxJob, fromOss, intoAdbpg, startTestStack, type TestStack } from '../support/stack.ts'
 
-/** 2000 for the figure in the documentation; 150 keeps the suite short and is still far more than a function's memory allows to hold. */
-const megabytes = Number(process.env.LARGE_MB ?? 150)
+/** 2000 for the figure in the documentation; 100 keeps the suite short and is still far more than a function's memory allows to hold. */
+const megabytes = Number(process.env.LARGE_MB ?? 100)
 
 let stack: TestStack
 beforeAll(async () => {

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, expect, it } from 'vitest'
+import { main } from '../../shared/cli/main.ts'
 import { removePostgresData } from '../../shared/local/postgres/account.ts'
 import { StackFile } from '../../shared/local/stack.ts'
 import { eventually } from '../support/fc.ts'
@@ -36,8 +37,16 @@ function command(home: string, words: readonly string[]): { pid: number; ended: 
   return { pid: child.pid ?? 0, ended }
 }
 
+/** A command next to the stack, without the half second that a process takes to begin. */
 const verb = async (home: string, ...words: string[]) => {
-  const { code, out } = await command(home, [...words, '--json']).ended
+  let out = ''
+  const stdout = {
+    write: (text: string) => {
+      out += text
+    },
+  }
+  const environment = { ...process.env, ADBPG_SYNC_HOME: home }
+  const code = await main([...words, '--json'], { environment, stdout, stderr: { write: () => undefined } })
   return { code, answer: JSON.parse(out) as Record<string, unknown> & { rows: Record<string, unknown>[] } }
 }
 

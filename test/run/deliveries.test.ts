@@ -12,7 +12,7 @@ import { objectImport, type Subject, sound, subjectRows, tableExport, tableImpor
 /** The platform delivers at least once, in any order, late and early: the ledger decides what counts (design §4). */
 let stack: TestStack
 beforeAll(async () => {
-  stack = await startTestStack({}, { functions: false })
+  stack = await startTestStack()
 })
 afterAll(() => stack?.close())
 

@@ -15,7 +15,7 @@ import { objectImport } from '../support/subjects.ts'
 /** What the platform does with an event whose retries it has used up: `tick` is its destination. */
 let stack: TestStack
 beforeAll(async () => {
-  stack = await startTestStack({}, { functions: false })
+  stack = await startTestStack()
 })
 afterAll(() => stack?.close())
 

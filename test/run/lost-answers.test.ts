@@ -15,7 +15,7 @@ import { objectImport, type Subject, sound, tableExport, tableImport } from '../
  */
 let stack: TestStack
 beforeAll(async () => {
-  stack = await startTestStack({}, { functions: false })
+  stack = await startTestStack()
 })
 afterAll(() => stack?.close())
 

@@ -15,7 +15,7 @@ import { objectImport, sound, tableExport, tableImport } from '../support/subjec
  */
 let stack: TestStack
 beforeAll(async () => {
-  stack = await startTestStack({}, { functions: false })
+  stack = await startTestStack()
 })
 afterAll(() => stack?.close())
 

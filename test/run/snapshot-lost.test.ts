@@ -15,7 +15,7 @@ import { sound, tableExport } from '../support/subjects.ts'
 
 let stack: TestStack
 beforeAll(async () => {
-  stack = await startTestStack({}, { functions: false })
+  stack = await startTestStack()
 })
 afterAll(() => stack?.close())
 

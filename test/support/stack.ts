@@ -6,7 +6,6 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { openWorld } from '../../shared/aliyun/world.ts'
-import { buildFunctions } from '../../shared/cli/build-functions.ts'
 import { findConnection, registerLocalDatasources } from '../../shared/cli/local-datasources.ts'
 import { readConfig } from '../../shared/config/index.ts'
 import type { RunId } from '../../shared/job/index.ts'
@@ -57,8 +56,6 @@ export interface TestStack extends StackClient {
 export interface TestStackOptions {
   /** First wait of the async queue before it repeats a failed task: longer where something must come back meanwhile. */
   readonly retryBaseMs?: number
-  /** false: the test takes the steps itself and calls no function, whose bundles take seconds to make. */
-  readonly functions?: boolean
 }
 
 const settings = {
@@ -72,14 +69,12 @@ export async function startTestStack(
   environment: Readonly<Record<string, string>> = {},
   options: TestStackOptions = {},
 ): Promise<TestStack> {
-  return await open(await prepareState(options), environment, options)
+  return await open(await prepareState(), environment, options)
 }
 
-/** Built functions, and a folder with data to start a stack on. */
-export async function prepareState({ functions = true }: TestStackOptions = {}): Promise<string> {
+/** A folder with data to start a stack on. */
+export async function prepareState(): Promise<string> {
   const stateDir = await mkdtemp(join(tmpdir(), 'adbpg-sync-e2e-'))
-  // Bundles of their own, so that test files may run side by side.
-  if (functions) await buildFunctions(projectDir, join(projectDir, 'dist'))
   await placeDatabase(stateDir)
   return stateDir
 }
