@@ -2,7 +2,8 @@ import { TransferError } from '../errors/index.ts'
 import type { Sql } from '../ports/index.ts'
 import { migrations, statements } from './statements.ts'
 
-const duplicateObject = new Set(['42P06', '42P07', '23505']) // schema, table, unique: another session was faster
+// Another session was faster. PostgreSQL notices at the schema, the table, the table's row type, or a catalog's unique index.
+const duplicateObject = new Set(['42P06', '42P07', '42710', '23505'])
 const missingObject = new Set(['3F000', '42P01'])
 
 const sqlStateIn = (error: unknown) => (error instanceof TransferError ? error.context.sqlstate : undefined)
