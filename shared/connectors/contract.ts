@@ -1,6 +1,7 @@
 import type * as z from 'zod'
 import type { Projection } from '../codecs/csv-project.ts'
 import type { Encoding } from '../codecs/encoding.ts'
+import type { ConflictRule, MergeFacts } from '../load/merge.ts'
 import type {
   Log,
   ObjectStore,
@@ -141,6 +142,10 @@ export interface CopyTarget extends AsyncDisposable {
   readonly preferred: Encoding
   readonly preSql: readonly string[]
   readonly postSql: readonly string[]
+  /** What becomes of a record whose key is there; null: it is refused, as by the table's own constraints. */
+  readonly conflict: ConflictRule | null
+  /** What a merge depends on, from the catalog. */
+  mergeFacts(session: Sql): Promise<MergeFacts>
 }
 
 /** A destination that takes each slice as one object, whole or not at all, under a name derived from run and slice. */

@@ -38,6 +38,7 @@ export const errorCodes = [
   'target/object-exists',
   'target/sql-failed',
   'target/read-only',
+  'target/busy',
   // records
   'record/column-count',
   'record/encoding',

@@ -80,6 +80,10 @@ export const policies: Record<ErrorCode, Policy> = {
   'target/object-exists': never('target', 'Choose another `object` prefix, or writeMode truncate or append.'),
   'target/sql-failed': never('target', 'Correct the statement; the message of the server is attached.'),
   'target/read-only': again('target', 'The instance is being upgraded or failed over; the work is repeated by itself.'),
+  'target/busy': again(
+    'target',
+    'Another transaction was in the way (deadlock or serialization); the work is repeated by itself.',
+  ),
   'record/column-count': never('source', 'Correct the number of fields of the record.'),
   'record/encoding': never('source', 'Save the file as UTF-8, or set `encoding` of the reader.'),
   'record/nul-byte': never('source', 'Remove the NUL bytes: PostgreSQL text cannot hold them.'),

@@ -79,6 +79,8 @@ export const PlanRow = z.object({
   staged: z.boolean(),
   held: z.boolean(),
   decisions: json(Decisions),
+  /** As run/plan-run.ts has written it. */
+  capabilities: json(z.unknown()),
 })
 export type PlanRow = z.infer<typeof PlanRow>
 

@@ -1,11 +1,12 @@
 import { TransferError } from '../errors/index.ts'
 import type { Sql } from '../ports/index.ts'
 import { bytesOf, LookAhead, recordAtLine, type SourceRecord } from './look-ahead.ts'
+import type { PutRecords } from './put-records.ts'
 import { isRecordError, miscounted, type RecordReason, reasonOf } from './record-error.ts'
 
 export interface IsolationRequest<R extends SourceRecord> {
-  /** A `copy … from stdin` in the encoding of the records. */
-  readonly statement: string
+  /** Takes all of some records or none. */
+  readonly put: PutRecords
   readonly records: AsyncIterable<readonly R[]>
   /** Called once for each refused record, in the order of the stream. */
   readonly onDirty: (record: R, reason: RecordReason) => void | Promise<void>
@@ -18,7 +19,10 @@ export interface IsolationRequest<R extends SourceRecord> {
 }
 
 export interface Isolated {
+  /** Records that are in the table now. */
   readonly loaded: number
+  /** Records that were taken and are not: another of their key is. */
+  readonly superseded: number
   readonly dirty: number
 }
 
@@ -44,10 +48,11 @@ const maxWrongHints = 3
  * @throws record/limit-exceeded; and any error that is no record's fault, as it came
  */
 export async function loadIsolating<R extends SourceRecord>(sql: Sql, request: IsolationRequest<R>): Promise<Isolated> {
-  const { statement, onDirty, limit, signal } = request
+  const { put, onDirty, limit, signal } = request
   const maxRecords = request.maxAttemptRecords ?? defaultMaxRecords
   const ahead = new LookAhead(request.records, request.maxAttemptBytes ?? defaultMaxBytes)
   let loaded = 0
+  let superseded = 0
   let dirty = 0
   let wrongHints = 0
 
@@ -55,7 +60,7 @@ export async function loadIsolating<R extends SourceRecord>(sql: Sql, request: I
   for (;;) {
     const next = await ahead.peek(size)
     const [first] = next
-    if (first === undefined) return { loaded, dirty }
+    if (first === undefined) return { loaded, superseded, dirty }
     if (first.refusal !== null) {
       await setAside(first, first.refusal)
       ahead.drop(1)
@@ -78,18 +83,20 @@ export async function loadIsolating<R extends SourceRecord>(sql: Sql, request: I
   /** All of them or none. */
   async function attempt(records: readonly R[]): Promise<Refusal | null> {
     try {
-      await sql.savepoint(async () => {
-        const { rows } = await sql.copyIn(statement, bytesOf(records), signal)
-        if (rows !== records.length) throw new Miscount(rows)
+      const counts = await sql.savepoint(async () => {
+        const taken = await put(bytesOf(records), signal)
+        if (taken.copied !== records.length) throw new Miscount(taken.copied)
+        return taken
       })
+      loaded += counts.loaded
+      superseded += records.length - counts.loaded
+      return null
     } catch (error) {
       if (error instanceof Miscount) return { line: null, reason: (record) => miscounted(error.rows, record) }
       if (!isRecordError(error)) throw error
       const { line } = error.context
       return { line: typeof line === 'number' ? line : null, reason: (record) => reasonOf(error, record) }
     }
-    loaded += records.length
-    return null
   }
 
   /** Decides on the first records of a refused attempt. @returns how many of them, at least one */

@@ -14,6 +14,8 @@ export interface WorkFacts {
   readonly refusal: string | null
   /** Fields that are left out, used twice or made up, of the first slice where any are; null: they go as they lie. */
   readonly picked: Projection | null
+  /** What becomes of records whose key is there; null: they are refused. */
+  readonly conflict: Decision | null
   readonly snapshot: string | null
 }
 
@@ -47,7 +49,13 @@ export function planWork(facts: WorkFacts): WorkPlan {
     staged: !direct,
     slices,
     chunks: direct ? facts.split.slices.map(chunkOf) : [],
-    decisions: [...facts.split.decisions, pathDecision(facts), ...pickDecision(facts), ...snapshotDecision(facts)],
+    decisions: [
+      ...facts.split.decisions,
+      pathDecision(facts),
+      ...pickDecision(facts),
+      ...(facts.conflict === null ? [] : [facts.conflict]),
+      ...snapshotDecision(facts),
+    ],
     snapshot: facts.snapshot,
     refusal: facts.refusal,
   }

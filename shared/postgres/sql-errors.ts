@@ -20,6 +20,8 @@ const exactCodes: Readonly<Record<string, ErrorCode>> = {
   '57P01': 'connect/lost', // terminated by an administrator
   '57P02': 'connect/lost', // crash of another backend
   '57P03': 'connect/unreachable', // starting up or shutting down
+  '40001': 'target/busy',
+  '40P01': 'target/busy',
   '25006': 'target/read-only', // ADBPG during a minor update (adbpg-and-peers.md A3)
   ECONNREFUSED: 'connect/unreachable',
   ENOTFOUND: 'connect/unreachable',

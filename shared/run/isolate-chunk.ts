@@ -3,6 +3,7 @@ import { batchesOf, type RawRecord } from '../codecs/records.ts'
 import type { Body } from '../connectors/contract.ts'
 import { type Isolated, loadIsolating } from '../load/isolate.ts'
 import type { SourceRecord } from '../load/look-ahead.ts'
+import type { PutRecords } from '../load/put-records.ts'
 import type { RecordReason } from '../load/record-error.ts'
 import type { Sql } from '../ports/index.ts'
 import { describeDirty, tooLarge } from './dirty.ts'
@@ -12,7 +13,7 @@ import type { RunContext } from './run-context.ts'
 
 export interface ChunkIsolation {
   readonly sql: Sql
-  readonly statement: string
+  readonly put: PutRecords
   /** The counted bytes of the chunk, and what else is known of them. */
   readonly body: Body
   readonly projector: CsvProjector | null
@@ -24,11 +25,11 @@ export interface ChunkIsolation {
  * @throws record/limit-exceeded, or the reason of the record where none is allowed
  */
 export async function isolateChunk(context: RunContext, isolation: ChunkIsolation): Promise<Isolated> {
-  const { sql, statement, body, projector, dirty } = isolation
+  const { sql, put, body, projector, dirty } = isolation
   const batches = batchesOf(body.body, { ...body, maxRecords: 20_000, maxBytes: 4 * 1024 * 1024 })
   try {
     return await loadIsolating(sql, {
-      statement,
+      put,
       records: sentRecords(batches, body, projector),
       onDirty: ({ source }, reason) => dirty.add(describeDirty(source, reason, body.origin)),
       limit: await allowedDirty(context),

@@ -3,7 +3,7 @@ import { guardEndMarker } from '../codecs/end-marker.ts'
 import type { Body, CopyTarget } from '../connectors/contract.ts'
 import { TransferError } from '../errors/index.ts'
 import * as ledger from '../ledger/index.ts'
-import { copyFromStatement } from '../load/copy-statement.ts'
+import type { PutRecords } from '../load/put-records.ts'
 import { isRecordError } from '../load/record-error.ts'
 import type { Sql } from '../ports/index.ts'
 import { dirtyPrefixOfChunk } from '../staging/keys.ts'
@@ -13,6 +13,7 @@ import { send } from './dispatch.ts'
 import { isSameDatabase, openTarget } from './ends.ts'
 import type { LoadEvent } from './events.ts'
 import { isolateChunk } from './isolate-chunk.ts'
+import { putOf } from './put-of.ts'
 import type { RunContext } from './run-context.ts'
 import { finishIfComplete, sendChunkAfter } from './window.ts'
 
@@ -73,8 +74,8 @@ async function copyChunk(
   target: CopyTarget,
   opened: OpenedChunk,
 ): Promise<ledger.ChunkCounts> {
-  const statement = copyFromStatement(target.table, await opened.columns(), opened.encoding)
-  const move = { context, sql, id, chunk, target, opened, statement }
+  const openPut = await putOf(context, sql, target, opened)
+  const move = { context, sql, id, chunk, target, opened, openPut }
   try {
     return await inClaim(move, () => copyWhole(move))
   } catch (error) {
@@ -91,7 +92,8 @@ interface Move {
   readonly chunk: ledger.ChunkRow
   readonly target: CopyTarget
   readonly opened: OpenedChunk
-  readonly statement: string
+  /** Inside the transaction: a merge makes its temporary table there. */
+  readonly openPut: () => Promise<PutRecords>
 }
 
 /**
@@ -134,15 +136,16 @@ async function refuseIfOver({ sql, run }: RunContext): Promise<void> {
 }
 
 async function copyWhole(move: Move): Promise<ledger.ChunkCounts> {
-  const { context, sql, opened, statement } = move
+  const { context, opened } = move
+  const put = await move.openPut()
   const { body, counted } = await readCounted(move, null)
   const picked = opened.projectorOf(body)?.stream(counted.body) ?? counted.body
-  const { rows } = await sql.copyIn(statement, guarded(body, picked), context.deadline.signal)
+  const { copied, loaded } = await put(guarded(body, picked), context.deadline.signal)
   const records = counted.records()
   // The tag of Greenplum counts rows that its row isolation rejected, but we ask for none; a difference is a lost row.
-  if (rows !== records) throw countsDiffer(records, rows)
+  if (copied !== records) throw countsDiffer(records, copied)
   refuseUnlessPlanned(move, records, counted.wasStopped())
-  return { ...countsOf(counted), loaded: rows }
+  return { ...countsOf(counted), loaded, filtered: records - loaded }
 }
 
 /** @param maxRecordBytes null: the limit of the source, above which the COPY of the whole chunk ends */
@@ -199,21 +202,23 @@ function refuseUnlessPlanned({ chunk }: Move, records: number, stopped: boolean)
 
 /** Read again from the start: the attempt before was rolled back. */
 async function copyIsolating(move: Move): Promise<ledger.ChunkCounts> {
-  const { context, sql, id, opened, statement } = move
+  const { context, sql, id, opened } = move
+  const put = await move.openPut()
   const { body, counted } = await readCounted(move, Number.MAX_SAFE_INTEGER)
   const dirty = openDirtyLog(context.world.store, dirtyPrefixOfChunk(id))
   const projector = opened.projectorOf(body)
-  const { loaded } = await isolateChunk(context, {
+  const { loaded, superseded } = await isolateChunk(context, {
     sql,
-    statement,
+    put,
     body: { ...body, body: counted.body },
     projector,
     dirty,
   })
   const read = counted.records()
-  if (read !== loaded + dirty.count()) throw countsDiffer(read, loaded + dirty.count())
+  const accounted = loaded + superseded + dirty.count()
+  if (read !== accounted) throw countsDiffer(read, accounted)
   refuseUnlessPlanned(move, read, counted.wasStopped())
   // Written before the commit: a dirty record that the ledger counts is never missing.
   const dirtyObject = await dirty.close()
-  return { ...countsOf(counted), loaded, dirty: dirty.count(), dirtyObject }
+  return { ...countsOf(counted), loaded, filtered: superseded, dirty: dirty.count(), dirtyObject }
 }

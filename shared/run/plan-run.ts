@@ -3,7 +3,7 @@ import type { Source, Target } from '../connectors/contract.ts'
 import { TransferError } from '../errors/index.ts'
 import * as ledger from '../ledger/index.ts'
 import type { WorkPlan } from '../plan/work.ts'
-import { probeCapabilities } from '../postgres/capabilities.ts'
+import { type Capabilities, probeCapabilities } from '../postgres/capabilities.ts'
 import { decideWork } from './decide-work.ts'
 import { send } from './dispatch.ts'
 import { isSameDatabase, openSource, openTarget } from './ends.ts'
@@ -53,7 +53,7 @@ function refuseRewriting(plan: WorkPlan, target: Target): void {
 /** One transaction: `preSql` has run if and only if the plan is known, where the ledger shares the destination's database. */
 async function record(context: RunContext, target: Target, plan: WorkPlan, epoch: number): Promise<void> {
   const { sql, run, world, address } = context
-  const capabilities = await probeCapabilities(sql)
+  const capabilities = await capabilitiesOf(context, target)
   const preSql = target.kind === 'copy' ? target.preSql : []
   const here = target.kind === 'copy' && isSameDatabase(target.connection, address)
   if (target.kind === 'copy' && !here) await runElsewhere(context, target.connection, preSql)
@@ -73,6 +73,13 @@ async function record(context: RunContext, target: Target, plan: WorkPlan, epoch
     await ledger.insertChunks(sql, run.runId, plan.chunks)
     if (here) for (const statement of preSql) await sql.query(statement)
   })
+}
+
+/** Of the server that rows go into; of the one they come from where they go to objects. */
+async function capabilitiesOf({ world, sql, address, deadline }: RunContext, target: Target): Promise<Capabilities> {
+  if (target.kind !== 'copy' || isSameDatabase(target.connection, address)) return await probeCapabilities(sql)
+  await using session = await world.connectSql(target.connection, deadline.signal)
+  return await probeCapabilities(session)
 }
 
 /** A destination without our ledger: its statements may run again after a crash, which docs/decisions.md says. */

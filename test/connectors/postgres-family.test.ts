@@ -300,10 +300,9 @@ describe('the writer', () => {
   })
 
   test.each([
-    [{ conflictMode: 'replace' }, /later release/],
-    [{ conflictMode: 'ignore' }, /later release/],
-    [{ writeMode: 'upsert' }, /later release/],
-    [{ ignoreInsert: true }, /later release/],
+    [{ writeMode: 'mirror' }, /replace/],
+    [{ writeMode: 'upsert', conflictMode: 'ignore' }, /replace and ignore/],
+    [{ conflictMode: 'replace', ignoreInsert: true }, /replace and ignore/],
     [{ colum: ['*'] }, /colum/],
     [{ column: [] }, /column names/],
   ])('%o is refused with a reason', (parameters, reason) => {

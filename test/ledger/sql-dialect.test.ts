@@ -26,8 +26,8 @@ const refused: readonly (readonly [string, RegExp])[] = [
   ['update of a ledger row', /\bupdate\s+adbpg_sync\b/i],
 ]
 
-/** The trials of the capability probe are meant to be refused by some servers. */
-const trials = /capability-trials\.sql\.ts$/
+/** The trials of the capability probe are meant to be refused by some servers; a merge asks what they found. */
+const trials = /capability-trials\.sql\.ts$|load\/merge\.ts$/
 
 function texts(): { name: string; text: string }[] {
   const ledger = Object.entries({ ...statements, ...migrations }).map(([name, text]) => ({

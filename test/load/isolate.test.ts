@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { defaultCsv, type Encoding } from '../../shared/codecs/encoding.ts'
 import { asTransferError, TransferError } from '../../shared/errors/index.ts'
-import { copyFromStatement } from '../../shared/load/copy-statement.ts'
 import { type IsolationRequest, loadIsolating } from '../../shared/load/isolate.ts'
 import type { SourceRecord } from '../../shared/load/look-ahead.ts'
+import { appendRecords } from '../../shared/load/put-records.ts'
 import type { Sql, SqlSession } from '../../shared/ports/index.ts'
 import { startTestServer, type TestServer } from '../contract/postgres-server.ts'
 
@@ -19,7 +19,7 @@ afterAll(async () => {
 })
 
 const table = { schema: null, table: 'isolated' }
-const statement = (encoding: Encoding = defaultCsv) => copyFromStatement(table, ['id', 'n', 'name'], encoding)
+const put = (sql: Sql, encoding: Encoding = defaultCsv) => appendRecords(sql, table, ['id', 'n', 'name'], encoding)
 
 beforeEach(async () => {
   await session.query('drop table if exists isolated')
@@ -62,7 +62,7 @@ async function isolate(
   const found: Found[] = []
   const counts = await sql.transaction(() =>
     loadIsolating(sql, {
-      statement: statement(),
+      put: put(sql),
       records: each(recordsOf(lines)),
       onDirty: ({ number, offset }, { code, sqlstate, column }) => {
         found.push({ number, offset, code, sqlstate, column })

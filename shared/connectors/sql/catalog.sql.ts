@@ -62,3 +62,51 @@ export const disableIdleTimeout = `
 export const beginReading = 'begin transaction isolation level repeatable read read only'
 export const exportSnapshot = 'select pg_catalog.pg_export_snapshot() as token'
 export const endReading = 'commit'
+
+/** Whole, immediate unique indexes over columns, the primary key first: what ON CONFLICT can use. */
+export const listUniqueKeys = `
+  select i.indisprimary as "primary", (
+    select array_agg(a.attname::text order by k.n)
+    from generate_series(0, coalesce((row_to_json(i) ->> 'indnkeyatts')::int, i.indnatts::int) - 1) as k (n)
+    join pg_catalog.pg_attribute a on a.attrelid = i.indrelid and a.attnum = i.indkey[k.n]
+  ) as columns
+  from pg_catalog.pg_index i
+  where i.indrelid = $1::text::oid and i.indisunique and i.indisvalid and i.indimmediate
+    and i.indpred is null and i.indexprs is null
+  order by i.indisprimary desc, i.indexrelid`
+
+export const listChecks = `
+  select pg_catalog.pg_get_constraintdef(c.oid) as definition, (
+    select array_agg(a.attname::text)
+    from pg_catalog.pg_attribute a
+    where a.attrelid = c.conrelid and a.attnum = any (c.conkey)
+  ) as columns
+  from pg_catalog.pg_constraint c
+  where c.conrelid = $1::text::oid and c.contype = 'c' and c.conkey is not null`
+
+/** `distkey` holds attribute numbers; empty for a table that is spread at random, or replicated. */
+export const listDistributionColumns = `
+  select a.attname::text as name
+  from pg_catalog.gp_distribution_policy p
+  join pg_catalog.pg_attribute a on a.attrelid = p.localoid and a.attnum = any (p.distkey::int2[])
+  where p.localoid = $1::text::oid`
+
+/** Which of the catalogs about partitions this kernel has. */
+export const listCatalogs = `
+  select c.relname::text as name
+  from pg_catalog.pg_class c
+  join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+  where n.nspname = 'pg_catalog' and c.relname in ('pg_partitioned_table', 'pg_partition')`
+
+export const listPartitionColumns = `
+  select a.attname::text as name
+  from pg_catalog.pg_partitioned_table p
+  join pg_catalog.pg_attribute a on a.attrelid = p.partrelid and a.attnum = any (p.partattrs::int2[])
+  where p.partrelid = $1::text::oid`
+
+/** Greenplum 6: `paratts` of every level. */
+export const listPartitionColumnsOf6 = `
+  select distinct a.attname::text as name
+  from pg_catalog.pg_partition p
+  join pg_catalog.pg_attribute a on a.attrelid = p.parrelid and a.attnum = any (p.paratts::int2[])
+  where p.parrelid = $1::text::oid and not p.paristemplate`

@@ -3,9 +3,10 @@ import { copyRefusal } from '../../load/copy-rules.ts'
 import type { Sql } from '../../ports/index.ts'
 import { type Column, quoteTable, type TableName } from '../../schema/index.ts'
 import type { ConnectorContext, CopyTarget } from '../contract.ts'
+import { readMergeFacts } from './merge-facts.ts'
 import { lookUpTable, pickColumns, type TableColumn } from './table-lookup.ts'
 import { parseTableName } from './table-name.ts'
-import type { WriterOptions } from './writer-options.ts'
+import { conflictOf, type WriterOptions } from './writer-options.ts'
 
 export function openPostgresTarget(options: WriterOptions, context: ConnectorContext): CopyTarget {
   const table = parseTableName(options.table, options.schema, options.addQuote)
@@ -18,6 +19,8 @@ export function openPostgresTarget(options: WriterOptions, context: ConnectorCon
     preferred: copyText,
     preSql: options.preSql.map((statement) => naming(statement, table)),
     postSql: options.postSql.map((statement) => naming(statement, table)),
+    conflict: conflictOf(options),
+    mergeFacts: (session) => readMergeFacts(session, table),
     async [Symbol.asyncDispose]() {},
   }
 

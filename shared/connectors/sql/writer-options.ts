@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import type { ConflictRule } from '../../load/merge.ts'
 import { PostgresConnectionOption } from '../options/connections.ts'
 import { choice, flag, notYet, optionalText, parameters, texts, wizardLeavings } from '../options/fields.ts'
 
@@ -17,13 +18,14 @@ export const writerIgnored: Readonly<Record<string, string>> = {
   shareDataSource: always,
   retryTimes: 'the platform repeats a chunk that failed for a passing reason',
   retryIntervalTime: 'the platform repeats a chunk that failed for a passing reason',
-  uniqueIndexColumn: 'it has a meaning only where conflicting rows are replaced',
-  uniqueIndexColumns: 'it has a meaning only where conflicting rows are replaced',
-  updateColumn: 'it has a meaning only where conflicting rows are replaced',
   segment_reject_limit: 'set errorLimit instead',
 }
 
-const later = 'write modes are a later release: rows are only added, and a conflicting one is dirty'
+const asReplace = { upsert: 'replace', update: 'replace', merge: 'replace' } as const
+
+/** One list of columns, or the SQL Server writer's list of lists, of which the first counts. */
+const keyColumns = () =>
+  z.preprocess((value) => (Array.isArray(value) && Array.isArray(value[0]) ? value[0] : value), texts())
 
 /** dataworks-datax.md §3.2 (writer `adbpg`, `adbpgwriter`, `gpdbwriter`) and §3.3. */
 export const WriterOptions = parameters(
@@ -35,21 +37,44 @@ export const WriterOptions = parameters(
     column: texts().refine((columns) => columns.length > 0, 'give ["*"], or a list of column names'),
     preSql: texts(),
     postSql: texts(),
-    /** Both mean COPY: what `insert` promises, COPY does faster. */
-    writeMode: choice(['copy', 'insert'], {
-      otherwise: 'copy',
-      refused: { upsert: later, replace: later, update: later, merge: later, ignore: later },
-    }),
-    conflictMode: choice(['reject'], {
+    /** Both `copy` and `insert` mean COPY: what `insert` promises, COPY does faster. */
+    writeMode: choice(['copy', 'insert', 'replace', 'ignore'], { otherwise: 'copy', aliases: asReplace }),
+    conflictMode: choice(['reject', 'replace', 'ignore'], {
       otherwise: 'reject',
-      aliases: { report: 'reject' },
-      refused: { replace: later, ignore: later, upsert: later, update: later },
+      aliases: { report: 'reject', ...asReplace },
     }),
-    ignoreInsert: notYet(later, [false, 'false']),
-    insertIgnore: notYet(later, [false, 'false']),
+    ignoreInsert: flag(false),
+    insertIgnore: flag(false),
+    uniqueIndexColumn: keyColumns(),
+    uniqueIndexColumns: keyColumns(),
+    updateColumn: texts(),
     emptyAsNull: notYet('set nullFormat of the reader: "" makes empty fields NULL', [false, 'false']),
     addQuote: flag(false),
   },
   writerIgnored,
-)
+).superRefine((options, context) => {
+  const wanted = new Set(conflictWords(options))
+  if (wanted.size < 2) return
+  const message = `writeMode, conflictMode and ignoreInsert differ: ${[...wanted].join(' and ')}`
+  context.addIssue({ code: 'custom', path: ['conflictMode'], message })
+})
 export type WriterOptions = z.infer<typeof WriterOptions>
+
+type ConflictWords = Pick<WriterOptions, 'writeMode' | 'conflictMode' | 'ignoreInsert' | 'insertIgnore'>
+
+/** Each parameter that says something other than "refuse". */
+function conflictWords({ writeMode, conflictMode, ignoreInsert, insertIgnore }: ConflictWords): ConflictRule['on'][] {
+  const ignored = ignoreInsert || insertIgnore ? (['ignore'] as const) : []
+  return [writeMode, conflictMode, ...ignored].filter((word) => word === 'replace' || word === 'ignore')
+}
+
+export function conflictOf(options: WriterOptions): ConflictRule | null {
+  const [on] = conflictWords(options)
+  if (on === undefined) return null
+  const keys = options.uniqueIndexColumn.length > 0 ? options.uniqueIndexColumn : options.uniqueIndexColumns
+  return {
+    on,
+    keys: keys.length === 0 ? null : keys,
+    update: options.updateColumn.length === 0 ? null : options.updateColumn,
+  }
+}
