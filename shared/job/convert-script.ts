@@ -2,6 +2,7 @@ import { TransferError } from '../errors/index.ts'
 import { type Fault, faultsError, isError, type Path } from './fault.ts'
 import { isScriptObject, type Member, type ScriptObject } from './members.ts'
 import { type ScriptEnd, type ScriptShape, shapeOf } from './script-shape.ts'
+import { settingsOf } from './settings.ts'
 
 /**
  * DataX ⇄ DataWorks by the rules of Alibaba's own converter (dataworks-datax.md §1.2): names lose or gain `reader` and
@@ -41,19 +42,28 @@ function asDataworks(shape: ScriptShape): unknown {
     setting: {
       errorLimit: { record: '' },
       ...objectOf(shape.setting),
-      speed: { concurrent: channel ?? 2, throttle: false, ...speed },
+      speed: { concurrent: channel ?? 2, throttle: false, ...speed, ...speedOfChannels(shape) },
     },
     order: { hops: [{ from: 'Reader', to: 'Writer' }] },
   }
 }
 
+/** A DataWorks script has no place for what one channel may take: it is said as what all may. */
+function speedOfChannels(shape: ScriptShape): ScriptObject {
+  if (shape.channelSpeed === null) return {}
+  const { concurrent, bytesPerSecond, recordsPerSecond } = settingsOf(shape, [])
+  return { concurrent, byte: bytesPerSecond ?? -1, record: recordsPerSecond ?? -1 }
+}
+
 function asDatax(shape: ScriptShape): unknown {
-  const { concurrent, throttle: _throttle, mbps: _mbps, ...speed } = speedOf(shape)
+  const { concurrent, throttle, mbps, ...speed } = speedOf(shape)
+  const isCapped = String(throttle).trim().toLowerCase() === 'true' && Number(mbps) > 0
+  const cap = isCapped ? { byte: Math.round(Number(mbps) * 1024 * 1024) } : {}
   const { executeMode: _executeMode, ...setting } = objectOf(shape.setting)
   const end = (role: 'reader' | 'writer', { name, parameters }: ScriptEnd) => ({
     name: `${name ?? ''}${role}`,
     parameter: objectOf(parameters),
   })
   const content = [{ reader: end('reader', shape.reader), writer: end('writer', shape.writer) }]
-  return { job: { content, setting: { ...setting, speed: { channel: Number(concurrent ?? 3), ...speed } } } }
+  return { job: { content, setting: { ...setting, speed: { channel: Number(concurrent ?? 3), ...cap, ...speed } } } }
 }

@@ -21,7 +21,7 @@ export function dataworksShape(script: unknown, path: Path, faults: Fault[]): Sc
   const reader = endOf('reader', found, steps.path, faults)
   const writer = endOf('writer', found, steps.path, faults)
   const setting = known.get('setting') ?? known.get('dataxSetting') ?? { value: undefined, path: [...path, 'setting'] }
-  return reader && writer && { format: 'dataworks', reader, writer, setting }
+  return reader && writer && { format: 'dataworks', reader, writer, setting, channelSpeed: null }
 }
 
 function checkType(given: Member | undefined, faults: Fault[]): boolean {

@@ -11,7 +11,10 @@ const endNames = ['name', 'parameter']
 export function dataxShape(script: unknown, path: Path, faults: Fault[]): ScriptShape | null {
   const root = membersAt(script, path, rootNames, faults)
   warnOfUnknown(root.unknown, rootNames, faults)
-  for (const name of ['core', 'common', 'entry', 'plugin']) tellEngineTuning(root.known.get(name), faults)
+  const core = root.known.get('core')
+  const channelSpeed = channelSpeedOf(core)
+  if (channelSpeed === null) tellEngineTuning(core, faults)
+  for (const name of ['common', 'entry', 'plugin']) tellEngineTuning(root.known.get(name), faults)
   const at = root.known.get('job')?.path ?? [...path, 'job']
   const job = membersAt(root.known.get('job')?.value, at, jobNames, faults)
   warnOfUnknown(job.unknown, jobNames, faults)
@@ -24,7 +27,7 @@ export function dataxShape(script: unknown, path: Path, faults: Fault[]): Script
   const reader = endOf('reader', known.get('reader') ?? { value: undefined, path: [...content.path, 'reader'] }, faults)
   const writer = endOf('writer', known.get('writer') ?? { value: undefined, path: [...content.path, 'writer'] }, faults)
   const setting = job.known.get('setting') ?? { value: undefined, path: [...at, 'setting'] }
-  return reader && writer && { format: 'datax', reader, writer, setting }
+  return reader && writer && { format: 'datax', reader, writer, setting, channelSpeed }
 }
 
 function contentOf({ value, path }: Member, faults: Fault[]): Member | null {
@@ -73,22 +76,15 @@ function refuseHandler(given: Member | undefined, faults: Fault[]): void {
   )
 }
 
-/** Parts of DataX's own configuration may stand in a job file; of these only a rate cap would be missed. */
+/** Parts of DataX's own configuration may stand in a job file; of these only the speed of a channel means something here. */
+function channelSpeedOf(core: Member | undefined): Member | null {
+  if (core === undefined || isBlank(core.value)) return null
+  const names = ['transport', 'channel', 'speed']
+  const value = names.reduce<unknown>((inner, name) => (isScriptObject(inner) ? inner[name] : undefined), core.value)
+  return isScriptObject(value) ? { value, path: [...core.path, ...names] } : null
+}
+
 function tellEngineTuning(given: Member | undefined, faults: Fault[]): void {
   if (given === undefined || isBlank(given.value)) return
-  const speed = ['transport', 'channel', 'speed'].reduce<unknown>(
-    (inner, name) => (isScriptObject(inner) ? inner[name] : undefined),
-    given.value,
-  )
-  const caps = isScriptObject(speed) ? ['byte', 'record'].filter((name) => Number(speed[name]) > 0) : []
-  for (const name of caps)
-    faults.push(
-      faultOf(
-        [...given.path, 'transport', 'channel', 'speed', name],
-        isScriptObject(speed) ? speed[name] : undefined,
-        'a rate cap is not supported so far; remove it or set it to -1',
-        'job/unsupported',
-      ),
-    )
-  if (caps.length === 0) faults.push(warningAt(given.path, 'has no effect: it tunes the engine of DataX'))
+  faults.push(warningAt(given.path, 'has no effect: it tunes the engine of DataX'))
 }

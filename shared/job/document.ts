@@ -62,8 +62,9 @@ export const JobSpec = z.object({
     /** Upper bound of slices read, and of chunks loaded, at the same time. DataX `channel`, DataWorks `concurrent`. */
     concurrent: z.number().int().min(1).max(100),
     errorLimit: ErrorLimit,
-    /** Megabytes per second of the whole run; null: no cap. */
-    mbps: z.number().positive().nullable(),
+    /** Of the whole run, all its functions together; null: no cap. */
+    bytesPerSecond: z.number().positive().nullable(),
+    recordsPerSecond: z.number().positive().nullable(),
   }),
   /** What was understood but not taken at its word, in one sentence each. */
   warnings: z.array(z.string()),

@@ -17,6 +17,8 @@ export interface ScriptShape {
   readonly reader: ScriptEnd
   readonly writer: ScriptEnd
   readonly setting: Member
+  /** `core.transport.channel.speed` of a DataX job: what one channel may take. */
+  readonly channelSpeed: Member | null
 }
 
 /** Tells the two formats apart and finds reader, writer and settings in either. null: faults say why. */

@@ -1,6 +1,8 @@
 import type { ErrorLimit, JobSpec } from './document.ts'
 import { type Fault, faultAt, faultOf, type Path, warningAt } from './fault.ts'
 import { isBlank, type Member, type Members, membersAt, warnOfUnknown } from './members.ts'
+import { numberAt } from './number-at.ts'
+import { capsOf, totalCaps } from './rate-caps.ts'
 import type { ScriptShape } from './script-shape.ts'
 
 type Settings = JobSpec['settings']
@@ -24,21 +26,22 @@ const speedNames = ['channel', 'concurrent', 'throttle', 'mbps', 'byte', 'record
 const limitNames = ['record', 'percentage', 'strategy']
 
 /** `setting` of either format. */
-export function settingsOf({ format, setting }: ScriptShape, faults: Fault[]): Settings {
+export function settingsOf({ format, setting, channelSpeed }: ScriptShape, faults: Fault[]): Settings {
   const { known, unknown } = membersAt(setting.value, setting.path, settingNames, faults)
   warnOfUnknown(unknown, settingNames, faults)
   refuseDryRun(known.get('dryRun'), faults)
   tellCommon(known.get('common'), faults)
   const speed = partOf(known, setting.path, 'speed', speedNames, faults)
   const limit = partOf(known, setting.path, 'errorLimit', limitNames, faults)
-  refuseCaps(speed, faults)
-  const concurrent = concurrentOf(speed, faults)
+  const caps = capsOf(speed, channelSpeed, faults)
+  const concurrent = caps.channels ?? concurrentOf(speed, faults)
   const isGiven = ['concurrent', 'channel'].some((name) => !isBlank(speed.get(name)?.value))
-  if (!isGiven && format === 'datax')
+  if (!isGiven && concurrent === null && format === 'datax')
     faults.push(
       warningAt([...setting.path, 'speed'], `gives no channel, which DataX refuses; ${defaultConcurrent} are used`),
     )
-  return { concurrent: concurrent ?? defaultConcurrent, errorLimit: errorLimitOf(limit, faults), mbps: null }
+  const channels = Math.min(concurrent ?? defaultConcurrent, maxConcurrent)
+  return { concurrent: channels, errorLimit: errorLimitOf(limit, faults), ...totalCaps(caps, channels) }
 }
 
 function partOf(known: Members['known'], path: Path, name: string, names: readonly string[], faults: Fault[]) {
@@ -87,35 +90,6 @@ function strategyOf(given: Member | undefined, faults: Fault[]): string | null {
   const found = strategies.find((strategy) => strategy.toLowerCase() === wanted)
   if (found === undefined) faults.push(faultOf(given.path, given.value, `must be one of ${strategies.join(', ')}`))
   return found ?? null
-}
-
-/** Samples write numbers as texts, and "" for none. */
-function numberAt(
-  given: Member | undefined,
-  { min, max }: { min: number; max: number },
-  faults: Fault[],
-): number | null {
-  if (given === undefined || isBlank(given.value)) return null
-  const isNumeric =
-    typeof given.value === 'number' || (typeof given.value === 'string' && /^\s*[+-]?\d+(\.\d*)?\s*$/.test(given.value))
-  const parsed = isNumeric ? Number(given.value) : Number.NaN
-  if (Number.isFinite(parsed) && parsed >= min && parsed <= max) return parsed
-  const allowed = max === Number.MAX_SAFE_INTEGER ? `a number of at least ${min}` : `a number from ${min} to ${max}`
-  faults.push(faultOf(given.path, given.value, `must be ${allowed}`))
-  return null
-}
-
-/** A cap that is not kept would be worse than none: the script is refused until it is. */
-function refuseCaps(speed: Members['known'], faults: Fault[]): void {
-  const throttle = speed.get('throttle')
-  if (throttle !== undefined && String(throttle.value).trim().toLowerCase() === 'true')
-    faults.push(faultAt(throttle.path, 'a rate cap is not supported so far; set throttle to false', 'job/unsupported'))
-  for (const name of ['byte', 'record']) {
-    const cap = speed.get(name)
-    if (cap === undefined || isBlank(cap.value) || Number(cap.value) <= 0) continue
-    const reason = 'a rate cap is not supported so far; remove it or set it to -1'
-    faults.push(faultOf(cap.path, cap.value, reason, 'job/unsupported'))
-  }
 }
 
 function refuseDryRun(given: Member | undefined, faults: Fault[]): void {

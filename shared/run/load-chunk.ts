@@ -14,6 +14,7 @@ import { isSameDatabase, openTarget } from './ends.ts'
 import type { LoadEvent } from './events.ts'
 import { isolateChunk } from './isolate-chunk.ts'
 import { putOf } from './put-of.ts'
+import { capped } from './rate-cap.ts'
 import type { RunContext } from './run-context.ts'
 import { finishIfComplete, sendChunkAfter } from './window.ts'
 
@@ -150,7 +151,7 @@ async function copyWhole(move: Move): Promise<ledger.ChunkCounts> {
 
 /** @param maxRecordBytes null: the limit of the source, above which the COPY of the whole chunk ends */
 async function readCounted({ context, opened }: Move, maxRecordBytes: number | null) {
-  const body = await opened.read()
+  const body = await capped(context, 'load', await opened.read())
   const counted = countRecords(crashing(context, body), {
     ...body,
     maxRecordBytes: maxRecordBytes ?? body.maxRecordBytes,

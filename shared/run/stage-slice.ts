@@ -5,6 +5,7 @@ import type { Clock } from '../ports/index.ts'
 import { placeOf, sendAgainIfLost } from './dispatch.ts'
 import { openSource, openTarget } from './ends.ts'
 import type { StageEvent } from './events.ts'
+import { capped } from './rate-cap.ts'
 import type { RunContext } from './run-context.ts'
 import { sealOf, sealOnce } from './seal-slice.ts'
 import { stageChunks } from './stage-chunks.ts'
@@ -88,7 +89,7 @@ async function readWhole(
   soft: AbortSignal,
 ): Promise<Became> {
   const signal = AbortSignal.any([context.deadline.signal, soft])
-  const body = await source.read(slice, source.offer(target.preferred), signal)
+  const body = await capped(context, 'stage', await source.read(slice, source.offer(target.preferred), signal))
   if (target.kind === 'copy') return { ...nothing, ordinals: await stageChunks(context, event, target, body, signal) }
   await stageObject(context, event, target, body, { signal, columns: await source.columns() })
   return nothing
