@@ -3,7 +3,7 @@ import { errorCodes } from '../errors/index.ts'
 import { JobName, JobSpec, RunId, RunKey } from '../job/index.ts'
 
 /** Counts cross the wire as text, because bigint does not fit a JavaScript number by type; ours fit by value. */
-const Count = z.coerce.number().int().min(0).max(Number.MAX_SAFE_INTEGER)
+export const Count = z.coerce.number().int().min(0).max(Number.MAX_SAFE_INTEGER)
 const json = <T extends z.ZodType>(schema: T) =>
   z
     .string()

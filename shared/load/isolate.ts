@@ -1,4 +1,3 @@
-import { TransferError } from '../errors/index.ts'
 import type { Sql } from '../ports/index.ts'
 import { bytesOf, LookAhead, recordAtLine, type SourceRecord } from './look-ahead.ts'
 import type { PutRecords } from './put-records.ts'
@@ -8,10 +7,8 @@ export interface IsolationRequest<R extends SourceRecord> {
   /** Takes all of some records or none. */
   readonly put: PutRecords
   readonly records: AsyncIterable<readonly R[]>
-  /** Called once for each refused record, in the order of the stream. */
+  /** Called once for each refused record, in the order of the stream. An error of it ends the load. */
   readonly onDirty: (record: R, reason: RecordReason) => void | Promise<void>
-  /** Dirty records that may be met here; one more ends it. null: no limit. */
-  readonly limit: number | null
   readonly signal?: AbortSignal
   /** Bounds of one attempt; a single record may be longer. */
   readonly maxAttemptRecords?: number
@@ -45,10 +42,10 @@ const maxWrongHints = 3
  * attempts; where it proves wrong, halves are tried. The size of the next attempt follows the distance between bad
  * records, down to one: when all are bad, each costs one COPY.
  *
- * @throws record/limit-exceeded; and any error that is no record's fault, as it came
+ * @throws what is no record's fault, and what `onDirty` throws, as it came
  */
 export async function loadIsolating<R extends SourceRecord>(sql: Sql, request: IsolationRequest<R>): Promise<Isolated> {
-  const { put, onDirty, limit, signal } = request
+  const { put, onDirty, signal } = request
   const maxRecords = request.maxAttemptRecords ?? defaultMaxRecords
   const ahead = new LookAhead(request.records, request.maxAttemptBytes ?? defaultMaxBytes)
   let loaded = 0
@@ -143,8 +140,6 @@ export async function loadIsolating<R extends SourceRecord>(sql: Sql, request: I
   async function setAside(record: R, reason: RecordReason): Promise<void> {
     dirty += 1
     await onDirty(record, reason)
-    if (limit === null || dirty <= limit) return
-    throw new TransferError('record/limit-exceeded', `more than ${limit} dirty records`, { dirty, limit })
   }
 }
 

@@ -1,28 +1,78 @@
 import { TransferError } from '../errors/index.ts'
 import * as ledger from '../ledger/index.ts'
 import type { DirtyRecord } from '../load/dirty-record.ts'
-import type { DirtyLog } from './dirty-log.ts'
-import { limitExceeded } from './reconcile.ts'
+import { type Allowance, dirtyAllowance, type RecordsKnown } from '../plan/dirty-allowance.ts'
+import type { SqlSession } from '../ports/index.ts'
+import { type Piece, placeOf } from './dispatch.ts'
 import type { RunContext } from './run-context.ts'
 
-/** What `errorLimit` leaves to one piece of work: others' dirty records count while the run goes on. null: no limit. */
-export async function allowedDirty({ sql, run }: RunContext): Promise<number | null> {
-  const { record } = run.spec.settings.errorLimit
-  if (record === null) return null
-  const { dirty } = await ledger.countChunksDone(sql, run.runId)
-  return Math.max(0, record - dirty)
+/** Looks after `errorLimit` for one piece of work while all pieces go on. */
+export interface DirtyGuard extends AsyncDisposable {
+  /**
+   * Told of each dirty record when it is kept.
+   * @param count of this piece so far
+   * @throws record/limit-exceeded, or the record's own reason where none is allowed
+   */
+  met(count: number, record: DirtyRecord): Promise<void>
 }
 
-/** Where no dirty record is allowed, the first one's own reason says more than the limit. */
-export function asLimitError({ run }: RunContext, error: unknown, dirty: DirtyLog): unknown {
-  if (!(error instanceof TransferError) || error.code !== 'record/limit-exceeded') return error
-  const last = dirty.last()
-  const { record: limit } = run.spec.settings.errorLimit
-  if (last === null || limit === null) return error
-  return limit > 0 ? overLimit(dirty.count(), limit, last) : ofRecord(last, error)
+/** How often a piece says what it has met and asks for what the others have. */
+const lookMs = 500
+
+/**
+ * In a session of its own, opened with the first dirty record: what a chunk's transaction writes nobody else can see before
+ * it ends, and a chunk may take minutes.
+ */
+export function openDirtyGuard(context: RunContext, piece: Piece, leastRecordBytes: number): DirtyGuard {
+  const place = placeOf(context, piece)
+  let opened: Promise<SqlSession> | null = null
+  let allowed: Allowance | null = null
+  let elsewhere = 0
+  let nextLookMs = 0
+
+  async function look(count: number): Promise<Allowance> {
+    opened ??= context.world.connectSql(context.address, context.deadline.signal)
+    const sql = await opened
+    await ledger.insertDirtySeen(sql, place, count, context.world.clock.now())
+    elsewhere = await ledger.countDirtyElsewhere(sql, place)
+    nextLookMs = performance.now() + lookMs
+    return dirtyAllowance(
+      context.run.spec.settings.errorLimit,
+      await recordsKnown({ ...context, sql }, leastRecordBytes),
+    )
+  }
+
+  const isOver = (count: number) => allowed?.records != null && elsewhere + count > allowed.records
+
+  return {
+    async met(count, record) {
+      const { errorLimit } = context.run.spec.settings
+      if (errorLimit.record === null && errorLimit.percentage === null) return
+      if (errorLimit.record === 0) throw ofRecord(record)
+      if (allowed === null || isOver(count) || performance.now() >= nextLookMs) allowed = await look(count)
+      if (isOver(count)) throw overLimit(elsewhere + count, allowed.says, record)
+    },
+    async [Symbol.asyncDispose]() {
+      await (await opened)?.[Symbol.asyncDispose]()
+    },
+  }
 }
 
-const placeOf = ({ source, record, offset, column, code }: DirtyRecord) => ({
+async function recordsKnown({ sql, run }: RunContext, leastRecordBytes: number): Promise<RecordsKnown> {
+  const plan = await ledger.readPlan(sql, run.runId)
+  const planned = await ledger.countChunks(sql, run.runId)
+  const done = await ledger.countChunksDone(sql, run.runId)
+  const sealed = plan?.staged ? (await ledger.countSlicesDone(sql, run.runId, plan.epoch)).slicesDone : null
+  const allKnown = plan !== null && (sealed === null || sealed === plan.slices)
+  return {
+    read: done.read,
+    planned: allKnown && planned.uncounted === 0 ? planned.records : null,
+    bytesLeft: allKnown ? Math.max(0, planned.bytes - done.bytes) : null,
+    leastRecordBytes,
+  }
+}
+
+const placeIn = ({ source, record, offset, column, code }: DirtyRecord) => ({
   source,
   record,
   offset,
@@ -31,12 +81,20 @@ const placeOf = ({ source, record, offset, column, code }: DirtyRecord) => ({
   dirtyObject: true,
 })
 
-const overLimit = (count: number, limit: number, last: DirtyRecord) =>
-  new TransferError(
-    'record/limit-exceeded',
-    `${limitExceeded(count, String(limit)).message}; the last: ${last.reason}`,
-    placeOf(last),
-  )
+export function limitExceeded(
+  dirty: number,
+  allowed: string,
+  context: Record<string, string | number | boolean | null> = {},
+) {
+  const message = `${dirty} dirty records, errorLimit allows ${allowed}`
+  return new TransferError('record/limit-exceeded', message, { dirty, allowed, ...context })
+}
 
-const ofRecord = (last: DirtyRecord, cause: unknown) =>
-  new TransferError(last.code, `record ${last.record} of ${last.source}: ${last.reason}`, placeOf(last), { cause })
+const overLimit = (dirty: number, allowed: string, last: DirtyRecord) => {
+  const { message, context } = limitExceeded(dirty, allowed, placeIn(last))
+  return new TransferError('record/limit-exceeded', `${message}; the last: ${last.reason}`, context)
+}
+
+/** Where no dirty record is allowed, the first one's own reason says more than the limit. */
+const ofRecord = (first: DirtyRecord) =>
+  new TransferError(first.code, `record ${first.record} of ${first.source}: ${first.reason}`, placeIn(first))

@@ -1,12 +1,13 @@
 import type { DirtyRecord } from '../load/dirty-record.ts'
 import type { ObjectStore } from '../ports/index.ts'
 import { dirtyObjectKey } from '../staging/keys.ts'
+import type { DirtyGuard } from './dirty-limit.ts'
 
 /** Dirty records of one piece of work on their way into objects of JSON Lines; memory is one object. */
 export interface DirtyLog {
+  /** @throws record/limit-exceeded, or the record's own reason where none is allowed */
   add(record: DirtyRecord): Promise<void>
   count(): number
-  last(): DirtyRecord | null
   /** Writes what is left. @returns the prefix of the objects; null when there are none */
   close(): Promise<string | null>
 }
@@ -17,12 +18,11 @@ const objectBytes = 4 * 1024 * 1024
  * Keys are made of the piece, so a repeat writes the same objects again; what an earlier attempt wrote beyond them is
  * removed, as it is no longer true.
  */
-export function openDirtyLog(store: ObjectStore, prefix: string): DirtyLog {
+export function openDirtyLog(store: ObjectStore, prefix: string, guard: Pick<DirtyGuard, 'met'>): DirtyLog {
   let lines: string[] = []
   let heldBytes = 0
   let objects = 0
   let count = 0
-  let last: DirtyRecord | null = null
 
   async function flush(): Promise<void> {
     if (lines.length === 0) return
@@ -35,14 +35,13 @@ export function openDirtyLog(store: ObjectStore, prefix: string): DirtyLog {
 
   return {
     count: () => count,
-    last: () => last,
     async add(record) {
       const line = `${JSON.stringify(record)}\n`
       count += 1
-      last = record
       lines.push(line)
       heldBytes += line.length
       if (heldBytes >= objectBytes) await flush()
+      await guard.met(count, record)
     },
     async close() {
       await flush()

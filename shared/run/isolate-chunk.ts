@@ -7,7 +7,6 @@ import type { PutRecords } from '../load/put-records.ts'
 import type { RecordReason } from '../load/record-error.ts'
 import type { Sql } from '../ports/index.ts'
 import { describeDirty, tooLarge } from './dirty.ts'
-import { allowedDirty, asLimitError } from './dirty-limit.ts'
 import type { DirtyLog } from './dirty-log.ts'
 import type { RunContext } from './run-context.ts'
 
@@ -21,7 +20,7 @@ export interface ChunkIsolation {
 }
 
 /**
- * Every record that COPY refuses is kept, with its place and reason, up to the limit of the job.
+ * Every record that COPY refuses is kept, with its place and reason.
  * @throws record/limit-exceeded, or the reason of the record where none is allowed
  */
 export async function isolateChunk(context: RunContext, isolation: ChunkIsolation): Promise<Isolated> {
@@ -32,12 +31,12 @@ export async function isolateChunk(context: RunContext, isolation: ChunkIsolatio
       put,
       records: sentRecords(batches, body, projector),
       onDirty: ({ source }, reason) => dirty.add(describeDirty(source, reason, body.origin)),
-      limit: await allowedDirty(context),
       signal: context.deadline.signal,
     })
   } catch (error) {
+    // Kept also of a run that fails, which is when people look at them.
     await dirty.close()
-    throw asLimitError(context, error, dirty)
+    throw error
   }
 }
 

@@ -8,6 +8,7 @@ import { isRecordError } from '../load/record-error.ts'
 import type { Sql } from '../ports/index.ts'
 import { dirtyPrefixOfChunk } from '../staging/keys.ts'
 import { type OpenedChunk, openChunk } from './chunk-source.ts'
+import { openDirtyGuard } from './dirty-limit.ts'
 import { openDirtyLog, removeDirty } from './dirty-log.ts'
 import { send } from './dispatch.ts'
 import { isSameDatabase, openTarget } from './ends.ts'
@@ -206,7 +207,9 @@ async function copyIsolating(move: Move): Promise<ledger.ChunkCounts> {
   const { context, sql, id, opened } = move
   const put = await move.openPut()
   const { body, counted } = await readCounted(move, Number.MAX_SAFE_INTEGER)
-  const dirty = openDirtyLog(context.world.store, dirtyPrefixOfChunk(id))
+  const { length: fields } = await opened.columns()
+  await using guard = openDirtyGuard(context, { step: 'load', ordinal: id.ordinal, part: id.part }, Math.max(1, fields))
+  const dirty = openDirtyLog(context.world.store, dirtyPrefixOfChunk(id), guard)
   const projector = opened.projectorOf(body)
   const { loaded, superseded } = await isolateChunk(context, {
     sql,

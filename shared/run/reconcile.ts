@@ -1,5 +1,6 @@
 import { TransferError } from '../errors/index.ts'
 import * as ledger from '../ledger/index.ts'
+import { limitExceeded } from './dirty-limit.ts'
 import type { RunContext } from './run-context.ts'
 
 /**
@@ -29,11 +30,4 @@ export async function checkErrorLimit({ sql, run }: RunContext): Promise<void> {
   if (record === null && percentage !== null && read > 0 && dirty / read > percentage) {
     throw limitExceeded(dirty, `${percentage * 100} % of ${read}`)
   }
-}
-
-export function limitExceeded(dirty: number, allowed: string): TransferError {
-  return new TransferError('record/limit-exceeded', `${dirty} dirty records, errorLimit allows ${allowed}`, {
-    dirty,
-    allowed,
-  })
 }

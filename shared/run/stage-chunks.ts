@@ -7,10 +7,9 @@ import * as ledger from '../ledger/index.ts'
 import { dirtyPrefixOfSlice, formatStagedChunk } from '../staging/keys.ts'
 import { type WrittenChunk, writeChunks } from '../staging/write-chunks.ts'
 import { describeDirty, tooLarge } from './dirty.ts'
-import { allowedDirty, asLimitError } from './dirty-limit.ts'
-import { type DirtyLog, openDirtyLog } from './dirty-log.ts'
+import { openDirtyGuard } from './dirty-limit.ts'
+import { type DirtyLog, openDirtyLog, removeDirty } from './dirty-log.ts'
 import type { StageEvent } from './events.ts'
-import { limitExceeded } from './reconcile.ts'
 import type { RunContext } from './run-context.ts'
 import { sealOf, sealOnce } from './seal-slice.ts'
 
@@ -25,20 +24,21 @@ export async function stageChunks(
   const { world, run } = context
   refuseUnlessText(target, body.encoding)
   const attempt = randomBytes(6).toString('hex')
+  await using guard = openDirtyGuard(context, event, 1)
   const keyOf = (index: number) => formatStagedChunk({ runId: run.runId, slice: event.slice, attempt, index })
-  const staged: Staged = {
-    written: [],
-    dirty: openDirtyLog(world.store, dirtyPrefixOfSlice({ runId: run.runId, slice: event.slice, attempt })),
-  }
   const { store } = world
+  const dirtyPrefix = dirtyPrefixOfSlice({ runId: run.runId, slice: event.slice, attempt })
+  const staged: Staged = { written: [], dirty: openDirtyLog(store, dirtyPrefix, guard) }
   try {
-    const records = await withoutLong(context, body, staged.dirty)
+    const records = withoutLong(body, staged.dirty)
     const options = { keyOf, targetBytes: world.settings.stageChunkBytes, signal }
     for await (const chunk of writeChunks(store, records, options)) {
       staged.written.push(chunk)
       world.reach('stage/mid-object')
     }
   } catch (error) {
+    if (isRecordCode(error)) await staged.dirty.close()
+    else await removeDirty(store, dirtyPrefix).catch(() => undefined)
     // What is staged is of no use to the next attempt; where it cannot be removed now, `finish` does it.
     await store.remove(staged.written.map((chunk) => chunk.key)).catch(() => undefined)
     throw error
@@ -49,6 +49,9 @@ export async function stageChunks(
   if (ordinals === null) await store.remove(staged.written.map((chunk) => chunk.key))
   return ordinals ?? []
 }
+
+/** The attempt ends the run, so its dirty records are those to look at; after any other error there is another attempt. */
+const isRecordCode = (error: unknown) => error instanceof TransferError && error.code.startsWith('record/')
 
 /** What one attempt at a slice has written. */
 interface Staged {
@@ -63,15 +66,10 @@ function refuseUnlessText(target: CopyTarget, encoding: Encoding): void {
 }
 
 /** @throws record/too-large where no dirty record is allowed, record/limit-exceeded */
-async function withoutLong(context: RunContext, body: Body, dirty: DirtyLog): Promise<AsyncIterable<Uint8Array>> {
-  const allowed = await allowedDirty(context)
-  const { maxRecordBytes, origin } = body
-  return withoutLongRecords(body.body, maxRecordBytes, async (record) => {
-    await dirty.add(describeDirty(record, tooLarge(record.length, maxRecordBytes), origin))
-    if (allowed === null || dirty.count() <= allowed) return
-    await dirty.close()
-    throw asLimitError(context, limitExceeded(dirty.count(), String(allowed)), dirty)
-  })
+function withoutLong({ maxRecordBytes, origin, body }: Body, dirty: DirtyLog): AsyncIterable<Uint8Array> {
+  return withoutLongRecords(body, maxRecordBytes, (record) =>
+    dirty.add(describeDirty(record, tooLarge(record.length, maxRecordBytes), origin)),
+  )
 }
 
 /** One transaction makes the slice and its chunks known. @returns null when another attempt was faster */

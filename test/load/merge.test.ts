@@ -151,7 +151,6 @@ describe.each(packages)('on %s', (_server, packageName) => {
             yield records
           })(),
           onDirty: ({ number }, { sqlstate }) => void dirty.push([number, sqlstate]),
-          limit: null,
         }),
       )
       expect(dirty).toEqual([
