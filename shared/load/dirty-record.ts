@@ -3,6 +3,8 @@ import { errorCodes } from '../errors/index.ts'
 
 /** A line of `dirty/<run>/….jsonl`: what was rejected, where it stood, and why (design §4.7). */
 export const DirtyRecord = z.object({
+  /** The piece of work that met it: with `record`, its name within the run. */
+  piece: z.string(),
   /** `oss://bucket/key` or the chunk's own name. */
   source: z.string(),
   /** Counted from 1, header lines left out. */

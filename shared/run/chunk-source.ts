@@ -13,7 +13,9 @@ export interface OpenedChunk extends AsyncDisposable {
   /** Columns of the destination in the order of the fields. */
   columns(): Promise<string[]>
   read(): Promise<Body>
-  /** Picks the fields on their way; null where they go as they lie. */
+  /** Which fields are picked on their way; null where they go as they lie. */
+  readonly projection: Projection | null
+  /** Does that for a body. */
   projectorOf(body: Body): CsvProjector | null
   /** What remains of a chunk can be handed over to another invocation. */
   readonly canRest: boolean
@@ -70,13 +72,14 @@ function openStaged(
   return {
     encoding,
     columns: () => namesOf(target),
+    projection: null,
     projectorOf: () => null,
     canRest: true,
     read: async () => ({
       encoding,
       newline: 0x0a,
       maxRecordBytes: maxStagedRecordBytes,
-      origin: { name: `slice ${chunk.slice}`, start, firstRecord },
+      origin: { name: `slice ${chunk.slice}, chunk ${id.ordinal}`, start, firstRecord },
       body: world.store.readRange(key, { start, end, etag, signal: deadline.signal }),
     }),
     rest: (consumed) => {
@@ -103,6 +106,7 @@ async function openDirect(
       const names = await namesOf(target)
       return fields.order === null ? names : fields.order.map((column) => names[column] ?? '')
     },
+    projection: fields.projection,
     projectorOf: (body) => (fields.projection === null ? null : csvProjector(body, fields.projection)),
     canRest: source.rest !== null,
     read: () => source.read(direct.slice, encoding, context.deadline.signal),

@@ -8,6 +8,7 @@ import type { RunContext } from './run-context.ts'
 
 /** Looks after `errorLimit` for one piece of work while all pieces go on. */
 export interface DirtyGuard extends AsyncDisposable {
+  readonly piece: string
   /**
    * Told of each dirty record when it is kept.
    * @param count of this piece so far
@@ -45,6 +46,7 @@ export function openDirtyGuard(context: RunContext, piece: Piece, leastRecordByt
   const isOver = (count: number) => allowed?.records != null && elsewhere + count > allowed.records
 
   return {
+    piece: place.piece,
     async met(count, record) {
       const { errorLimit } = context.run.spec.settings
       if (errorLimit.record === null && errorLimit.percentage === null) return

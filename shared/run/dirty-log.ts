@@ -1,12 +1,13 @@
 import type { DirtyRecord } from '../load/dirty-record.ts'
 import type { ObjectStore } from '../ports/index.ts'
 import { dirtyObjectKey } from '../staging/keys.ts'
+import type { Found } from './dirty.ts'
 import type { DirtyGuard } from './dirty-limit.ts'
 
 /** Dirty records of one piece of work on their way into objects of JSON Lines; memory is one object. */
 export interface DirtyLog {
   /** @throws record/limit-exceeded, or the record's own reason where none is allowed */
-  add(record: DirtyRecord): Promise<void>
+  add(found: Found): Promise<void>
   count(): number
   /** Writes what is left. @returns the prefix of the objects; null when there are none */
   close(): Promise<string | null>
@@ -18,7 +19,7 @@ const objectBytes = 4 * 1024 * 1024
  * Keys are made of the piece, so a repeat writes the same objects again; what an earlier attempt wrote beyond them is
  * removed, as it is no longer true.
  */
-export function openDirtyLog(store: ObjectStore, prefix: string, guard: Pick<DirtyGuard, 'met'>): DirtyLog {
+export function openDirtyLog(store: ObjectStore, prefix: string, guard: Pick<DirtyGuard, 'piece' | 'met'>): DirtyLog {
   let lines: string[] = []
   let heldBytes = 0
   let objects = 0
@@ -35,7 +36,8 @@ export function openDirtyLog(store: ObjectStore, prefix: string, guard: Pick<Dir
 
   return {
     count: () => count,
-    async add(record) {
+    async add(found) {
+      const record: DirtyRecord = { piece: guard.piece, ...found }
       const line = `${JSON.stringify(record)}\n`
       count += 1
       lines.push(line)

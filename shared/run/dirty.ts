@@ -7,8 +7,11 @@ import type { RecordReason } from '../load/record-error.ts'
 /** A longer record is shown by its beginning: its place says where the rest is. */
 const maxRawBytes = 1024 * 1024
 
+/** What a piece of work has to say of a record; the log adds whose it is. */
+export type Found = Omit<DirtyRecord, 'piece'>
+
 /** The line of `dirty/…jsonl`: numbers and offsets as they are in the source, not in the chunk. */
-export function describeDirty(record: RawRecord, reason: RecordReason, origin: Body['origin']): DirtyRecord {
+export function describeDirty(record: RawRecord, reason: RecordReason, origin: Body['origin']): Found {
   return {
     source: origin.name,
     record: origin.firstRecord + record.number - 1,

@@ -53,7 +53,12 @@ async function* sentRecords(
   for await (const batch of batches) yield batch.map((record) => asSent(record, body, projector))
 }
 
-function asSent(source: RawRecord, { encoding, maxRecordBytes }: Body, projector: CsvProjector | null): SentRecord {
+/** What COPY is sent of a record, or why it is not sent at all. */
+export function asSent(
+  source: RawRecord,
+  { encoding, maxRecordBytes }: Pick<Body, 'encoding' | 'maxRecordBytes'>,
+  projector: CsvProjector | null,
+): SentRecord {
   const { bytes, number, offset, length } = source
   const refused = (refusal: RecordReason) => ({ source, bytes, number, offset, refusal })
   if (source.isTooLarge) return refused(tooLarge(length, maxRecordBytes))

@@ -14,7 +14,7 @@ import { send } from './dispatch.ts'
 import { isSameDatabase, openTarget } from './ends.ts'
 import type { LoadEvent } from './events.ts'
 import { isolateChunk } from './isolate-chunk.ts'
-import { putOf } from './put-of.ts'
+import { putInto } from './put-of.ts'
 import { capped } from './rate-cap.ts'
 import type { RunContext } from './run-context.ts'
 import { finishIfComplete, sendChunkAfter } from './window.ts'
@@ -76,7 +76,8 @@ async function copyChunk(
   target: CopyTarget,
   opened: OpenedChunk,
 ): Promise<ledger.ChunkCounts> {
-  const openPut = await putOf(context, sql, target, opened)
+  const shape = { encoding: opened.encoding, columns: await opened.columns() }
+  const openPut = await putInto(context, sql, target, shape)
   const move = { context, sql, id, chunk, target, opened, openPut }
   try {
     return await inClaim(move, () => copyWhole(move))

@@ -1,3 +1,4 @@
+import type { Encoding } from '../codecs/encoding.ts'
 import type { CopyTarget } from '../connectors/contract.ts'
 import { TransferError } from '../errors/index.ts'
 import * as ledger from '../ledger/index.ts'
@@ -5,21 +6,24 @@ import { type MergePlan, planMerge } from '../load/merge.ts'
 import { appendRecords, mergeRecords, type PutRecords } from '../load/put-records.ts'
 import type { Sql } from '../ports/index.ts'
 import { Capabilities } from '../postgres/capabilities.ts'
-import type { OpenedChunk } from './chunk-source.ts'
 import type { RunContext } from './run-context.ts'
 
-/** How the records of a chunk get into the table; what the server can do was tried when the run was planned. */
-export async function putOf(
+/** How records lie, and which columns of the destination their fields are. */
+export interface PutShape {
+  readonly encoding: Encoding
+  readonly columns: readonly string[]
+}
+
+/** How records get into the table; what the server can do was tried when the run was planned. */
+export async function putInto(
   context: RunContext,
   sql: Sql,
   target: CopyTarget,
-  opened: OpenedChunk,
+  { encoding, columns }: PutShape,
 ): Promise<() => Promise<PutRecords>> {
-  const columns = await opened.columns()
-  const { encoding } = opened
   if (target.conflict === null) return async () => appendRecords(sql, target.table, columns, encoding)
   const planned = await ledger.readPlan(context.sql, context.run.runId)
-  if (planned === null) throw new TransferError('internal/bug', 'a chunk is loaded before its run was planned')
+  if (planned === null) throw new TransferError('internal/bug', 'records are loaded before their run was planned')
   const merge = await mergePlanOf(sql, target, columns, Capabilities.parse(planned.capabilities))
   return () => mergeRecords(sql, merge, columns, encoding)
 }

@@ -16,6 +16,8 @@ export interface RunReport {
   readonly chunks: number
   /** Pieces the run is made of; null while that may still grow. */
   readonly chunksPlanned: number | null
+  /** Dirty records that were loaded after the run had ended. */
+  readonly replayed: number
   /** Prefix of the dirty records in the configuration bucket; null when there are none. */
   readonly dirtyObject: string | null
   readonly error: ErrorReport | null
@@ -39,6 +41,7 @@ export async function reportRun(sql: Sql, runId: RunId, now: Date): Promise<RunR
     ...progress,
     seconds: Math.max(0, until.getTime() - run.requestedAt.getTime()) / 1000,
     dirtyObject: progress.rows.dirty > 0 || ending?.error?.context.dirtyObject ? dirtyPrefix(runId) : null,
+    replayed: progress.rows.dirty > 0 ? await ledger.countReplayed(sql, runId) : 0,
     error: ending?.error ?? null,
     requestedAt: run.requestedAt.toISOString(),
     finishedAt: ending?.finishedAt.toISOString() ?? null,

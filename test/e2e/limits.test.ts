@@ -19,6 +19,7 @@ async function makeTable(prefix: string): Promise<string> {
 }
 
 const dirty: DirtyRecord = {
+  piece: 'c0-p0',
   source: 'oss://bucket/key',
   record: 7,
   offset: 0,

@@ -8,3 +8,13 @@ create table adbpg_sync.dirty_seen (
   at timestamp with time zone not null,
   primary key (run_id, generation, piece, records)
 ) {{distribution}};
+
+-- Dirty records that were loaded after all, corrected or not. Lives where the rows go, like a claim, and is told to the ledger.
+
+create table adbpg_sync.dirty_replayed (
+  run_id text not null,
+  piece text not null,
+  record bigint not null,
+  at timestamp with time zone not null,
+  primary key (run_id, piece, record)
+) {{distribution}};
