@@ -63,6 +63,7 @@ export const errorCodes = [
   'platform/function-failed',
   'platform/deadline',
   'platform/misconfigured',
+  'platform/stack-busy',
   'internal/bug',
 ] as const
 
