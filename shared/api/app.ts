@@ -1,6 +1,7 @@
 import { timingSafeEqual } from 'node:crypto'
 import { createRoute, OpenAPIHono, type z } from '@hono/zod-openapi'
 import type { MiddlewareHandler } from 'hono'
+import { HTTPException } from 'hono/http-exception'
 import { asTransferError, TransferError } from '../errors/index.ts'
 import type * as ledger from '../ledger/index.ts'
 import { StartEvent } from '../run/events.ts'
@@ -60,7 +61,7 @@ export interface ApiOptions {
 export function createApi({ world, deadline, token }: ApiOptions): OpenAPIHono {
   const app = new OpenAPIHono({ defaultHook: (result) => void refuseInvalid(result) })
   app.onError((thrown, context) => {
-    const error = asTransferError(thrown)
+    const error = thrown instanceof HTTPException ? refusedBody(thrown) : asTransferError(thrown)
     world.log.warn('the API refused a call', { error: error.report() })
     return context.json({ error: error.report() }, statusOf(error))
   })
@@ -113,6 +114,10 @@ async function onRun(
   if (report === null) throw new TransferError('run/unknown', `no run ${runId}`)
   return Run.parse(report)
 }
+
+/** The framework refuses a body that is not JSON before any schema sees it. */
+const refusedBody = (thrown: HTTPException) =>
+  new TransferError('event/invalid', thrown.message || 'the request is refused', {}, { cause: thrown })
 
 function refuseInvalid(result: {
   success: boolean

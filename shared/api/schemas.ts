@@ -10,8 +10,9 @@ const Report = z.object({
 })
 export const ErrorBody = z.object({ error: Report }).openapi('Error')
 
+/** Strict, as the function is: a misspelled idempotency key would start a second run. */
 export const StartBody = z
-  .object({
+  .strictObject({
     job: z.union([z.string(), z.looseObject({ name: z.string(), script: z.unknown() })]).openapi({
       description: 'Name of a stored job, or a whole job document',
     }),

@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { readRunningStack, type Stack, type StackFile, startStack } from '../local/stack.ts'
+import { readRunningStack } from '../local/find-stack.ts'
+import { type Stack, type StackFile, startStack } from '../local/stack.ts'
 import type { Log } from '../ports/index.ts'
 import { buildFunctions } from './build-functions.ts'
 import { registerLocalDatasources } from './local-datasources.ts'

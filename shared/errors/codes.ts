@@ -64,6 +64,7 @@ export const errorCodes = [
   'platform/function-failed',
   'platform/deadline',
   'platform/misconfigured',
+  'platform/stack-busy',
   'internal/bug',
 ] as const
 

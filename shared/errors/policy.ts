@@ -118,5 +118,9 @@ export const policies: Record<ErrorCode, Policy> = {
     'platform',
     'Set the environment variable that the message names; docs/deploy.md lists them all.',
   ),
+  'platform/stack-busy': never(
+    'platform',
+    'One local stack uses a folder at a time: wait for the process shown, or end it; ADBPG_SYNC_HOME names another folder.',
+  ),
   'internal/bug': again('us', 'This should not happen; please report it with the stack.'),
 }

@@ -1,4 +1,4 @@
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import * as z from 'zod'
 import { TransferError } from '../errors/index.ts'
@@ -120,33 +120,7 @@ async function announce(stateDir: string, file: StackFile): Promise<() => Promis
   return () => rm(path, { force: true })
 }
 
-const stackFilePath = (stateDir: string) => join(stateDir, 'stack.json')
-
-/**
- * @returns null when no stack runs here. A file that a killed stack left behind is told by its silent server: its process
- * id may have passed to somebody else, or to a zombie that nobody has reaped.
- */
-export async function readRunningStack(stateDir: string): Promise<StackFile | null> {
-  const text = await readFile(stackFilePath(stateDir), 'utf8').catch(nullIfMissing)
-  if (text === null) return null
-  const file = StackFile.parse(JSON.parse(text))
-  return (await answers(file.address.fc.endpoint)) ? file : null
-}
-
-function nullIfMissing(error: unknown): null {
-  if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return null
-  throw error
-}
-
-/** Any answer will do; one without a signature is refused, but given. */
-async function answers(endpoint: string): Promise<boolean> {
-  try {
-    const response = await fetch(endpoint, { signal: AbortSignal.timeout(2_000) })
-    return response.headers.has('x-fc-request-id')
-  } catch {
-    return false
-  }
-}
+export const stackFilePath = (stateDir: string) => join(stateDir, 'stack.json')
 
 async function startOss(
   options: StackOptions,

@@ -172,10 +172,15 @@ describe.each(['2023-03-30', '2016-08-15'])('the pipeline through the API of %s'
     await makeTable(table)
     await stack.world.store.put(`data/${table}.csv`, Buffer.from('1,a\n'))
     const { url, token } = stack.stack.file.address.api
-    const body = JSON.stringify({ job: dataxJob(table, fromOss(`data/${table}.csv`), intoAdbpg(`public.${table}`)) })
-    const post = (authorization: string) =>
+    const call = { job: dataxJob(table, fromOss(`data/${table}.csv`), intoAdbpg(`public.${table}`)) }
+    const post = (authorization: string, body = JSON.stringify(call)) =>
       fetch(`${url}/v1/runs`, { method: 'POST', headers: { authorization, 'content-type': 'application/json' }, body })
     expect((await post('Bearer wrong')).status).toBe(401)
+    for (const wrong of ['{', JSON.stringify({ ...call, idempotencykey: 'k' })]) {
+      const refused = await post(`Bearer ${token}`, wrong)
+      expect(refused.status).toBe(400)
+      expect(await refused.json()).toMatchObject({ error: { code: 'event/invalid' } })
+    }
     const response = await post(`Bearer ${token}`)
     expect(response.status).toBe(202)
     const { runId } = (await response.json()) as { runId: RunId }

@@ -1,13 +1,12 @@
-import Table from 'cli-table3'
 import type { Command } from 'commander'
 import { TransferError } from '../../errors/index.ts'
 import { JobName } from '../../job/index.ts'
-import type * as ledger from '../../ledger/index.ts'
 import { findRun, listRunsEverywhere, type SilentLedger } from '../../run/find-run.ts'
 import { type Incident, listIncidents } from '../../run/job-store.ts'
 import { reportRun } from '../../run/report.ts'
 import type { ExitCode, Verbs } from '../main.ts'
 import { summaryText } from '../run-text.ts'
+import { runsText } from '../runs-text.ts'
 import type { Session } from '../session.ts'
 
 export function addStatus(program: Command, verbs: Verbs): void {
@@ -41,18 +40,9 @@ async function list({ output }: Verbs, session: Session, options: { job?: string
   const { runs, silent } = await listRunsEverywhere(session.world, session.deadline, limit, job)
   const incidents = await listIncidents(session.world.store, limit)
   output.answer({ runs, incidents, silent }, () =>
-    [runsText(runs), ...silentText(silent), ...incidentsText(incidents)].join('\n'),
+    [runsText(runs, output.width()), ...silentText(silent), ...incidentsText(incidents)].join('\n'),
   )
   return 0
-}
-
-function runsText(runs: readonly ledger.RunListRow[]): string {
-  if (runs.length === 0) return 'no runs yet'
-  const table = new Table({ head: ['run', 'job', 'state', 'requested', 'finished'], style: { head: [], border: [] } })
-  for (const run of runs) {
-    table.push([run.runId, run.job, run.state, run.requestedAt.toISOString(), run.finishedAt?.toISOString() ?? ''])
-  }
-  return table.toString()
 }
 
 const silentText = (silent: readonly SilentLedger[]) =>

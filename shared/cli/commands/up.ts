@@ -1,7 +1,8 @@
 import { once } from 'node:events'
 import type { Command } from 'commander'
 import { TransferError } from '../../errors/index.ts'
-import { readRunningStack, type StackAddress } from '../../local/stack.ts'
+import { readRunningStack } from '../../local/find-stack.ts'
+import type { StackAddress } from '../../local/stack.ts'
 import { startLocalStack, stateDirOf } from '../local-stack.ts'
 import type { Verbs } from '../main.ts'
 

@@ -54,5 +54,5 @@ function signalOrphan(pid: number, signal: 'SIGINT' | 'SIGQUIT'): void {
 function inUse(dataDir: string, pid: number, owner: number | null): TransferError {
   const whose = owner === null ? 'does not stop' : `belongs to process ${owner}`
   const message = `PostgreSQL process ${pid} uses ${dataDir} and ${whose}: stop the other stack first`
-  return new TransferError('platform/misconfigured', message, { pid, dataDir })
+  return new TransferError('platform/stack-busy', message, { pid, dataDir })
 }

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import type { TransferError } from '../../errors/index.ts'
+import { TransferError } from '../../errors/index.ts'
 import type { Log } from '../../ports/index.ts'
 import { type Account, accountFor } from './account.ts'
 import { defaultPackage, prepareBinaries } from './binaries.ts'
@@ -185,7 +185,9 @@ function announcedPid(child: ChildProcess): () => number | null {
 }
 
 function notStarted(output: string, trouble: Error | null): TransferError {
-  if (/lock file .* already exists/.test(output))
-    return failed('PostgreSQL did not start: another one uses this data; stop the other stack first', output)
+  if (/lock file .* already exists/.test(output)) {
+    const message = 'PostgreSQL did not start: another one uses this data; stop the other stack first'
+    return new TransferError('platform/stack-busy', message, { output: output.slice(-500) })
+  }
   return failed('PostgreSQL did not start', trouble?.message ?? output, trouble ?? undefined)
 }

@@ -275,7 +275,7 @@ describe('two starts on one folder', () => {
     const first = await start(dataDir)
     const since = Date.now()
     await expect(start(dataDir)).rejects.toMatchObject({
-      code: 'platform/misconfigured',
+      code: 'platform/stack-busy',
       message: expect.stringMatching(/stop the other stack first/),
       context: { pid: first.pid },
     })
@@ -288,7 +288,7 @@ describe('two starts on one folder', () => {
     const both = [spawnStart(dataDir), spawnStart(dataDir)]
     const lines = await Promise.all(both.map(({ line }) => line))
     const refused = lines.filter((line) => line.error !== undefined)
-    expect(refused.map((line) => line.error?.code)).toEqual(['platform/misconfigured'])
+    expect(refused.map((line) => line.error?.code)).toEqual(['platform/stack-busy'])
     expect(refused[0]?.error?.message).toMatch(/stop the other stack first/)
     const winner = lines.find((line) => line.error === undefined)
     if (winner === undefined) throw new Error('nobody won')
