@@ -39,6 +39,7 @@ export const Run = z
     seconds: z.number(),
     chunks: z.number(),
     chunksPlanned: z.number().nullable(),
+    replayed: z.number(),
     dirtyObject: z.string().nullable(),
     error: z.record(z.string(), z.unknown()).nullable(),
     requestedAt: z.string(),

@@ -9,6 +9,7 @@ import { addDoctor } from './commands/doctor.ts'
 import { addLs } from './commands/ls.ts'
 import { addPlan } from './commands/plan.ts'
 import { addPut } from './commands/put.ts'
+import { addReplay } from './commands/replay.ts'
 import { addRun } from './commands/run.ts'
 import { addSql } from './commands/sql.ts'
 import { addStatus } from './commands/status.ts'
@@ -99,6 +100,7 @@ export function programOf(verbs: Verbs, { stdout, stderr }: Pick<Terminal, 'stdo
     addPlan,
     addStatus,
     addDirty,
+    addReplay,
     addRetry,
     addStop,
     addPut,

@@ -21,6 +21,7 @@ export function summaryText(report: RunReport, bucket: string): string {
   if (error !== null) lines.push(`error    ${error.code}: ${error.message}`, `next     ${error.advice}`)
   if (report.dirtyObject !== null)
     lines.push(`dirty    oss://${bucket}/${report.dirtyObject}  (adbpg-sync dirty ${report.runId})`)
+  if (report.replayed > 0) lines.push(`replayed ${countText(report.replayed)} of the dirty records`)
   lines.push(`look     adbpg-sync status ${report.runId}`)
   return lines.join('\n')
 }

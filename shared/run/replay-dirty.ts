@@ -61,7 +61,8 @@ async function refuseUnknown(
 ): Promise<void> {
   const left = new Map(corrections)
   for (const piece of pieces)
-    for await (const records of dirtyRecordsOf(context, piece)) for (const record of records) left.delete(nameOf(record))
+    for await (const records of dirtyRecordsOf(context, piece))
+      for (const record of records) left.delete(nameOf(record))
   const [first] = left.values()
   if (first === undefined) return
   const where = `piece ${first.piece} record ${first.record}`
