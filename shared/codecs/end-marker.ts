@@ -25,7 +25,7 @@ export async function* guardEndMarker(
     yield* quoted(piece.subarray(0, tail), starts, encoding.quote)
     atRecordStart = starts.endsAtStart
   }
-  if (held.equals(marker)) yield Buffer.from(`${encoding.quote}\\.${encoding.quote}`)
+  if (atRecordStart && held.equals(marker)) yield Buffer.from(`${encoding.quote}\\.${encoding.quote}`)
   else if (held.length > 0) yield held
 }
 

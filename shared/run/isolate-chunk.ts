@@ -64,8 +64,14 @@ export function asSent(
   if (source.isTooLarge) return refused(tooLarge(length, maxRecordBytes))
   const picked = projector === null ? bytes : projector.record(bytes)
   if (picked === null) return refused(otherFields)
-  const quoted = encoding.format === 'csv' ? quotedMarker(picked, encoding.quote) : picked
-  return { source, bytes: quoted, number, offset, refusal: null }
+  const sent = encoding.format === 'csv' ? quotedMarker(withLineFeed(picked), encoding.quote) : picked
+  return { source, bytes: sent, number, offset, refusal: null }
+}
+
+/** COPY demands one style of line ends in a file, though not in each: sent as they are, such records went in one by one. */
+function withLineFeed(bytes: Buffer): Buffer {
+  if (bytes.at(-1) !== 0x0a || bytes.at(-2) !== 0x0d) return bytes
+  return Buffer.concat([bytes.subarray(0, -2), bytes.subarray(-1)])
 }
 
 const otherFields: RecordReason = {

@@ -190,4 +190,15 @@ describe('with PostgreSQL as the judge', () => {
       expect((await gather(guardEndMarker(inPieces(bytes, size), encoding, lf))).toString()).toBe(plain.toString())
     }
   })
+
+  it.each(['"a"\\.', 'x\n1,"a"\\.', 'y\\.', '"a\n\\.', ',\\.', '\n\\.'])(
+    'the marker at the end of a file is quoted only where it is a record: %j',
+    async (text) => {
+      const expected = text === '\n\\.' ? '\n"\\."' : text
+      for (let size = 1; size <= text.length; size += 1)
+        expect((await gather(guardEndMarker(inPieces(Buffer.from(text), size), encoding, lf))).toString()).toBe(
+          expected,
+        )
+    },
+  )
 })

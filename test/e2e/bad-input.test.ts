@@ -101,6 +101,14 @@ describe('bad input', () => {
     expect(share).toMatchObject({ state: 'failed', error: { code: 'record/limit-exceeded' } })
   })
 
+  it('loads a file with both styles of line ends, which COPY refuses', async () => {
+    const name = await table('id integer, note text')
+    const lines = [...Array(3000).keys()].map((n) => `${n},"two\r\nlines"${n % 2 === 0 ? '\r\n' : '\n'}`)
+    const report = await load(name, lines.join(''))
+    expect(report).toMatchObject({ state: 'succeeded', rows: { read: 3000, loaded: 3000 } })
+    expect(await stack.sql(`select distinct note from public.${name}`)).toEqual([{ note: 'two\r\nlines' }])
+  })
+
   it('loads a field that is only \\. and the rows behind it, where COPY alone would end', async () => {
     const name = await table('note text')
     expect(await load(name, 'a\n\\.\nb\n')).toMatchObject({ state: 'succeeded', rows: { read: 3, loaded: 3 } })
