@@ -1,5 +1,5 @@
 export { connectionOf, Datasource, parseDatasourceFile } from './datasource.ts'
-export { type ErrorLimit, JobDocument, JobSpec, type ObjectTrigger } from './document.ts'
+export { JobDocument, JobSpec, type ObjectTrigger } from './document.ts'
 export { pathText } from './fault.ts'
 export { JobName, RunId, RunKey, runIdOf, runKeyOfClient, runKeyOfObject, runKeyOfSchedule, taskId } from './ids.ts'
 export { builtInParameters, type ParameterTrigger } from './parameters.ts'

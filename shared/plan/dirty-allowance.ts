@@ -1,4 +1,9 @@
-import type { ErrorLimit } from '../job/index.ts'
+/** `errorLimit` of a job. null: no limit of that kind. */
+export interface DirtyLimit {
+  readonly record: number | null
+  /** A share, from 0 to 1. */
+  readonly percentage: number | null
+}
 
 /** What is known of a run's records while it goes on. */
 export interface RecordsKnown {
@@ -23,7 +28,7 @@ export interface Allowance {
  * How many dirty records a run may have, decided while it goes on. A share is of all records, so as long as these are not
  * known it is taken of the most there can be: a run ends early only where it could not have ended well.
  */
-export function dirtyAllowance({ record, percentage }: ErrorLimit, known: RecordsKnown): Allowance {
+export function dirtyAllowance({ record, percentage }: DirtyLimit, known: RecordsKnown): Allowance {
   // DataX looks at the percentage only where no count is set (dataworks-datax.md §2.4).
   if (record !== null) return { records: record, says: String(record) }
   if (percentage === null) return { records: null, says: 'any number' }
