@@ -47,7 +47,10 @@ const maxWrongHints = 3
  *
  * @throws record/limit-exceeded; and any error that is no record's fault, as it came
  */
-export async function loadIsolating<R extends SourceRecord>(sql: Sql, request: IsolationRequest<R>): Promise<Isolated> {
+export async function loadIsolating<R extends SourceRecord>(
+  sql: Pick<Sql, 'savepoint'>,
+  request: IsolationRequest<R>,
+): Promise<Isolated> {
   const { put, onDirty, limit, signal } = request
   const maxRecords = request.maxAttemptRecords ?? defaultMaxRecords
   const ahead = new LookAhead(request.records, request.maxAttemptBytes ?? defaultMaxBytes)

@@ -12,7 +12,7 @@ import type { DirtyLog } from './dirty-log.ts'
 import type { RunContext } from './run-context.ts'
 
 export interface ChunkIsolation {
-  readonly sql: Sql
+  readonly sql: Pick<Sql, 'savepoint'>
   readonly put: PutRecords
   /** The counted bytes of the chunk, and what else is known of them. */
   readonly body: Body

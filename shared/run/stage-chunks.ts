@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type { Encoding } from '../codecs/encoding.ts'
 import { withoutLongRecords } from '../codecs/long-records.ts'
-import type { Body, CopyTarget } from '../connectors/contract.ts'
+import type { Body, CopyTarget, OnRefused, RowTarget } from '../connectors/contract.ts'
 import { TransferError } from '../errors/index.ts'
 import * as ledger from '../ledger/index.ts'
 import { dirtyPrefixOfSlice, formatStagedChunk } from '../staging/keys.ts'
@@ -14,16 +14,15 @@ import { limitExceeded } from './reconcile.ts'
 import type { RunContext } from './run-context.ts'
 import { sealOf, sealOnce } from './seal-slice.ts'
 
-/** Writes the slice into chunk objects and makes them known together. @returns their ordinals */
+/** Reads the slice into chunk objects and makes them known together. @returns their ordinals */
 export async function stageChunks(
   context: RunContext,
   event: StageEvent,
-  target: CopyTarget,
-  body: Body,
+  target: CopyTarget | RowTarget,
+  read: (onRefused: OnRefused) => Promise<Body>,
   signal: AbortSignal,
 ): Promise<readonly number[]> {
   const { world, run } = context
-  refuseUnlessText(target, body.encoding)
   const attempt = randomBytes(6).toString('hex')
   const keyOf = (index: number) => formatStagedChunk({ runId: run.runId, slice: event.slice, attempt, index })
   const staged: Staged = {
@@ -31,8 +30,15 @@ export async function stageChunks(
     dirty: openDirtyLog(world.store, dirtyPrefixOfSlice({ runId: run.runId, slice: event.slice, attempt })),
   }
   const { store } = world
+  let encoding: Encoding
   try {
-    const records = await withoutLong(context, body, staged.dirty)
+    const setAside = settingAside(context, staged.dirty, await allowedDirty(context))
+    const body = await read(setAside)
+    encoding = body.encoding
+    refuseUnlessText(target, encoding)
+    const records = withoutLongRecords(body.body, body.maxRecordBytes, (record) =>
+      setAside(record, tooLarge(record.length, body.maxRecordBytes), body.origin),
+    )
     const options = { keyOf, targetBytes: world.settings.stageChunkBytes, signal }
     for await (const chunk of writeChunks(store, records, options)) {
       staged.written.push(chunk)
@@ -45,7 +51,7 @@ export async function stageChunks(
   }
   world.reach('stage/after-object')
   // Of a broken connection nobody knows whether the seal stands, so nothing is removed for an error from here on.
-  const ordinals = await sealChunks(context, event, staged, body.encoding)
+  const ordinals = await sealChunks(context, event, staged, encoding)
   if (ordinals === null) await store.remove(staged.written.map((chunk) => chunk.key))
   return ordinals ?? []
 }
@@ -57,21 +63,19 @@ interface Staged {
 }
 
 /** Staged bytes are cut at newlines, which only COPY text allows (staging/write-chunks.ts). */
-function refuseUnlessText(target: CopyTarget, encoding: Encoding): void {
+function refuseUnlessText(target: CopyTarget | RowTarget, encoding: Encoding): void {
   const reason = encoding.format === 'text' ? target.refuses(encoding) : 'staged chunks are COPY text'
   if (reason !== null) throw new TransferError('internal/bug', `cannot stage as ${encoding.format}: ${reason}`)
 }
 
-/** @throws record/too-large where no dirty record is allowed, record/limit-exceeded */
-async function withoutLong(context: RunContext, body: Body, dirty: DirtyLog): Promise<AsyncIterable<Uint8Array>> {
-  const allowed = await allowedDirty(context)
-  const { maxRecordBytes, origin } = body
-  return withoutLongRecords(body.body, maxRecordBytes, async (record) => {
-    await dirty.add(describeDirty(record, tooLarge(record.length, maxRecordBytes), origin))
+/** @throws record/limit-exceeded, or the reason of the record where no dirty record is allowed */
+function settingAside(context: RunContext, dirty: DirtyLog, allowed: number | null): OnRefused {
+  return async (record, reason, origin) => {
+    await dirty.add(describeDirty(record, reason, origin))
     if (allowed === null || dirty.count() <= allowed) return
     await dirty.close()
     throw asLimitError(context, limitExceeded(dirty.count(), String(allowed)), dirty)
-  })
+  }
 }
 
 /** One transaction makes the slice and its chunks known. @returns null when another attempt was faster */

@@ -1,0 +1,26 @@
+import { defineReader } from './contract.ts'
+import { openMysqlSource } from './mysql/mysql-source.ts'
+import { MysqlReaderOptions, mysqlReaderIgnored } from './mysql/reader-options.ts'
+
+const about = {
+  kind: 'mysql',
+  title: 'MySQL',
+  connection: 'mysql',
+  ledger: null,
+} as const
+
+/** DataWorks names its relatives apart; all of them speak the same protocol (dataworks-datax.md §3.1, §3.4). */
+const names = ['mariadb', 'polardb', 'apsaradb_for_mysql']
+
+export const reader = defineReader({
+  ...about,
+  aliases: ['mysqlreader', 'polardbreader', ...names],
+  role: 'reader',
+  options: MysqlReaderOptions,
+  ignored: mysqlReaderIgnored,
+  // A second read may give other rows or another order.
+  repeatable: false,
+  open: async (options, context) => openMysqlSource(options, context),
+})
+
+export const writer = null

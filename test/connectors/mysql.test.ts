@@ -1,0 +1,404 @@
+import { setMaxListeners } from 'node:events'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { copyText } from '../../shared/codecs/encoding.ts'
+import type { ConnectorContext, Slice, Source } from '../../shared/connectors/contract.ts'
+import { reader } from '../../shared/connectors/mysql.ts'
+import { asTransferError } from '../../shared/errors/index.ts'
+import { copyFromStatement } from '../../shared/load/copy-statement.ts'
+import type { DirtyRecord } from '../../shared/load/dirty-record.ts'
+import { connectMysql } from '../../shared/mysql/session.ts'
+import type { MysqlConnection, SqlSession } from '../../shared/ports/index.ts'
+import { describeDirty } from '../../shared/run/dirty.ts'
+import { startTestServer, type TestServer } from '../contract/postgres-server.ts'
+import { describeReader, type SeedRow } from '../contract/reader.ts'
+import { startMariadb, type TestMariadb } from '../support/mariadb.ts'
+import { testPassword, testSecrets } from '../support/postgres.ts'
+
+const mariadb = await startMariadb()
+const without = typeof mariadb === 'string' ? mariadb : null
+const server = mariadb as TestMariadb
+let postgres: TestServer
+let oracle: SqlSession
+beforeAll(async () => {
+  postgres = await startTestServer()
+  oracle = await postgres.connect()
+})
+afterAll(async () => {
+  await oracle[Symbol.asyncDispose]()
+  await postgres.close()
+  if (without === null) await server.close()
+})
+
+const never = new AbortController().signal
+setMaxListeners(0, never)
+const contextOf = (signal: AbortSignal): ConnectorContext => ({
+  openStore: () => Promise.reject(new Error('no store here')),
+  connectSql: (connection) => postgres.connect(connection, signal),
+  connectMysql: (connection) => connectMysql(connection, { secrets: testSecrets, signal, log: postgres.log }),
+  log: postgres.log,
+  signal,
+})
+const secrets = [testPassword, 'wrong-horse-battery']
+const query = async (text: string, values: unknown[] = []) => (await server.session.query(text, values))[0]
+
+describe.skipIf(without !== null)(`on MariaDB${without === null ? '' : `: ${without}`}`, () => {
+  describeReader<never>(reader as never, {
+    wrongPasswordCode: 'connect/wrong-credentials',
+    start: async () => ({
+      context: contextOf,
+      oracle: await postgres.connect(),
+      log: postgres.log,
+      secrets,
+      withWrongPassword: (options: object) =>
+        ({ ...options, connection: { ...server.connection, password: 'env:WRONG_PASSWORD' } }) as never,
+      async seed(rows: readonly SeedRow[]) {
+        await query('create or replace table seeded (id bigint, name text, key (id)) character set utf8mb4')
+        for (const row of rows) await query('insert into seeded values (?, ?)', [...row])
+        await query('analyze table seeded')
+        return { connection: server.connection, table: 'seeded', column: ['*'], splitPk: 'id' } as never
+      },
+      async seedLarge() {
+        await query('create or replace table large (id bigint, name text)')
+        await query("insert into large select seq, repeat('x', 3000) from seq_1_to_15000")
+        return { connection: server.connection, table: 'large', column: ['*'] } as never
+      },
+    }),
+  })
+
+  const open = (parameters: Record<string, unknown>, connection: Partial<MysqlConnection> = {}): Promise<Source> =>
+    reader.open(
+      reader.options.parse({ connection: { ...server.connection, ...connection }, column: ['*'], ...parameters }),
+      contextOf(never),
+    )
+
+  async function textOf(source: Source, slice: Slice = { by: 'whole' }): Promise<string> {
+    const { body } = await source.read(slice, copyText, never)
+    const pieces: Uint8Array[] = []
+    for await (const piece of body) pieces.push(Buffer.from(piece))
+    return Buffer.concat(pieces).toString()
+  }
+  const failure = (work: Promise<unknown>) => work.then(() => null, asTransferError)
+
+  /** The values of one column as PostgreSQL takes them for a type, printed as text. */
+  async function asPostgres(parameters: Record<string, unknown>, type: string, connection = {}) {
+    await using source = await open(parameters, connection)
+    await oracle.query('drop table if exists taken')
+    await oracle.query(`create table taken (n serial, value ${type})`)
+    const { body, encoding } = await source.read({ by: 'whole' }, copyText, never)
+    await oracle.copyIn(copyFromStatement({ schema: null, table: 'taken' }, ['value'], encoding), body)
+    const { rows } = await oracle.query<{ value: string | null }>('select value::text from taken order by n')
+    return rows.map((row) => row.value)
+  }
+
+  /** A column of the type with these values, in order. */
+  async function column(type: string, values: readonly unknown[]): Promise<Record<string, unknown>> {
+    await query("set sql_mode = 'ALLOW_INVALID_DATES'")
+    await query("set time_zone = '+00:00'")
+    await query(`create or replace table typed (n int primary key auto_increment, value ${type}) character set utf8mb4`)
+    for (const value of values) await query('insert into typed (value) values (?)', [value])
+    await query('set sql_mode = default')
+    return { table: 'typed', column: ['value'] }
+  }
+
+  describe('values', () => {
+    test.each([
+      ['tinyint', 'smallint', ['-128', '127', null, '0']],
+      ['tinyint(1)', 'boolean', ['1', '0', null], ['true', 'false', null]],
+      ['smallint unsigned', 'integer', ['65535', '0']],
+      ['mediumint', 'integer', ['-8388608', '8388607']],
+      ['int unsigned zerofill', 'bigint', ['4294967295', '7'], ['4294967295', '7']],
+      ['bigint', 'bigint', ['-9223372036854775808', '9223372036854775807']],
+      ['bigint unsigned', 'numeric', ['18446744073709551615', '9007199254740993']],
+      [
+        'decimal(65,30)',
+        'numeric',
+        ['12345678901234567890123456789012345.678901234567890123456789012345', '-0.000000000000000000000000000001'],
+      ],
+      [
+        'decimal(38,0)',
+        'numeric(38,0)',
+        ['99999999999999999999999999999999999999', '-99999999999999999999999999999999999999'],
+      ],
+      [
+        'double',
+        'double precision',
+        ['0.1', '1.7976931348623157e308', '5e-324', '0.30000000000000004'],
+        ['0.1', '1.7976931348623157e+308', '5e-324', '0.30000000000000004'],
+      ],
+      ['year', 'integer', ['1901', '2155', '0000'], ['1901', '2155', '0']],
+      ['date', 'date', ['1000-01-01', '9999-12-31', '0001-01-01', null]],
+      ['datetime', 'timestamp', ['1000-01-01 00:00:00', '9999-12-31 23:59:59']],
+      ['datetime(6)', 'timestamp', ['2016-12-31 23:59:59.999999', '2024-02-29 12:00:00.000001']],
+      [
+        'time(6)',
+        'interval',
+        ['838:59:59.999999', '-838:59:59.000001', '00:00:00.000000'],
+        ['838:59:59.999999', '-838:59:59.000001', '00:00:00'],
+      ],
+      ["enum('a','','ü')", 'text', ['a', '', 'ü', null]],
+      ["set('x','y','z')", 'text', ['x,z', '', null]],
+      ['json', 'jsonb', ['{"a": [1, "\\\\ \\n 数"]}', null]],
+      ['varchar(50)', 'text', ['', null, '\\N', '\\', 'a\tb\nc\rd', '\'"', '\b\f\v', 'NULL', '💾 数据 é', ' blank ']],
+      ['longtext', 'text', ['x'.repeat(70_000), '\n'.repeat(66_000)]],
+      ['inet6', 'text', ['2001:db8::1']],
+      ['uuid', 'uuid', ['123e4567-e89b-12d3-a456-426614174000']],
+    ] as const)('%s arrives in %s unchanged', async (type, target, values, expected = values as never) => {
+      expect(await asPostgres(await column(type, values), target)).toEqual(expected)
+    })
+
+    test('a FLOAT keeps all its digits, which the server does not print', async () => {
+      const values = [16777216, 0.1, 3.4028234663852886e38, 1.401298464324817e-45, 1.17549435e-38, 123456.7]
+      expect(await asPostgres(await column('float', values), 'real')).toEqual([
+        '1.6777216e+07',
+        '0.1',
+        '3.4028235e+38',
+        '1e-45',
+        '1.1754944e-38',
+        '123456.7',
+      ])
+      expect(await asPostgres(await column('float', [0.1, 16777217]), 'text')).toEqual(['0.1', '16777216'])
+    })
+
+    test('bytes of any kind arrive in bytea', async () => {
+      const all = Buffer.from([...Array(256).keys()])
+      for (const type of ['blob', 'varbinary(300)', 'longblob'])
+        expect(await asPostgres(await column(type, [all, Buffer.alloc(0), null]), 'bytea')).toEqual([
+          `\\x${all.toString('hex')}`,
+          '\\x',
+          null,
+        ])
+      expect(await asPostgres(await column('binary(3)', [Buffer.from('a')]), 'bytea')).toEqual(['\\x610000'])
+    })
+
+    test('bits are bits: one is a boolean, several are never taken for a number', async () => {
+      expect(await asPostgres(await column('bit(1)', [1, 0, null]), 'boolean')).toEqual(['true', 'false', null])
+      expect(await asPostgres(await column('bit(1)', [1, 0]), 'integer')).toEqual(['1', '0'])
+      expect(await asPostgres(await column('bit(9)', [5, 511]), 'bit(9)')).toEqual(['000000101', '111111111'])
+      const wide = await column('bit(64)', [Buffer.from('8000000000000001', 'hex')])
+      expect(await asPostgres(wide, 'bit(64)')).toEqual([`1${'0'.repeat(62)}1`])
+      expect(await failure(asPostgres(await column('bit(3)', [5]), 'integer'))).toMatchObject({
+        context: { sqlstate: '22P02' },
+      })
+    })
+
+    test('a geometry is text, with long coordinates kept', async () => {
+      const parameters = await column('geometry', [])
+      await query("insert into typed (value) values (st_geomfromtext('POINT(1.5 -2.25)')), (null)")
+      expect(await asPostgres(parameters, 'text')).toEqual(['POINT(1.5 -2.25)', null])
+      await using raw = await open({ querySql: 'select value from typed' })
+      expect(await failure(textOf(raw))).toMatchObject({ code: 'source/sql-failed', message: /st_astext/ })
+    })
+
+    test('an instant is the same instant, whatever the zone of the session', async () => {
+      const parameters = await column('timestamp(6)', ['2024-03-10 07:00:00.123456', '1970-01-01 00:00:01.000000'])
+      const utc = ['2024-03-10 07:00:00.123456+00', '1970-01-01 00:00:01+00']
+      expect(await asPostgres(parameters, 'timestamptz')).toEqual(utc)
+      const shanghai = { timeZone: '+08:00' }
+      expect(await asPostgres(parameters, 'timestamptz', shanghai)).toEqual(utc)
+      expect(await asPostgres(parameters, 'timestamp', shanghai)).toEqual([
+        '2024-03-10 15:00:00.123456',
+        '1970-01-01 08:00:01',
+      ])
+    })
+
+    test('a zero date is what the connection says', async () => {
+      const parameters = await column('datetime', ['0000-00-00 00:00:00', '2024-01-01 00:00:00'])
+      expect(await asPostgres(parameters, 'timestamp')).toEqual([null, '2024-01-01 00:00:00'])
+      expect(await asPostgres(parameters, 'timestamp', { zeroDates: 'round' })).toEqual([
+        '0001-01-01 00:00:00',
+        '2024-01-01 00:00:00',
+      ])
+      const { records } = await readDirty(parameters, { zeroDates: 'exception' })
+      expect(records).toMatchObject([{ record: 1, column: 'value', code: 'record/format', raw: '0000-00-00 00:00:00' }])
+    })
+
+    test('a date with a zero month reaches PostgreSQL, which refuses it', async () => {
+      expect(await failure(asPostgres(await column('date', ['2024-00-10']), 'date'))).toMatchObject({
+        context: { sqlstate: '22008' },
+      })
+    })
+
+    test.each(['latin1', 'gbk', 'utf8mb3', 'ucs2', 'utf16', 'big5'])(
+      'texts stored as %s arrive as they are',
+      async (charset) => {
+        const values = charset === 'latin1' ? ['é ÿ €'] : ['中文', '\\']
+        expect(await asPostgres(await column(`varchar(20) character set ${charset}`, values), 'text')).toEqual(values)
+      },
+    )
+  })
+
+  async function readDirty(parameters: Record<string, unknown>, connection: Partial<MysqlConnection> = {}) {
+    await using source = await open(parameters, connection)
+    const records: DirtyRecord[] = []
+    const { body } = await source.read({ by: 'whole' }, copyText, never, async (record, reason, origin) => {
+      records.push(describeDirty(record, reason, origin))
+    })
+    const pieces: Uint8Array[] = []
+    for await (const piece of body) pieces.push(piece)
+    return { records, text: Buffer.concat(pieces).toString() }
+  }
+
+  describe('records that no COPY takes', () => {
+    test('a NUL in a text is set aside with its place, and the rest goes on', async () => {
+      const parameters = await column('text', ['a', 'b\0c', 'd', '\0'])
+      const { records, text } = await readDirty(parameters)
+      expect(text).toBe('a\nd\n')
+      expect(records).toMatchObject([
+        { source: 'typed', record: 2, offset: 2, bytes: 4, column: 'value', code: 'record/nul-byte', raw: 'b\0c' },
+        { record: 4, offset: 8 },
+      ])
+      await using source = await open(parameters)
+      expect(await failure(textOf(source))).toMatchObject({ code: 'record/nul-byte', context: { column: 'value' } })
+    })
+
+    test('a record over maxRecordBytes is set aside by its beginning, also over several packets', async () => {
+      await query('create or replace table typed (n int primary key auto_increment, value longblob)')
+      await query("insert into typed (value) values ('a'), (repeat('x', 2000)), (repeat('y', 20000000)), ('b')")
+      const parameters = { table: 'typed', column: ['value'], maxRecordBytes: 1024 }
+      const { records, text } = await readDirty(parameters)
+      expect(text).toBe('\\\\x61\n\\\\x62\n')
+      expect(records.map(({ record, code }) => [record, code])).toEqual([
+        [2, 'record/too-large'],
+        [3, 'record/too-large'],
+      ])
+    })
+  })
+
+  describe('splitting', () => {
+    const want = { concurrent: 4, targetBytes: 1024, arrived: null }
+
+    test('unsigned keys beyond 2^63 are cut exactly', async () => {
+      await query('create or replace table keyed (id bigint unsigned primary key)')
+      await query('insert into keyed values (0), (9223372036854775808), (18446744073709551615)')
+      await using source = await open({ table: 'keyed' })
+      const { slices } = await source.split(want)
+      const texts = await Promise.all(slices.map(({ slice }) => textOf(source, slice)))
+      expect(texts.join('').trim().split('\n').sort()).toEqual(['0', '18446744073709551615', '9223372036854775808'])
+      expect(slices.length).toBeGreaterThan(1)
+    })
+
+    test.each([
+      ['varchar(20) collate utf8mb4_general_ci', (n: number) => `${n % 2 ? 'K' : 'k'}${n}'\\é`],
+      ['varchar(20) character set latin1', (n: number) => `ü${n}`],
+      ['varbinary(20)', (n: number) => Buffer.from(`\xff${n}`, 'latin1')],
+    ])('keys of %s are cut along their index: every row is in one range', async (type, keyOf) => {
+      await query(`create or replace table texts (id ${type}, pad char(200), key (id))`)
+      const keys = [...Array(3000).keys()].map((n) => [n % 500 === 0 ? null : keyOf(n), 'x'])
+      await query('insert into texts values ?', [keys])
+      await query('analyze table texts')
+      await using source = await open({ table: 'texts', splitPk: 'ID', column: ['hex(id)'] })
+      const { slices } = await source.split({ ...want, targetBytes: 40_000 })
+      expect(slices.length).toBeGreaterThan(5)
+      const texts = await Promise.all(slices.map(({ slice }) => textOf(source, slice)))
+      expect(texts.every((text) => text.split('\n').length < 2000)).toBe(true)
+      const [expected] = await server.session.query("select ifnull(hex(id), '\\\\N') as id from texts")
+      expect(texts.join('').trim().split('\n').sort()).toEqual(
+        (expected as { id: string }[]).map(({ id }) => id).sort(),
+      )
+    })
+
+    test('a forged slice is refused and never becomes SQL', async () => {
+      await using source = await open({ table: 'keyed' })
+      for (const forged of [
+        { by: 'keys', column: 'id', from: '1; drop table keyed', to: null },
+        { by: 'texts', column: 'id', from: "61' or 1=1", to: null },
+        { by: 'else', column: 'id' },
+        { by: 'keys' },
+      ])
+        expect(await failure(textOf(source, forged))).toMatchObject({ code: 'event/invalid' })
+    })
+  })
+
+  describe('what is read', () => {
+    test('columns are SQL of the author, described without running them; names find floats and geometries', async () => {
+      await query('create or replace table odd (`a``b` int, `select` float, g point, `Ü` varchar(3))')
+      await query("insert into odd values (1, 16777216, point(1, 2), 'ä')")
+      await using source = await open({
+        table: 'odd',
+        column: ['`a``b`', '`select`', 'G', "'c\\'d' as c", 'null', '1.50', 'now(3)'],
+      })
+      const columns = await source.columns()
+      expect(columns?.map(({ name }) => name)).toEqual(['a`b', 'select', 'g', 'c', 'NULL', '1.50', 'now(3)'])
+      expect(await textOf(source)).toMatch(/^1\t16777216\tPOINT\(1 2\)\tc'd\t\\N\t1\.50\t\d{4}-\d\d-\d\d .*\.\d{3}\n$/)
+      await using whole = await open({ table: 'test.`odd`' })
+      expect((await whole.columns())?.map(({ type }) => type)).toEqual(['int(11)', 'float', 'point', 'varchar(3)'])
+    })
+
+    test('querySql overrides the rest, may end with a semicolon, and is one slice', async () => {
+      await using source = await open({ table: 'nothing', querySql: 'select 1 as a, 2 as a union select 3, 4 ; ' })
+      expect((await source.columns())?.map(({ name, type }) => [name, type])).toEqual([
+        ['a', 'int'],
+        ['a', 'int'],
+      ])
+      const { slices } = await source.split({ concurrent: 4, targetBytes: 1, arrived: null })
+      expect(await textOf(source, slices[0]?.slice)).toBe('1\t2\n3\t4\n')
+    })
+
+    test('session statements hold for every session', async () => {
+      await using source = await open({ querySql: 'select @given', session: ["set @given = 'ü'"] })
+      expect(await textOf(source)).toBe('ü\n')
+    })
+
+    test('a reader writes nothing, whatever its SQL says', async () => {
+      await query('create or replace table witness (n int)')
+      await query(
+        'create or replace function trace_left() returns int modifies sql data begin insert into witness values (1); return 1; end',
+      )
+      await using source = await open({ querySql: 'select trace_left()' })
+      expect(await failure(textOf(source))).not.toBeNull()
+      expect(await query('select * from witness')).toEqual([])
+    })
+
+    test.each([
+      [{ table: 'keyd' }, {}, 'source/table-missing', /did you mean test\.keyed/],
+      [{ table: 'odd', column: ['selct'] }, {}, 'source/column-missing', /did you mean select\? it has/],
+      [{ table: 'odd', splitPk: 'x' }, {}, 'source/column-missing', /it has a`b/],
+      [{ querySql: 'selec 1' }, {}, 'source/sql-failed', /syntax/],
+      [{ table: 'odd' }, { database: 'nowhere' }, 'connect/permission-denied', /nowhere/],
+      [{ table: 'mysql.global_priv' }, {}, 'source/table-missing', /global_priv/],
+      [{ table: 'odd' }, { port: 1 }, 'connect/unreachable', /ECONNREFUSED/],
+      [{ querySql: 'select sleep(0), (select 1 union select 2)' }, {}, 'source/sql-failed', /more than 1 row/],
+    ])('%o with %o fails with %s', async (parameters, connection, code, message) => {
+      await using source = await open(parameters, connection)
+      const work = async () => {
+        await source.columns()
+        await source.split({ concurrent: 2, targetBytes: 1, arrived: null })
+        await textOf(source)
+      }
+      expect(await failure(work())).toMatchObject({ code, message: expect.stringMatching(message) })
+    })
+
+    test('a server that ends the session in the middle is told as a lost connection', async () => {
+      await using source = await open({ querySql: "select repeat('x', 100000), seq from seq_1_to_20000" })
+      const { body } = await source.read({ by: 'whole' }, copyText, never)
+      const work = async () => {
+        let isKilled = false
+        for await (const _ of body) {
+          if (isKilled) continue
+          isKilled = true
+          const [rows] = await server.root.query(
+            "select id from information_schema.processlist where info like '%seq_1_to_20000%' and id <> connection_id()",
+          )
+          for (const { id } of rows as { id: number }[]) await server.root.query(`kill ${id}`)
+        }
+      }
+      expect(await failure(work())).toMatchObject({ code: 'connect/lost' })
+    })
+
+    test('sessions are closed, also when a reader leaves early', async () => {
+      const source = await open({ table: 'large' })
+      await source.columns()
+      const { body } = await source.read({ by: 'whole' }, copyText, never)
+      for await (const _ of body) break
+      await source[Symbol.asyncDispose]()
+      await expect
+        .poll(async () => {
+          const [rows] = await server.root.query(
+            "select count(*) as n from information_schema.processlist where user = 'tester'",
+          )
+          return (rows as { n: number }[])[0]?.n
+        })
+        .toBe(1)
+    })
+  })
+})
