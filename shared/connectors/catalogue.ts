@@ -14,7 +14,7 @@ export const catalogue: readonly CatalogueEntry[] = [
     kind: 'mysql',
     title: 'MySQL',
     readerNames: ['mysql', 'mysqlreader', 'polardbreader', 'mariadb', 'polardb', 'apsaradb_for_mysql'],
-    writerNames: null,
+    writerNames: ['mysql', 'mysqlwriter', 'polardbwriter', 'mariadb', 'polardb', 'apsaradb_for_mysql'],
     connection: 'mysql',
     load: () => import('./mysql.ts'),
   },

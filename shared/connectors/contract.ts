@@ -202,6 +202,8 @@ export interface RowTarget extends AsyncDisposable {
 export interface RowTransaction extends AsyncDisposable {
   /** Counts, as `commit` was given them, of the delivery that was here before; null: this is the first. */
   readonly before: string | null
+  /** false: what a failed attempt has put stays, so records go one by one. */
+  readonly isAtomic: boolean
   readonly put: PutRecords
   readonly savepoint: Sql['savepoint']
   /** Keeps `counts` with the rows. */

@@ -1,6 +1,8 @@
-import { defineReader } from './contract.ts'
+import { defineReader, defineWriter } from './contract.ts'
 import { openMysqlSource } from './mysql/mysql-source.ts'
+import { openMysqlTarget } from './mysql/mysql-target.ts'
 import { MysqlReaderOptions, mysqlReaderIgnored } from './mysql/reader-options.ts'
+import { MysqlWriterOptions, mysqlWriterIgnored } from './mysql/writer-options.ts'
 
 const about = {
   kind: 'mysql',
@@ -23,4 +25,11 @@ export const reader = defineReader({
   open: async (options, context) => openMysqlSource(options, context),
 })
 
-export const writer = null
+export const writer = defineWriter({
+  ...about,
+  aliases: ['mysqlwriter', 'polardbwriter', ...names],
+  role: 'writer',
+  options: MysqlWriterOptions,
+  ignored: mysqlWriterIgnored,
+  open: async (options, context) => openMysqlTarget(options, context),
+})

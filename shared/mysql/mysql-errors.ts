@@ -89,6 +89,11 @@ function codeOf({ errno, code, sqlState, fatal, message }: DriverError): ErrorCo
   return fatal === true || /closed state|Connection lost/i.test(message) ? 'connect/lost' : 'internal/bug'
 }
 
-/** `Duplicate entry 'x' for key …`, `Incorrect integer value: 'x' for column …`: values of rows stay out. */
-const messageOf = ({ message }: Pick<DriverError, 'message'>) =>
-  message.replace(/\b(entry|value:?|value is) '.*'(?= for |$)/s, '$1 …').replace(/: '.*'(?= for column)/s, ': …')
+/**
+ * `Duplicate entry 'x' for key 'PRIMARY'`, `Incorrect integer value: 'x' for column …`: values of rows stay out, whatever
+ * they hold; names stay.
+ */
+function messageOf({ message }: Pick<DriverError, 'message'>): string {
+  const beforeName = message.replace(/\b(entry|value:?|value is) '.*'(?= for (key|column|function) )/s, '$1 …')
+  return beforeName === message ? message.replace(/\b(value:?|value is) '.*'/s, '$1 …') : beforeName
+}

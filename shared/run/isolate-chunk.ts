@@ -18,6 +18,8 @@ export interface ChunkIsolation {
   readonly body: Body
   readonly projector: CsvProjector | null
   readonly dirty: DirtyLog
+  /** Records that may be put together. */
+  readonly maxAttemptRecords?: number
 }
 
 /**
@@ -25,7 +27,7 @@ export interface ChunkIsolation {
  * @throws record/limit-exceeded, or the reason of the record where none is allowed
  */
 export async function isolateChunk(context: RunContext, isolation: ChunkIsolation): Promise<Isolated> {
-  const { sql, put, body, projector, dirty } = isolation
+  const { sql, put, body, projector, dirty, maxAttemptRecords } = isolation
   const batches = batchesOf(body.body, { ...body, maxRecords: 20_000, maxBytes: 4 * 1024 * 1024 })
   try {
     return await loadIsolating(sql, {
@@ -33,6 +35,7 @@ export async function isolateChunk(context: RunContext, isolation: ChunkIsolatio
       records: sentRecords(batches, body, projector),
       onDirty: ({ source }, reason) => dirty.add(describeDirty(source, reason, body.origin)),
       limit: await allowedDirty(context),
+      ...(maxAttemptRecords === undefined ? {} : { maxAttemptRecords }),
       signal: context.deadline.signal,
     })
   } catch (error) {

@@ -20,7 +20,7 @@ export async function loadRows(
   await using rows = await target.openChunk(id)
   if (rows.before !== null) return await countBefore(context, id, opened, parseCounts(rows.before))
   const move: Move = { context, id, chunk, opened, sql: rows, openPut: async () => rows.put }
-  const counts = await moveRows(move)
+  const counts = rows.isAtomic ? await moveRows(move) : await moveIsolating(move, 1)
   try {
     await context.sql.transaction(async () => {
       await insertCounts(context, id, opened, counts)

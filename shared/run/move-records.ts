@@ -93,7 +93,7 @@ function refuseUnlessPlanned({ chunk }: Move, records: number, stopped: boolean)
 }
 
 /** Read again from the start: the attempt before was rolled back. */
-export async function moveIsolating(move: Move): Promise<ledger.ChunkCounts> {
+export async function moveIsolating(move: Move, maxAttemptRecords?: number): Promise<ledger.ChunkCounts> {
   const { context, sql, id, opened } = move
   const put = await move.openPut()
   const { body, counted } = await readCounted(move, Number.MAX_SAFE_INTEGER)
@@ -105,6 +105,7 @@ export async function moveIsolating(move: Move): Promise<ledger.ChunkCounts> {
     body: { ...body, body: counted.body },
     projector,
     dirty,
+    ...(maxAttemptRecords === undefined ? {} : { maxAttemptRecords }),
   })
   const read = counted.records()
   const accounted = loaded + superseded + dirty.count()
