@@ -15,6 +15,7 @@ const mayImport: Record<string, readonly string[]> = {
   codecs: ['errors'],
   config: ['ports', 'errors'],
   postgres: ['ports', 'schema', 'errors'],
+  mysql: ['ports', 'errors'],
   schedule: ['errors'],
   staging: ['job', 'ports', 'errors'],
   ledger: ['job', 'ports', 'errors'],
@@ -36,7 +37,7 @@ const mayImport: Record<string, readonly string[]> = {
     'staging',
   ],
   api: ['run', 'ledger', 'job', 'errors'],
-  aliyun: ['api', 'config', 'connectors', 'errors', 'ports', 'postgres', 'run'],
+  aliyun: ['api', 'config', 'connectors', 'errors', 'mysql', 'ports', 'postgres', 'run'],
   // schedule: a timer of the local platform and a job's own must agree on when a time is due.
   local: ['errors', 'ports', 'schedule', 'schema'],
   cli: [
@@ -62,6 +63,7 @@ const onlyIn: Record<string, readonly string[]> = {
   '@alicloud/fc20230330': ['shared/aliyun/'],
   pg: ['shared/postgres/', 'shared/local/postgres/'],
   'pg-copy-streams': ['shared/postgres/'],
+  mysql2: ['shared/mysql/'],
   hono: ['shared/api/'],
   commander: ['shared/cli/'],
 }

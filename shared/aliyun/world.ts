@@ -1,7 +1,9 @@
 import { type Config, openSecrets } from '../config/index.ts'
 import { findReader, findWriter } from '../connectors/find-connector.ts'
 import { TransferError } from '../errors/index.ts'
+import { connectMysql } from '../mysql/session.ts'
 import type { Invoker, Log, ObjectStore, OssConnection, Secrets } from '../ports/index.ts'
+
 import { connectSql } from '../postgres/session.ts'
 import type { World } from '../run/world.ts'
 import { crashAt } from './crash.ts'
@@ -39,6 +41,7 @@ export async function openWorld(parts: WorldParts): Promise<World> {
     findWriter,
     openStore: (connection) => openConnectedStore(parts, secrets, connection),
     connectSql: (connection, signal) => connectSql(connection, { secrets, applicationName: 'adbpg-sync', signal, log }),
+    connectMysql: (connection, signal) => connectMysql(connection, { secrets, signal, log }),
     reach: crashAt(config.ADBPG_SYNC_CRASH_FILE),
   }
 }

@@ -11,6 +11,14 @@ export const catalogue: readonly CatalogueEntry[] = [
     load: () => import('./adbpg.ts'),
   },
   {
+    kind: 'mysql',
+    title: 'MySQL',
+    readerNames: ['mysql', 'mysqlreader', 'polardbreader', 'mariadb', 'polardb', 'apsaradb_for_mysql'],
+    writerNames: ['mysql', 'mysqlwriter', 'polardbwriter', 'mariadb', 'polardb', 'apsaradb_for_mysql'],
+    connection: 'mysql',
+    load: () => import('./mysql.ts'),
+  },
+  {
     kind: 'oss',
     title: 'Object Storage Service (OSS)',
     readerNames: ['oss', 'ossreader'],

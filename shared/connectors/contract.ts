@@ -1,9 +1,14 @@
 import type * as z from 'zod'
 import type { Projection } from '../codecs/csv-project.ts'
 import type { Encoding } from '../codecs/encoding.ts'
+import type { RawRecord } from '../codecs/records.ts'
 import type { ConflictRule, MergeFacts } from '../load/merge.ts'
+import type { PutRecords } from '../load/put-records.ts'
+import type { RecordReason } from '../load/record-error.ts'
 import type {
   Log,
+  MysqlConnection,
+  MysqlSession,
   ObjectStore,
   OssConnection,
   PostgresConnection,
@@ -20,6 +25,7 @@ export type Slice = { readonly [key: string]: string | number | boolean | null }
 export interface ConnectorContext {
   openStore(connection: OssConnection): Promise<ObjectStore>
   connectSql(connection: PostgresConnection): Promise<SqlSession>
+  connectMysql(connection: MysqlConnection): Promise<MysqlSession>
   readonly log: Log
   readonly signal: AbortSignal
 }
@@ -69,6 +75,9 @@ export interface Body {
   readonly body: AsyncIterable<Uint8Array>
 }
 
+/** Told of a record that no COPY can take, such as a text with a NUL: it is left out of the body, and counts in its numbers. */
+export type OnRefused = (record: RawRecord, reason: RecordReason, origin: Body['origin']) => Promise<void>
+
 /** An opened source. Any call may be repeated after a crash, so all are idempotent. */
 export interface Source extends AsyncDisposable {
   /** The columns in the order in which `read` gives them; null when only the records know (a CSV without a column list). */
@@ -76,8 +85,11 @@ export interface Source extends AsyncDisposable {
   split(want: SplitRequest): Promise<Split>
   /** The encoding `read` will give when the destination would like `preferred`: databases can choose, files cannot. */
   offer(preferred: Encoding): Encoding
-  /** COPY's bytes of one slice, header lines left out. */
-  read(slice: Slice, encoding: Encoding, signal: AbortSignal): Promise<Body>
+  /**
+   * COPY's bytes of one slice, header lines left out. Without `onRefused`, the first record that it would be told of ends
+   * the reading with its reason.
+   */
+  read(slice: Slice, encoding: Encoding, signal: AbortSignal, onRefused?: OnRefused): Promise<Body>
   /**
    * null: field i is column i, in every slice. Otherwise asked for each slice, as files differ; a `null` answer means the
    * same. What COPY's column list can say (`copyOrder`) leaves the bytes as they are; anything else is picked on the way,
@@ -108,7 +120,7 @@ export interface About<O> {
   /** Other names it answers to: DataX plugins (`mysqlreader`), DataWorks step types and datasource types. */
   readonly aliases: readonly string[]
   /** The kind of connection that `options.connection` takes, and so the kind of datasource. */
-  readonly connection: (OssConnection | PostgresConnection)['kind']
+  readonly connection: (OssConnection | PostgresConnection | MysqlConnection)['kind']
   /** Parameters that are understood and have no effect, with the reason: each used one deserves a warning. `options` drops them. */
   readonly ignored: Readonly<Record<string, string>>
   /** Parses the parameters after datasource and secrets were resolved into connections; draws the form, prints the docs table. */
@@ -161,7 +173,44 @@ export interface ObjectTarget extends AsyncDisposable {
   readonly putOptions: PutOptions
 }
 
-export type Target = CopyTarget | ObjectTarget
+/** A chunk of a run, as the destination remembers it. */
+export interface ChunkClaim {
+  readonly runId: string
+  readonly ordinal: number
+  readonly part: number
+}
+
+/** A destination that is no PostgreSQL: rows of a staged chunk go into it in one transaction of its own. */
+export interface RowTarget extends AsyncDisposable {
+  readonly kind: 'rows'
+  readonly preferred: Encoding
+  columns(): Promise<readonly Column[]>
+  /** null: it takes them; otherwise the reason why not. */
+  refuses(encoding: Encoding): string | null
+  /** How often a row of a chunk that is delivered twice is there, and why: told by `plan`. */
+  promise(): Promise<Decision>
+  /** `preSql`, once per run, unless the planner dies on the way. */
+  prepare(): Promise<void>
+  /** `postSql`, once per run, unless `finish` dies on the way. */
+  publish(): Promise<void>
+  /** The run is over: what the destination remembers of its chunks is of no use any more. */
+  forget(runId: string): Promise<void>
+  openChunk(chunk: ChunkClaim): Promise<RowTransaction>
+}
+
+/** One chunk on its way; disposing of it before `commit` leaves nothing. */
+export interface RowTransaction extends AsyncDisposable {
+  /** Counts, as `commit` was given them, of the delivery that was here before; null: this is the first. */
+  readonly before: string | null
+  /** false: what a failed attempt has put stays, so records go one by one. */
+  readonly isAtomic: boolean
+  readonly put: PutRecords
+  readonly savepoint: Sql['savepoint']
+  /** Keeps `counts` with the rows. */
+  commit(counts: string): Promise<void>
+}
+
+export type Target = CopyTarget | ObjectTarget | RowTarget
 
 export interface Writer<O> extends About<O> {
   readonly role: 'writer'

@@ -1,8 +1,10 @@
 import * as z from 'zod'
-import type { OssConnection, PostgresConnection, SecretRef } from '../ports/index.ts'
+import type { MysqlConnection, OssConnection, PostgresConnection, SecretRef } from '../ports/index.ts'
 import { type Fault, faultAt, faultsError, isError, maxFaults } from './fault.ts'
+import { fixedOffset } from './fixed-offset.ts'
 import { issueFaults } from './issue-faults.ts'
 import { jdbcForm, parseJdbcUrl } from './jdbc-url.ts'
+import { defaultZone, isMysqlAddress, mysqlJdbcForm, parseMysqlUrl, zeroDatesOf, zoneAdvice } from './mysql-url.ts'
 import { readText } from './script-text.ts'
 import { isReference } from './secret-reference.ts'
 
@@ -18,6 +20,33 @@ const PostgresDatasource = z.strictObject({
   username: z.string().min(1),
   password: Secret.optional(),
   ssl: z.enum(['disable', 'require', 'verify-full']).default('disable'),
+})
+
+const MysqlDatasource = z.strictObject({
+  type: z.enum(['mysql', 'mariadb', 'polardb', 'apsaradb_for_mysql']),
+  host: z.string().min(1),
+  port: z.coerce.number().int().min(1).max(65_535).default(3306),
+  database: z.string().min(1),
+  username: z.string().min(1),
+  password: Secret.optional(),
+  ssl: z.enum(['disable', 'require', 'verify-full']).default('disable'),
+  /** The zone of wall-clock times without an offset: `serverTimezone` of a URL. */
+  timeZone: z
+    .string()
+    .default(defaultZone)
+    .transform((zone, context) => {
+      const offset = fixedOffset(zone)
+      if (offset === null) context.addIssue({ code: 'custom', message: zoneAdvice(zone) })
+      return offset ?? defaultZone
+    }),
+  zeroDateTimeBehavior: z
+    .string()
+    .default('convertToNull')
+    .transform((text, context) => {
+      const known = zeroDatesOf(text)
+      if (known === null) context.addIssue({ code: 'custom', message: 'must be convertToNull, exception or round' })
+      return known ?? 'convertToNull'
+    }),
 })
 
 const OssDatasource = z
@@ -43,7 +72,10 @@ const OssDatasource = z
  * database may be given by `url` (or `jdbcUrl`) in the place of host, port and database, and an OSS region may be left to
  * its endpoint.
  */
-export const Datasource = z.preprocess(withParts, z.discriminatedUnion('type', [PostgresDatasource, OssDatasource]))
+export const Datasource = z.preprocess(
+  withParts,
+  z.discriminatedUnion('type', [PostgresDatasource, MysqlDatasource, OssDatasource]),
+)
 export type Datasource = z.infer<typeof Datasource>
 export const DatasourceFile = z.record(
   z
@@ -60,12 +92,15 @@ function withParts(value: unknown, context: z.core.$RefinementCtx): unknown {
   const given = jdbcUrl ?? url
   if (given === undefined) return value
   const field = jdbcUrl === undefined ? 'url' : 'jdbcUrl'
-  const parsed = typeof given === 'string' ? parseJdbcUrl(given) : null
-  if (parsed === null) return refused(context, field, `must look like ${jdbcForm}`)
+  const mysql = MysqlDatasource.shape.type.safeParse(rest.type).success
+  const parsed = typeof given !== 'string' ? null : mysql ? parseMysqlUrl(given) : parseJdbcUrl(given)
+  if (parsed === null) return refused(context, field, `must look like ${mysql ? mysqlJdbcForm : jdbcForm}`)
+  if (typeof parsed === 'string') return refused(context, field, parsed)
   if (parsed.password !== undefined)
     return refused(context, field, 'holds a password; give it as "password": "env:NAME"')
   const { host, port, database, ssl, user } = parsed
-  return { host, port, database, ssl, ...(user === undefined ? {} : { username: user }), ...rest }
+  const times = isMysqlAddress(parsed) ? { timeZone: parsed.timeZone, zeroDateTimeBehavior: parsed.zeroDates } : {}
+  return { host, port, database, ssl, ...times, ...(user === undefined ? {} : { username: user }), ...rest }
 }
 
 function refused(context: z.core.$RefinementCtx, field: string, message: string): unknown {
@@ -100,12 +135,14 @@ export function parseDatasourceFile(text: string, from: string): DatasourceFile 
   throw faultsError(faults.length > 0 ? faults.map(place) : [faultAt([], 'is not a file of datasources')], from)
 }
 
-export type Connection = OssConnection | PostgresConnection
+export type Connection = OssConnection | PostgresConnection | MysqlConnection
 
 export function connectionOf(datasource: Datasource): Connection {
   if (datasource.type !== 'oss') {
     const { host, port, database, username, password, ssl } = datasource
-    return { kind: 'postgres', host, port, database, user: username, password: password ?? null, ssl }
+    const account = { host, port, database, user: username, password: password ?? null, ssl }
+    if (!('timeZone' in datasource)) return { kind: 'postgres', ...account }
+    return { kind: 'mysql', ...account, timeZone: datasource.timeZone, zeroDates: datasource.zeroDateTimeBehavior }
   }
   const { endpoint, region, bucket, accessId, accessKey } = datasource
   const credentials =

@@ -1,8 +1,9 @@
-import type { OssConnection, PostgresConnection } from '../ports/index.ts'
+import type { MysqlConnection, OssConnection, PostgresConnection } from '../ports/index.ts'
 import { type Connection, endpointUrl, regionOf } from './datasource.ts'
 import { type Fault, faultAt, faultOf, type Path, warningAt } from './fault.ts'
-import { jdbcForm, parseJdbcUrl } from './jdbc-url.ts'
+import { type JdbcAddress, jdbcForm, parseJdbcUrl } from './jdbc-url.ts'
 import { isBlank, isScriptObject, type Member } from './members.ts'
+import { defaultZone, mysqlJdbcForm, parseMysqlUrl } from './mysql-url.ts'
 import { type HoistSecret, secretAt } from './secret-reference.ts'
 
 /** By the names below; each knows where the user wrote it. */
@@ -12,6 +13,7 @@ export type ConnectionMembers = ReadonlyMap<string, Member>
 export const connectionNames: Readonly<Record<Connection['kind'], readonly string[]>> = {
   oss: ['endpoint', 'region', 'bucket', 'accessId', 'accessKey'],
   postgres: ['jdbcUrl', 'host', 'port', 'database', 'username', 'password'],
+  mysql: ['jdbcUrl', 'host', 'port', 'database', 'username', 'password'],
 }
 
 export interface InlineOptions {
@@ -27,7 +29,8 @@ export function inlineConnection(
   members: ConnectionMembers,
   options: InlineOptions,
 ): Connection | null {
-  return kind === 'oss' ? inlineOss(members, options) : inlinePostgres(members, options)
+  if (kind === 'oss') return inlineOss(members, options)
+  return kind === 'mysql' ? inlineMysql(members, options) : inlinePostgres(members, options)
 }
 
 function textAt(members: ConnectionMembers, name: string, { faults }: InlineOptions): string | null {
@@ -82,21 +85,53 @@ const secretOf = (members: ConnectionMembers, name: string, options: InlineOptio
 
 type Address = Pick<PostgresConnection, 'host' | 'port' | 'database' | 'ssl'> & { readonly user?: string | undefined }
 
+interface UrlKind<A extends JdbcAddress> {
+  readonly form: string
+  /** A text says what of the URL cannot be; null: it has not the form. */
+  readonly parse: (url: string) => A | string | null
+}
+
 function inlinePostgres(members: ConnectionMembers, options: InlineOptions): PostgresConnection | null {
-  const before = options.faults.length
   const isUrl = !isBlank(members.get('jdbcUrl')?.value)
-  const address = isUrl ? addressOfUrl(members, options) : addressOfParts(members, options)
+  const found = inlineDatabase(members, options, () =>
+    isUrl
+      ? addressOfUrl({ form: jdbcForm, parse: parseJdbcUrl }, members, options)
+      : addressOfParts('5432', members, options),
+  )
+  if (found === null) return null
+  const { host, port, database, ssl, user, password } = found
+  return { kind: 'postgres', host, port, database, user, password, ssl }
+}
+
+function inlineMysql(members: ConnectionMembers, options: InlineOptions): MysqlConnection | null {
+  const isUrl = !isBlank(members.get('jdbcUrl')?.value)
+  const found = inlineDatabase(members, options, () => {
+    if (isUrl) return addressOfUrl({ form: mysqlJdbcForm, parse: parseMysqlUrl }, members, options)
+    const parts = addressOfParts('3306', members, options)
+    return parts === null ? null : { ...parts, timeZone: defaultZone, zeroDates: 'convertToNull' as const }
+  })
+  if (found === null) return null
+  const { host, port, database, ssl, user, password, timeZone, zeroDates } = found
+  return { kind: 'mysql', host, port, database, user, password, ssl, timeZone, zeroDates }
+}
+
+function inlineDatabase<A extends Address>(members: ConnectionMembers, options: InlineOptions, read: () => A | null) {
+  const before = options.faults.length
+  const address = read()
   const user = textAt(members, 'username', options) ?? address?.user ?? null
   if (user === null && address !== null) options.faults.push(missing([...options.path, 'username']))
   const password = secretOf(members, 'password', options)
   if (address === null || user === null || options.faults.slice(before).some((fault) => fault.severity === 'error')) {
     return null
   }
-  const { host, port, database, ssl } = address
-  return { kind: 'postgres', host, port, database, user, password, ssl }
+  return { ...address, user, password }
 }
 
-function addressOfUrl(members: ConnectionMembers, options: InlineOptions): Address | null {
+function addressOfUrl<A extends JdbcAddress>(
+  kind: UrlKind<A>,
+  members: ConnectionMembers,
+  options: InlineOptions,
+): A | null {
   const member = members.get('jdbcUrl') ?? { value: undefined, path: options.path }
   const list: unknown[] = Array.isArray(member.value) ? member.value : [member.value]
   const path = Array.isArray(member.value) ? [...member.path, 0] : member.path
@@ -105,9 +140,9 @@ function addressOfUrl(members: ConnectionMembers, options: InlineOptions): Addre
       warningAt(member.path, 'lists several addresses; the first is used, where DataX takes any that answers'),
     )
   const [first] = list
-  const parsed = typeof first === 'string' ? parseJdbcUrl(first) : null
-  if (parsed === null) {
-    options.faults.push(faultOf(path, first, `must look like ${jdbcForm}`))
+  const parsed = typeof first === 'string' ? kind.parse(first) : null
+  if (parsed === null || typeof parsed === 'string') {
+    options.faults.push(parsed === null ? faultOf(path, first, `must look like ${kind.form}`) : faultAt(path, parsed))
     return null
   }
   if (parsed.password !== undefined)
@@ -121,9 +156,9 @@ function addressOfUrl(members: ConnectionMembers, options: InlineOptions): Addre
   return parsed
 }
 
-function addressOfParts(members: ConnectionMembers, options: InlineOptions): Address | null {
+function addressOfParts(defaultPort: string, members: ConnectionMembers, options: InlineOptions): Address | null {
   const [host, database] = [requiredAt(members, 'host', options), requiredAt(members, 'database', options)]
-  const port = textAt(members, 'port', options) ?? '5432'
+  const port = textAt(members, 'port', options) ?? defaultPort
   const isPort = /^\d{1,5}$/.test(port) && Number(port) >= 1 && Number(port) <= 65_535
   if (!isPort)
     options.faults.push(faultOf(placeOf(members, 'port', options), port, 'must be a port, a number from 1 to 65535'))

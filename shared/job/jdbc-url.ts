@@ -33,7 +33,7 @@ export function parseJdbcUrl(url: string): JdbcAddress | null {
   }
 }
 
-function decoded(text: string): string | null {
+export function decoded(text: string): string | null {
   try {
     return decodeURIComponent(text)
   } catch {

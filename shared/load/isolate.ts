@@ -44,7 +44,10 @@ const maxWrongHints = 3
  *
  * @throws what is no record's fault, and what `onDirty` throws, as it came
  */
-export async function loadIsolating<R extends SourceRecord>(sql: Sql, request: IsolationRequest<R>): Promise<Isolated> {
+export async function loadIsolating<R extends SourceRecord>(
+  sql: Pick<Sql, 'savepoint'>,
+  request: IsolationRequest<R>,
+): Promise<Isolated> {
   const { put, onDirty, signal } = request
   const maxRecords = request.maxAttemptRecords ?? defaultMaxRecords
   const ahead = new LookAhead(request.records, request.maxAttemptBytes ?? defaultMaxBytes)

@@ -17,8 +17,17 @@ export interface RecordReason {
  */
 const singleStates: ReadonlySet<string> = new Set(['54000', 'P0001'])
 
+/** What destinations other than PostgreSQL, whose SQLSTATE tells too little, say of a record themselves. */
+const toldCodes: ReadonlySet<ErrorCode> = new Set([
+  'record/format',
+  'record/constraint',
+  'record/column-count',
+  'record/too-large',
+])
+
 /** Whether an error of COPY speaks of the rows sent, not of the connection, the rights, the table or the server. */
 export function isRecordError(error: unknown): error is TransferError {
+  if (error instanceof TransferError && toldCodes.has(error.code)) return true
   const state = error instanceof TransferError ? error.context.sqlstate : undefined
   return typeof state === 'string' && (/^2[23]/.test(state) || singleStates.has(state))
 }
@@ -26,10 +35,11 @@ export function isRecordError(error: unknown): error is TransferError {
 /** @param error one for which `isRecordError` holds, from a COPY of this record alone */
 export function reasonOf(error: TransferError, record: Uint8Array): RecordReason {
   const { sqlstate, column } = error.context
+  const isTold = toldCodes.has(error.code)
   return {
-    code: codeOf(error, String(sqlstate), record),
+    code: isTold ? (error.code as RecordErrorCode) : codeOf(error, String(sqlstate), record),
     message: error.message,
-    sqlstate: String(sqlstate),
+    sqlstate: typeof sqlstate === 'string' ? sqlstate : null,
     column: typeof column === 'string' ? column : null,
   }
 }

@@ -1,5 +1,5 @@
 import type { Projection } from '../codecs/csv-project.ts'
-import type { Decision, PlannedSlice, Slice, Split } from '../connectors/contract.ts'
+import type { Decision, PlannedSlice, Slice, Split, Target } from '../connectors/contract.ts'
 import { TransferError } from '../errors/index.ts'
 import type { Column } from '../schema/index.ts'
 
@@ -9,13 +9,13 @@ export interface WorkFacts {
   readonly columns: { readonly source: readonly Column[] | null; readonly target: readonly Column[] | null }
   /** Reading a slice twice gives the same bytes. */
   readonly repeatable: boolean
-  readonly target: 'copy' | 'object'
+  readonly target: Target['kind']
   /** Why COPY cannot take the source's bytes; null when it can. */
   readonly refusal: string | null
   /** Fields that are left out, used twice or made up, of the first slice where any are; null: they go as they lie. */
   readonly picked: Projection | null
-  /** What becomes of records whose key is there; null: they are refused. */
-  readonly conflict: Decision | null
+  /** What a destination says of its writing, such as what becomes of records whose key is there; null: nothing. */
+  readonly writing: Decision | null
   readonly snapshot: string | null
 }
 
@@ -53,7 +53,7 @@ export function planWork(facts: WorkFacts): WorkPlan {
       ...facts.split.decisions,
       pathDecision(facts),
       ...pickDecision(facts),
-      ...(facts.conflict === null ? [] : [facts.conflict]),
+      ...(facts.writing === null ? [] : [facts.writing]),
       ...snapshotDecision(facts),
     ],
     snapshot: facts.snapshot,
@@ -78,6 +78,8 @@ function chunkOf({ slice, bytes, records }: PlannedSlice, index: number): Planne
 function pathDecision(facts: WorkFacts): Decision {
   if (facts.target === 'object')
     return { what: 'staging is the delivery', why: 'the destination takes each slice as one object' }
+  if (facts.target === 'rows')
+    return { what: 'slices are staged', why: 'the destination takes rows, which are read from chunks in COPY text' }
   if (facts.refusal !== null) return { what: 'slices are staged', why: facts.refusal }
   return facts.repeatable
     ? { what: 'loaders read the source', why: 'COPY takes its encoding, and a second read gives the same bytes' }

@@ -78,6 +78,20 @@ export interface PostgresConnection {
   readonly ssl: 'disable' | 'require' | 'verify-full'
 }
 
+export interface MysqlConnection {
+  readonly kind: 'mysql'
+  readonly host: string
+  readonly port: number
+  readonly database: string
+  readonly user: string
+  readonly password: SecretRef | null
+  readonly ssl: 'disable' | 'require' | 'verify-full'
+  /** `+08:00`: the zone of the session, in which instants are read and written as wall-clock time. */
+  readonly timeZone: string
+  /** What becomes of `0000-00-00`, which no other database has: NULL, a dirty record, or 0001-01-01. */
+  readonly zeroDates: 'convertToNull' | 'exception' | 'round'
+}
+
 /** `env:NAME` (environment of the function) or `vault:NAME` (local file, later KMS). The only form in which a secret travels. */
 export type SecretRef = `env:${string}` | `vault:${string}`
 
@@ -105,6 +119,43 @@ export interface Sql {
 }
 
 export interface SqlSession extends Sql, AsyncDisposable {}
+
+/** A column of a result, as the protocol describes it: numbers are those of the protocol's documentation. */
+export interface MysqlField {
+  readonly name: string
+  readonly type: number
+  /** 63 is binary. */
+  readonly characterSet: number
+  readonly flags: number
+  /** In bytes, or in bits for BIT. */
+  readonly length: number
+  readonly decimals: number
+}
+
+/** Takes the rows of a result as they lie in the protocol: each field has its length before it, 0xfb is NULL. */
+export interface MysqlRowSink<P> {
+  row(bytes: Buffer, start: number, end: number): void
+  /** Asked after each row: true stops the server until `take` was called. */
+  isFull(): boolean
+  /** What has been gathered. */
+  take(): P
+}
+
+/** One session of a MySQL-like server. Errors are TransferErrors with the SQLSTATE in `context.sqlstate`, and no values of rows. */
+export interface MysqlSession extends AsyncDisposable {
+  /** Every value as text. `?` in the text takes a value. */
+  query(text: string, values?: readonly (string | number)[]): Promise<Record<string, string | null>[]>
+  /** @returns the number of rows changed; of `on duplicate key update`, 1 for a new row, 2 for a changed one, 0 for none */
+  run(statement: string): Promise<{ affected: number }>
+  /** The columns of a query, which is not executed. */
+  describe(query: string): Promise<MysqlField[]>
+  /** Rows as fast as they are taken, in bounded memory. Leaving the loop early ends the session. */
+  stream<P>(
+    query: string,
+    open: (fields: readonly MysqlField[]) => MysqlRowSink<P>,
+    signal: AbortSignal,
+  ): AsyncIterable<P>
+}
 
 export type FunctionName = 'start' | 'object' | 'tick' | 'api' | 'plan' | 'stage' | 'load' | 'finish'
 

@@ -1,6 +1,6 @@
 import { type CsvProjector, createCsvProjector, type Projection } from '../codecs/csv-project.ts'
 import { Encoding } from '../codecs/encoding.ts'
-import type { Body, CopyTarget, Slice, Source } from '../connectors/contract.ts'
+import type { Body, CopyTarget, RowTarget, Slice, Source } from '../connectors/contract.ts'
 import { TransferError } from '../errors/index.ts'
 import type * as ledger from '../ledger/index.ts'
 import { copyOrder } from '../load/copy-order.ts'
@@ -30,7 +30,7 @@ export async function openChunk(
   context: RunContext,
   id: ledger.ChunkId,
   chunk: ledger.ChunkRow,
-  target: CopyTarget,
+  target: CopyTarget | RowTarget,
 ): Promise<OpenedChunk> {
   return chunk.source.from === 'stage'
     ? openStaged(context, id, chunk, chunk.source, target)
@@ -58,14 +58,14 @@ function nextPart(
 type StagedSource = Extract<ledger.ChunkSource, { from: 'stage' }>
 type DirectSource = Extract<ledger.ChunkSource, { from: 'source' }>
 
-const namesOf = async (target: CopyTarget) => (await target.columns()).map(({ name }) => name)
+const namesOf = async (target: CopyTarget | RowTarget) => (await target.columns()).map(({ name }) => name)
 
 function openStaged(
   { world, deadline }: RunContext,
   id: ledger.ChunkId,
   chunk: ledger.ChunkRow,
   source: StagedSource,
-  target: CopyTarget,
+  target: CopyTarget | RowTarget,
 ): OpenedChunk {
   const { key, etag, start, end, firstRecord } = source
   const encoding = Encoding.parse(source.encoding)
@@ -95,7 +95,7 @@ async function openDirect(
   id: ledger.ChunkId,
   chunk: ledger.ChunkRow,
   direct: DirectSource,
-  target: CopyTarget,
+  target: CopyTarget | RowTarget,
 ): Promise<OpenedChunk> {
   const source = await openSource(context)
   const encoding = source.offer(target.preferred)

@@ -10,6 +10,7 @@ export const crashPoints = [
   'stage/after-ledger-row',
   'load/mid-copy',
   'load/after-copy',
+  'load/between-commits',
   'load/after-commit',
   'finish/before-publish',
   'finish/after-publish',

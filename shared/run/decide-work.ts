@@ -1,5 +1,5 @@
 import type { Projection } from '../codecs/csv-project.ts'
-import type { CopyTarget, Decision, Slice, Source, Target } from '../connectors/contract.ts'
+import type { Decision, Slice, Source, Target } from '../connectors/contract.ts'
 import { copyOrder } from '../load/copy-order.ts'
 import { planWork, type WorkPlan } from '../plan/work.ts'
 import { probeCapabilities } from '../postgres/capabilities.ts'
@@ -21,18 +21,19 @@ export async function decideWork(
     targetBytes: world.settings.chunkBytes,
     arrived: run.trigger?.type === 'object' ? run.trigger : null,
   })
-  const columns = { source: await source.columns(), target: target.kind === 'copy' ? await target.columns() : null }
-  const refusal = target.kind === 'copy' ? target.refuses(source.offer(target.preferred)) : null
+  const columns = { source: await source.columns(), target: target.kind === 'object' ? null : await target.columns() }
+  const refusal = target.kind === 'object' ? null : target.refuses(source.offer(target.preferred))
   const picked =
     split.slices.map(({ slice }) => pickedBy(source, slice)).find((projection) => projection !== null) ?? null
-  const conflict = target.kind === 'copy' ? await conflictDecision(context, target) : null
+  const writing = await writingDecision(context, target)
   const facts = { split, columns, repeatable: reader.repeatable, target: target.kind, refusal, picked, snapshot }
-  return planWork({ ...facts, conflict })
+  return planWork({ ...facts, writing })
 }
 
 /** Tried and planned as each chunk will be, so that a merge that cannot be done fails the plan. @throws job/unsupported */
-async function conflictDecision({ world, deadline }: EndsContext, target: CopyTarget): Promise<Decision | null> {
-  if (target.conflict === null) return null
+async function writingDecision({ world, deadline }: EndsContext, target: Target): Promise<Decision | null> {
+  if (target.kind === 'rows') return await target.promise()
+  if (target.kind === 'object' || target.conflict === null) return null
   await using sql = await world.connectSql(target.connection, deadline.signal)
   const columns = (await target.columns(sql)).map(({ name }) => name)
   const { how } = await mergePlanOf(sql, target, columns, await probeCapabilities(sql))

@@ -15,6 +15,7 @@ export interface EndsContext extends Pick<RunContext, 'world' | 'log' | 'deadlin
 const connectorContext = ({ world, log, deadline }: EndsContext): ConnectorContext => ({
   openStore: world.openStore,
   connectSql: (connection) => world.connectSql(connection, deadline.signal),
+  connectMysql: (connection) => world.connectMysql(connection, deadline.signal),
   log,
   signal: deadline.signal,
 })

@@ -48,6 +48,12 @@ async function publish(context: RunContext): Promise<void> {
     context.world.reach('finish/after-publish')
     return await end(context, { state: 'succeeded', error: null })
   }
+  if (target.kind === 'rows') {
+    await target.publish()
+    await end(context, { state: 'succeeded', error: null })
+    context.world.reach('finish/after-publish')
+    return await target.forget(context.run.runId)
+  }
   const here = isSameDatabase(target.connection, context.address)
   if (!here) await runElsewhere(context, target.connection, target.postSql)
   await end(context, { state: 'succeeded', error: null }, here ? target.postSql : [])

@@ -11,12 +11,14 @@ import type { DirtyLog } from './dirty-log.ts'
 import type { RunContext } from './run-context.ts'
 
 export interface ChunkIsolation {
-  readonly sql: Sql
+  readonly sql: Pick<Sql, 'savepoint'>
   readonly put: PutRecords
   /** The counted bytes of the chunk, and what else is known of them. */
   readonly body: Body
   readonly projector: CsvProjector | null
   readonly dirty: DirtyLog
+  /** Records that may be put together. */
+  readonly maxAttemptRecords?: number
 }
 
 /**
@@ -24,13 +26,14 @@ export interface ChunkIsolation {
  * @throws record/limit-exceeded, or the reason of the record where none is allowed
  */
 export async function isolateChunk(context: RunContext, isolation: ChunkIsolation): Promise<Isolated> {
-  const { sql, put, body, projector, dirty } = isolation
+  const { sql, put, body, projector, dirty, maxAttemptRecords } = isolation
   const batches = batchesOf(body.body, { ...body, maxRecords: 20_000, maxBytes: 4 * 1024 * 1024 })
   try {
     return await loadIsolating(sql, {
       put,
       records: sentRecords(batches, body, projector),
       onDirty: ({ source }, reason) => dirty.add(describeDirty(source, reason, body.origin)),
+      ...(maxAttemptRecords === undefined ? {} : { maxAttemptRecords }),
       signal: context.deadline.signal,
     })
   } catch (error) {

@@ -1,22 +1,17 @@
-import { countRecords, type RecordCount } from '../codecs/count-records.ts'
-import { guardEndMarker } from '../codecs/end-marker.ts'
-import type { Body, CopyTarget } from '../connectors/contract.ts'
+import type { CopyTarget } from '../connectors/contract.ts'
 import { TransferError } from '../errors/index.ts'
 import * as ledger from '../ledger/index.ts'
-import type { PutRecords } from '../load/put-records.ts'
-import { isRecordError } from '../load/record-error.ts'
 import type { Sql } from '../ports/index.ts'
 import { dirtyPrefixOfChunk } from '../staging/keys.ts'
 import { type OpenedChunk, openChunk } from './chunk-source.ts'
-import { openDirtyGuard } from './dirty-limit.ts'
-import { openDirtyLog, removeDirty } from './dirty-log.ts'
+import { removeDirty } from './dirty-log.ts'
 import { send } from './dispatch.ts'
 import { isSameDatabase, openTarget } from './ends.ts'
 import type { LoadEvent } from './events.ts'
-import { isolateChunk } from './isolate-chunk.ts'
+import { loadRows } from './load-rows.ts'
+import { isDirtyChunk, type Move, moveIsolating, moveWhole } from './move-records.ts'
 import { putInto } from './put-of.ts'
-import { capped } from './rate-cap.ts'
-import type { RunContext } from './run-context.ts'
+import { type RunContext, refuseIfOver } from './run-context.ts'
 import { finishIfComplete, sendChunkAfter } from './window.ts'
 
 /**
@@ -37,8 +32,9 @@ export async function loadChunk(context: RunContext, event: LoadEvent): Promise<
 
 async function moveChunk(context: RunContext, id: ledger.ChunkId, chunk: ledger.ChunkRow): Promise<ledger.ChunkCounts> {
   await using target = await openTarget(context)
-  if (target.kind !== 'copy') throw new TransferError('internal/bug', 'a chunk has no way into this destination')
+  if (target.kind === 'object') throw new TransferError('internal/bug', 'a chunk has no way into this destination')
   await using opened = await openChunk(context, id, chunk, target)
+  if (target.kind === 'rows') return await loadRows(context, id, chunk, target, opened)
   if (isSameDatabase(target.connection, context.address))
     return await copyChunk(context, context.sql, id, chunk, target, opened)
   return await copyElsewhere(context, id, chunk, target, opened)
@@ -78,32 +74,24 @@ async function copyChunk(
 ): Promise<ledger.ChunkCounts> {
   const shape = { encoding: opened.encoding, columns: await opened.columns() }
   const openPut = await putInto(context, sql, target, shape)
-  const move = { context, sql, id, chunk, target, opened, openPut }
+  const move = { context, sql, id, chunk, opened, openPut }
   try {
-    return await inClaim(move, () => copyWhole(move))
+    return await inClaim(move, () => moveWhole(move))
   } catch (error) {
-    if (!isOfRecord(error) && !isMiscount(error)) throw error
+    if (!isDirtyChunk(error)) throw error
     context.log.info('a record was refused; the chunk is loaded record by record', { error: error.report() })
-    return await inClaim(move, () => copyIsolating(move))
+    return await inClaim(move, () => moveIsolating(move))
   }
-}
-
-interface Move {
-  readonly context: RunContext
-  readonly sql: Sql
-  readonly id: ledger.ChunkId
-  readonly chunk: ledger.ChunkRow
-  readonly target: CopyTarget
-  readonly opened: OpenedChunk
-  /** Inside the transaction: a merge makes its temporary table there. */
-  readonly openPut: () => Promise<PutRecords>
 }
 
 /**
  * The transaction of a chunk. Its first statement is the claim: a second delivery waits there until the first has ended,
  * and then fails on the key.
  */
-async function inClaim(move: Move, copy: () => Promise<ledger.ChunkCounts>): Promise<ledger.ChunkCounts> {
+async function inClaim(
+  move: Move & { readonly sql: Sql },
+  copy: () => Promise<ledger.ChunkCounts>,
+): Promise<ledger.ChunkCounts> {
   const { context, sql, id, opened } = move
   let claimed = false
   try {
@@ -130,100 +118,4 @@ async function inClaim(move: Move, copy: () => Promise<ledger.ChunkCounts>): Pro
       )
     return counts
   }
-}
-
-/** Looked at under the shared lock, so that an ended run never gains a row (see `end` in finish-run.ts). */
-async function refuseIfOver({ sql, run }: RunContext): Promise<void> {
-  const halt = await ledger.readHalt(sql, run.runId, run.generation)
-  if (halt !== null) throw new TransferError('run/stopped', `the run is ${halt}; this chunk was rolled back`)
-}
-
-async function copyWhole(move: Move): Promise<ledger.ChunkCounts> {
-  const { context, opened } = move
-  const put = await move.openPut()
-  const { body, counted } = await readCounted(move, null)
-  const picked = opened.projectorOf(body)?.stream(counted.body) ?? counted.body
-  const { copied, loaded } = await put(guarded(body, picked), context.deadline.signal)
-  const records = counted.records()
-  // The tag of Greenplum counts rows that its row isolation rejected, but we ask for none; a difference is a lost row.
-  if (copied !== records) throw countsDiffer(records, copied)
-  refuseUnlessPlanned(move, records, counted.wasStopped())
-  return { ...countsOf(counted), loaded, filtered: records - loaded }
-}
-
-/** @param maxRecordBytes null: the limit of the source, above which the COPY of the whole chunk ends */
-async function readCounted({ context, opened }: Move, maxRecordBytes: number | null) {
-  const body = await capped(context, 'load', await opened.read())
-  const counted = countRecords(crashing(context, body), {
-    ...body,
-    maxRecordBytes: maxRecordBytes ?? body.maxRecordBytes,
-    shouldStop: () => opened.canRest && context.world.clock.now() >= context.deadline.softAt,
-  })
-  return { body, counted }
-}
-
-const countsOf = (counted: RecordCount): ledger.ChunkCounts => ({
-  read: counted.records(),
-  loaded: 0,
-  dirty: 0,
-  filtered: 0,
-  bytes: counted.bytes(),
-  dirtyObject: null,
-  handedOver: counted.wasStopped(),
-})
-
-const guarded = (body: Body, bytes: AsyncIterable<Uint8Array>) =>
-  body.encoding.format === 'csv' ? guardEndMarker(bytes, body.encoding, body.newline) : bytes
-
-async function* crashing({ world }: RunContext, { body }: Body): AsyncIterable<Uint8Array> {
-  for await (const piece of body) {
-    yield piece
-    world.reach('load/mid-copy')
-  }
-}
-
-/** A record that COPY or the way to it refused; found by loading the chunk record by record. */
-const isOfRecord = (error: unknown): error is TransferError =>
-  isRecordError(error) || (error instanceof TransferError && error.code.startsWith('record/'))
-
-/** A trigger or rule of the table swallowed rows: record by record it shows which. */
-const isMiscount = (error: unknown): error is TransferError =>
-  error instanceof TransferError && error.code === 'run/counts-differ' && error.context.rows !== undefined
-
-function countsDiffer(records: number, rows: number): TransferError {
-  return new TransferError('run/counts-differ', `${records} records were sent, the server counted ${rows} rows`, {
-    records,
-    rows,
-  })
-}
-
-function refuseUnlessPlanned({ chunk }: Move, records: number, stopped: boolean): void {
-  if (stopped || chunk.records === null || chunk.records === records) return
-  const message = `${chunk.records} records were planned, ${records} were read`
-  throw new TransferError('run/counts-differ', message, { planned: chunk.records, read: records })
-}
-
-/** Read again from the start: the attempt before was rolled back. */
-async function copyIsolating(move: Move): Promise<ledger.ChunkCounts> {
-  const { context, sql, id, opened } = move
-  const put = await move.openPut()
-  const { body, counted } = await readCounted(move, Number.MAX_SAFE_INTEGER)
-  const { length: fields } = await opened.columns()
-  await using guard = openDirtyGuard(context, { step: 'load', ordinal: id.ordinal, part: id.part }, Math.max(1, fields))
-  const dirty = openDirtyLog(context.world.store, dirtyPrefixOfChunk(id), guard)
-  const projector = opened.projectorOf(body)
-  const { loaded, superseded } = await isolateChunk(context, {
-    sql,
-    put,
-    body: { ...body, body: counted.body },
-    projector,
-    dirty,
-  })
-  const read = counted.records()
-  const accounted = loaded + superseded + dirty.count()
-  if (read !== accounted) throw countsDiffer(read, accounted)
-  refuseUnlessPlanned(move, read, counted.wasStopped())
-  // Written before the commit: a dirty record that the ledger counts is never missing.
-  const dirtyObject = await dirty.close()
-  return { ...countsOf(counted), loaded, filtered: superseded, dirty: dirty.count(), dirtyObject }
 }

@@ -46,7 +46,7 @@ async function decide(context: RunContext, source: Source, target: Target, snaps
 
 /** Staging does not rewrite bytes yet, so what COPY cannot take as it lies cannot go in. */
 function refuseRewriting(plan: WorkPlan, target: Target): void {
-  if (target.kind !== 'copy' || plan.refusal === null) return
+  if (target.kind === 'object' || plan.refusal === null) return
   throw new TransferError('job/unsupported', `this reader and writer do not fit so far: ${plan.refusal}`)
 }
 
@@ -57,6 +57,7 @@ async function record(context: RunContext, target: Target, plan: WorkPlan, epoch
   const preSql = target.kind === 'copy' ? target.preSql : []
   const here = target.kind === 'copy' && isSameDatabase(target.connection, address)
   if (target.kind === 'copy' && !here) await runElsewhere(context, target.connection, preSql)
+  if (target.kind === 'rows') await target.prepare()
   await sql.transaction(async () => {
     const { slices, staged, decisions } = plan
     const held = plan.snapshot !== null

@@ -31,3 +31,12 @@ export async function isOver(context: RunContext, event: StepEvent): Promise<boo
   if (event.generation !== context.run.generation) return true
   return (await ledger.readHalt(context.sql, context.run.runId, context.run.generation)) !== null
 }
+
+/**
+ * Looked at under the shared lock of the run, so that an ended run never gains a row (see `end` in finish-run.ts).
+ * @throws run/stopped
+ */
+export async function refuseIfOver({ sql, run }: RunContext): Promise<void> {
+  const halt = await ledger.readHalt(sql, run.runId, run.generation)
+  if (halt !== null) throw new TransferError('run/stopped', `the run is ${halt}; this chunk was rolled back`)
+}

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type { Encoding } from '../codecs/encoding.ts'
 import { withoutLongRecords } from '../codecs/long-records.ts'
-import type { Body, CopyTarget } from '../connectors/contract.ts'
+import type { Body, CopyTarget, OnRefused, RowTarget } from '../connectors/contract.ts'
 import { TransferError } from '../errors/index.ts'
 import * as ledger from '../ledger/index.ts'
 import { dirtyPrefixOfSlice, formatStagedChunk } from '../staging/keys.ts'
@@ -10,27 +10,34 @@ import { describeDirty, tooLarge } from './dirty.ts'
 import { openDirtyGuard } from './dirty-limit.ts'
 import { type DirtyLog, openDirtyLog, removeDirty } from './dirty-log.ts'
 import type { StageEvent } from './events.ts'
+import { capped } from './rate-cap.ts'
 import type { RunContext } from './run-context.ts'
 import { sealOf, sealOnce } from './seal-slice.ts'
 
-/** Writes the slice into chunk objects and makes them known together. @returns their ordinals */
+/** Reads the slice into chunk objects and makes them known together. @returns their ordinals */
 export async function stageChunks(
   context: RunContext,
   event: StageEvent,
-  target: CopyTarget,
-  body: Body,
+  target: CopyTarget | RowTarget,
+  read: (onRefused: OnRefused) => Promise<Body>,
   signal: AbortSignal,
 ): Promise<readonly number[]> {
   const { world, run } = context
-  refuseUnlessText(target, body.encoding)
   const attempt = randomBytes(6).toString('hex')
   await using guard = openDirtyGuard(context, event, 1)
   const keyOf = (index: number) => formatStagedChunk({ runId: run.runId, slice: event.slice, attempt, index })
   const { store } = world
   const dirtyPrefix = dirtyPrefixOfSlice({ runId: run.runId, slice: event.slice, attempt })
   const staged: Staged = { written: [], dirty: openDirtyLog(store, dirtyPrefix, guard) }
+  let encoding: Encoding
   try {
-    const records = withoutLong(body, staged.dirty)
+    const setAside = settingAside(staged.dirty)
+    const body = await capped(context, 'stage', await read(setAside))
+    encoding = body.encoding
+    refuseUnlessText(target, encoding)
+    const records = withoutLongRecords(body.body, body.maxRecordBytes, (record) =>
+      setAside(record, tooLarge(record.length, body.maxRecordBytes), body.origin),
+    )
     const options = { keyOf, targetBytes: world.settings.stageChunkBytes, signal }
     for await (const chunk of writeChunks(store, records, options)) {
       staged.written.push(chunk)
@@ -45,7 +52,7 @@ export async function stageChunks(
   }
   world.reach('stage/after-object')
   // Of a broken connection nobody knows whether the seal stands, so nothing is removed for an error from here on.
-  const ordinals = await sealChunks(context, event, staged, body.encoding)
+  const ordinals = await sealChunks(context, event, staged, encoding)
   if (ordinals === null) await store.remove(staged.written.map((chunk) => chunk.key))
   return ordinals ?? []
 }
@@ -60,16 +67,14 @@ interface Staged {
 }
 
 /** Staged bytes are cut at newlines, which only COPY text allows (staging/write-chunks.ts). */
-function refuseUnlessText(target: CopyTarget, encoding: Encoding): void {
+function refuseUnlessText(target: CopyTarget | RowTarget, encoding: Encoding): void {
   const reason = encoding.format === 'text' ? target.refuses(encoding) : 'staged chunks are COPY text'
   if (reason !== null) throw new TransferError('internal/bug', `cannot stage as ${encoding.format}: ${reason}`)
 }
 
-/** @throws record/too-large where no dirty record is allowed, record/limit-exceeded */
-function withoutLong({ maxRecordBytes, origin, body }: Body, dirty: DirtyLog): AsyncIterable<Uint8Array> {
-  return withoutLongRecords(body, maxRecordBytes, (record) =>
-    dirty.add(describeDirty(record, tooLarge(record.length, maxRecordBytes), origin)),
-  )
+/** @throws record/limit-exceeded, or the reason of the record where no dirty record is allowed */
+function settingAside(dirty: DirtyLog): OnRefused {
+  return (record, reason, origin) => dirty.add(describeDirty(record, reason, origin))
 }
 
 /** One transaction makes the slice and its chunks known. @returns null when another attempt was faster */

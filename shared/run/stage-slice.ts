@@ -1,4 +1,4 @@
-import type { Slice, Source, Target } from '../connectors/contract.ts'
+import type { OnRefused, Slice, Source, Target } from '../connectors/contract.ts'
 import { TransferError } from '../errors/index.ts'
 import * as ledger from '../ledger/index.ts'
 import type { Clock } from '../ports/index.ts'
@@ -89,8 +89,9 @@ async function readWhole(
   soft: AbortSignal,
 ): Promise<Became> {
   const signal = AbortSignal.any([context.deadline.signal, soft])
-  const body = await capped(context, 'stage', await source.read(slice, source.offer(target.preferred), signal))
-  if (target.kind === 'copy') return { ...nothing, ordinals: await stageChunks(context, event, target, body, signal) }
+  const read = (onRefused?: OnRefused) => source.read(slice, source.offer(target.preferred), signal, onRefused)
+  if (target.kind !== 'object') return { ...nothing, ordinals: await stageChunks(context, event, target, read, signal) }
+  const body = await capped(context, 'stage', await read())
   await stageObject(context, event, target, body, { signal, columns: await source.columns() })
   return nothing
 }

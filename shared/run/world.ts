@@ -3,6 +3,8 @@ import type {
   Clock,
   Invoker,
   Log,
+  MysqlConnection,
+  MysqlSession,
   ObjectStore,
   OssConnection,
   PostgresConnection,
@@ -42,6 +44,7 @@ export interface World {
   // biome-ignore-end lint/suspicious/noExplicitAny: as above
   readonly openStore: (connection: OssConnection) => Promise<ObjectStore>
   readonly connectSql: (connection: PostgresConnection, signal: AbortSignal) => Promise<SqlSession>
+  readonly connectMysql: (connection: MysqlConnection, signal: AbortSignal) => Promise<MysqlSession>
   readonly reach: (point: CrashPoint) => void
 }
 

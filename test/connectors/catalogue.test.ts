@@ -39,10 +39,10 @@ test('a writer’s name finds no reader, and an unknown one nothing', async () =
 })
 
 test('an unknown kind names those there are', async () => {
-  expect(knownKinds('reader')).toEqual(['adbpg', 'oss', 'postgresql'])
+  expect(knownKinds('reader')).toEqual(['adbpg', 'mysql', 'oss', 'postgresql'])
   await expect(findReader('odps')).rejects.toMatchObject({
     code: 'job/unsupported',
-    message: 'there is no connector odps; there are adbpg, oss, postgresql',
+    message: 'there is no connector odps; there are adbpg, mysql, oss, postgresql',
   })
   expect((await findWriter('oss')).kind).toBe('oss')
 })

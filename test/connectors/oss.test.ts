@@ -49,6 +49,7 @@ const contextOf = (signal: AbortSignal): ConnectorContext => ({
       }),
     }),
   connectSql: () => Promise.reject(new Error('no database here')),
+  connectMysql: () => Promise.reject(new Error('no MySQL here')),
   log,
   signal,
 })

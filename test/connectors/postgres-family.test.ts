@@ -24,6 +24,7 @@ afterAll(async () => {
 const contextOf = (signal: AbortSignal): ConnectorContext => ({
   openStore: () => Promise.reject(new Error('no store here')),
   connectSql: (connection) => server.connect(connection, signal),
+  connectMysql: () => Promise.reject(new Error('no MySQL here')),
   log: server.log,
   signal,
 })

@@ -1,5 +1,12 @@
 import { beforeAll, describe, expect, test } from 'vitest'
-import type { ConnectorContext, CopyTarget, ObjectTarget, Target, Writer } from '../../shared/connectors/contract.ts'
+import type {
+  ConnectorContext,
+  CopyTarget,
+  ObjectTarget,
+  RowTarget,
+  Target,
+  Writer,
+} from '../../shared/connectors/contract.ts'
 import { asTransferError, type ErrorCode } from '../../shared/errors/index.ts'
 import { copyFromStatement } from '../../shared/load/copy-statement.ts'
 import type { SqlSession } from '../../shared/ports/index.ts'
@@ -19,6 +26,8 @@ export interface WriterWorld<O> {
 export interface WriterSuite<O> {
   readonly start: () => Promise<WriterWorld<O>>
   readonly kind: Target['kind']
+  /** Of a destination of rows: what is in the one that `fresh` made last, by id. */
+  readonly rows?: () => Promise<unknown[][]>
   readonly wrongPasswordCode: ErrorCode
 }
 
@@ -46,7 +55,7 @@ export function describeWriter<O>(writer: Writer<O>, suite: WriterSuite<O>): voi
     })
 
     test('COPY into its columns takes what it prefers', async ({ skip }) => {
-      skip(suite.kind !== 'copy', 'this writer takes objects')
+      skip(suite.kind !== 'copy', 'this writer takes objects or rows')
       const target = (await open(await world.fresh())) as CopyTarget
       const { session } = world
       if (session === null) throw new Error('a copy target needs a session')
@@ -62,8 +71,62 @@ export function describeWriter<O>(writer: Writer<O>, suite: WriterSuite<O>): voi
       expect(loaded.rows).toBe(2)
     })
 
+    test('a chunk of rows is there once committed, once, and not before', async ({ skip }) => {
+      if (suite.kind !== 'rows' || suite.rows === undefined) return skip('this writer takes COPY or objects')
+      await using target = (await open(await world.fresh())) as RowTarget
+      expect((await target.columns()).map((column) => column.name)).toEqual(['id', 'name'])
+      expect(target.refuses(target.preferred)).toBeNull()
+      await target.prepare()
+      const id = { runId: 'r1', ordinal: 3, part: 0 }
+      const body = async function* () {
+        yield Buffer.from('1\ta\\tb')
+        yield Buffer.from('\n2\t\\N\n')
+      }
+      {
+        await using dropped = await target.openChunk(id)
+        expect(await dropped.put(body())).toEqual({ copied: 2, loaded: 2 })
+      }
+      expect(await suite.rows()).toEqual([])
+      {
+        await using chunk = await target.openChunk(id)
+        expect(chunk.before).toBeNull()
+        await chunk.savepoint(() => chunk.put(body()))
+        await expect(
+          chunk.savepoint(async () => {
+            await chunk.put(body())
+            throw new Error('undo')
+          }),
+        ).rejects.toThrow('undo')
+        await chunk.commit('{"read":2}')
+      }
+      const there = [
+        ['1', 'a\tb'],
+        ['2', null],
+      ]
+      expect(await suite.rows()).toEqual(there)
+      await using again = await target.openChunk(id)
+      expect(again.before).toBe('{"read":2}')
+      await target.publish()
+    })
+
+    test('of two deliveries at once, one waits for the other and finds it', async ({ skip }) => {
+      if (suite.kind !== 'rows') return skip('this writer takes COPY or objects')
+      await using target = (await open(await world.fresh())) as RowTarget
+      await target.prepare()
+      const id = { runId: 'r2', ordinal: 0, part: 0 }
+      await using first = await target.openChunk(id)
+      const second = target.openChunk(id)
+      await first.commit('{"read":0}')
+      await using found = await second
+      expect(found.before).toBe('{"read":0}')
+      await found[Symbol.asyncDispose]()
+      await target.forget('r2')
+      await using forgotten = await target.openChunk(id)
+      expect(forgotten.before).toBeNull()
+    })
+
     test('keys are known beforehand, sort by slice and differ by run', async ({ skip }) => {
-      skip(suite.kind !== 'object', 'this writer takes COPY')
+      skip(suite.kind !== 'object', 'this writer takes COPY or rows')
       const target = (await open(await world.fresh())) as ObjectTarget
       const keys = [0, 1, 9, 10, 123_456].map((index) => target.keyOf('r1', index))
       expect([...keys].sort()).toEqual(keys)
@@ -72,7 +135,7 @@ export function describeWriter<O>(writer: Writer<O>, suite: WriterSuite<O>): voi
     })
 
     test('preparing again keeps what the run has written', async ({ skip }) => {
-      skip(suite.kind !== 'object', 'this writer takes COPY')
+      skip(suite.kind !== 'object', 'this writer takes COPY or rows')
       const target = (await open(await world.fresh())) as ObjectTarget
       await target.prepare('r1')
       await target.store.put(target.keyOf('r1', 0), Buffer.from('1,a\n'))
@@ -84,7 +147,7 @@ export function describeWriter<O>(writer: Writer<O>, suite: WriterSuite<O>): voi
       const options = world.withWrongPassword(await world.fresh())
       const work = async () => {
         await using target = await open(options)
-        await (target.kind === 'copy' ? target.columns() : target.prepare('r1'))
+        await (target.kind === 'object' ? target.prepare('r1') : target.columns())
       }
       const error = await work().then(() => null, asTransferError)
       expect(error).toMatchObject({ code: suite.wrongPasswordCode })

@@ -106,6 +106,8 @@ describe('a machine that is killed', () => {
     'stage/after-ledger-row': [importTable, exportTable],
     'load/mid-copy': [importObject, importTable],
     'load/after-copy': [importObject, importTable],
+    // Towards a destination with no ledger of ours: test/e2e/mysql.test.ts.
+    'load/between-commits': [],
     'load/after-commit': [importObject, importTable],
     'finish/before-publish': all,
     'finish/after-publish': all,
@@ -120,7 +122,7 @@ describe('a machine that is killed', () => {
       return found[0]?.run_id ?? null
     })
 
-  it.each(crashPoints)('at %s', { timeout: 60_000 }, async (point) => {
+  it.each(crashPoints.filter((point) => subjects[point].length > 0))('at %s', { timeout: 60_000 }, async (point) => {
     const made = await Promise.all(subjects[point].map((subject) => subject()))
     freezeAt(stateDir, point)
     // An answer does not come where `start` itself is held.

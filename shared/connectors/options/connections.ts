@@ -19,3 +19,16 @@ export const PostgresConnectionOption = z.strictObject({
   password: SecretRef.nullable(),
   ssl: z.enum(['disable', 'require', 'verify-full']),
 })
+
+export const MysqlConnectionOption = z.strictObject({
+  kind: z.literal('mysql'),
+  host: z.string().min(1),
+  port: z.number().int().min(1).max(65535),
+  database: z.string().min(1),
+  user: z.string().min(1),
+  password: SecretRef.nullable(),
+  ssl: z.enum(['disable', 'require', 'verify-full']),
+  // It becomes SQL: nothing but an offset may.
+  timeZone: z.string().regex(/^[+-]\d\d:\d\d$/),
+  zeroDates: z.enum(['convertToNull', 'exception', 'round']),
+})

@@ -1,0 +1,35 @@
+import { defineReader, defineWriter } from './contract.ts'
+import { openMysqlSource } from './mysql/mysql-source.ts'
+import { openMysqlTarget } from './mysql/mysql-target.ts'
+import { MysqlReaderOptions, mysqlReaderIgnored } from './mysql/reader-options.ts'
+import { MysqlWriterOptions, mysqlWriterIgnored } from './mysql/writer-options.ts'
+
+const about = {
+  kind: 'mysql',
+  title: 'MySQL',
+  connection: 'mysql',
+  ledger: null,
+} as const
+
+/** DataWorks names its relatives apart; all of them speak the same protocol (dataworks-datax.md §3.1, §3.4). */
+const names = ['mariadb', 'polardb', 'apsaradb_for_mysql']
+
+export const reader = defineReader({
+  ...about,
+  aliases: ['mysqlreader', 'polardbreader', ...names],
+  role: 'reader',
+  options: MysqlReaderOptions,
+  ignored: mysqlReaderIgnored,
+  // A second read may give other rows or another order.
+  repeatable: false,
+  open: async (options, context) => openMysqlSource(options, context),
+})
+
+export const writer = defineWriter({
+  ...about,
+  aliases: ['mysqlwriter', 'polardbwriter', ...names],
+  role: 'writer',
+  options: MysqlWriterOptions,
+  ignored: mysqlWriterIgnored,
+  open: async (options, context) => openMysqlTarget(options, context),
+})

@@ -1,0 +1,48 @@
+import type * as z from 'zod'
+import { MysqlConnectionOption } from '../options/connections.ts'
+import { optionalText, parameters, recordBytes, texts, unsupportedIssue, wizardLeavings } from '../options/fields.ts'
+
+export const mysqlReaderIgnored: Readonly<Record<string, string>> = {
+  ...wizardLeavings,
+  fetchSize: 'rows are streamed as they come',
+  splitFactor: 'the number of slices follows the size of the table',
+  socketTimeout: 'the time limit of the function ends a read',
+  useReadOnly: 'name the read-only address in the datasource',
+  canReadPrimary: 'name the address in the datasource',
+  masterSlave: 'name the address in the datasource',
+  slaveDelayLimit: 'name the address in the datasource',
+  checkSlave: 'name the address in the datasource',
+  singleOrMulti: 'one table per job',
+  encoding: 'the server converts to UTF-8',
+  mandatoryEncoding: 'the server converts to UTF-8',
+}
+
+const oneTable = texts().superRefine((tables, context) => {
+  if (tables.length <= 1) return
+  const message = `one table per job for now, got ${tables.length}; make a job of each`
+  context.addIssue({ code: 'custom', message, params: unsupportedIssue })
+})
+
+/** dataworks-datax.md §3.3, §3.4 (`mysqlreader`) and §3.9. `querySql` overrides table, column, where and splitPk. */
+export const MysqlReaderOptions = parameters(
+  {
+    connection: MysqlConnectionOption,
+    table: oneTable,
+    /** `["*"]`, or SQL expressions. */
+    column: texts(),
+    where: optionalText(),
+    querySql: texts().refine((queries) => queries.length <= 1, 'one statement per job for now; make a job of each'),
+    splitPk: optionalText(),
+    /** Statements for each session, such as `set max_statement_time = 0`. */
+    session: texts(),
+    maxRecordBytes: recordBytes(),
+  },
+  mysqlReaderIgnored,
+).superRefine((options, context) => {
+  if (options.querySql.length > 0) return
+  const missing = (parameter: 'table' | 'column', message: string) =>
+    context.addIssue({ code: 'custom', path: [parameter], message })
+  if (options.table.length === 0) missing('table', 'give table ("name" or "database.name"), or querySql')
+  if (options.column.length === 0) missing('column', 'give ["*"], or a list of columns or SQL expressions')
+})
+export type MysqlReaderOptions = z.infer<typeof MysqlReaderOptions>

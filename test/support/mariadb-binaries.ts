@@ -1,0 +1,74 @@
+import { execFile } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+
+const run = promisify(execFile)
+
+/** Where the programs of one installation lie. */
+export interface MariadbBinaries {
+  readonly mariadbd: string
+  /** The folder with the messages and the SQL that makes the system tables. */
+  readonly shareDir: string
+  /** For a copy that is not installed: its libraries. */
+  readonly environment: Readonly<Record<string, string>>
+}
+
+/** The server, the SQL of its system tables, and libraries that a small Debian does not have. */
+const packages = ['mariadb-server-core', 'mariadb-server', 'libaio1', 'liburing2', 'libnuma1', 'libpcre2-8-0']
+
+/**
+ * An installed MariaDB, or else one from Debian's packages, unpacked into a folder of this user: no rights and no
+ * installation are needed, only apt with its lists. @returns the reason where there is none
+ */
+export async function findMariadb(): Promise<MariadbBinaries | { readonly missing: string }> {
+  const installed = await whereInstalled()
+  if (installed !== null) return installed
+  const dir = join(tmpdir(), `adbpg-sync-mariadb-${process.getuid?.() ?? 0}`)
+  try {
+    if (!existsSync(dir)) await download(dir)
+    return await unpackedAt(dir)
+  } catch (error) {
+    const reason = error instanceof Error ? error.message.split('\n').slice(0, 3).join(' ') : String(error)
+    return { missing: `no MariaDB is installed, and Debian's packages could not be had: ${reason}` }
+  }
+}
+
+async function whereInstalled(): Promise<MariadbBinaries | null> {
+  const folders = [...(process.env.PATH ?? '').split(':'), '/usr/sbin', '/usr/libexec']
+  const mariadbd = folders.map((folder) => join(folder, 'mariadbd')).find((file) => existsSync(file))
+  const shareDir = ['/usr/share/mysql', '/usr/share/mariadb'].find((folder) => existsSync(systemTables(folder)))
+  return mariadbd === undefined || shareDir === undefined ? null : { mariadbd, shareDir, environment: {} }
+}
+
+export const systemTables = (shareDir: string) => join(shareDir, 'mysql_system_tables.sql')
+
+/** Under a name of its own first: of two files that begin at once, the second drops its copy. */
+async function download(dir: string): Promise<void> {
+  const draft = await mkdtemp(`${dir}-`)
+  const debs = join(draft, 'debs')
+  await mkdir(debs)
+  try {
+    await run('apt-get', ['download', ...packages], { cwd: debs })
+    for (const deb of await readdir(debs)) await run('dpkg', ['-x', join(debs, deb), draft])
+    await rm(debs, { recursive: true })
+    await rename(draft, dir)
+  } catch (error) {
+    await rm(draft, { recursive: true, force: true })
+    if (!existsSync(dir)) throw error
+  }
+}
+
+async function unpackedAt(dir: string): Promise<MariadbBinaries> {
+  const libraries: string[] = []
+  for (const folder of [join(dir, 'usr/lib'), join(dir, 'lib')]) {
+    const names = existsSync(folder) ? await readdir(folder) : []
+    libraries.push(...names.filter((name) => name.includes('-linux-')).map((name) => join(folder, name)))
+  }
+  const mariadbd = join(dir, 'usr/sbin/mariadbd')
+  const environment = { LD_LIBRARY_PATH: libraries.join(':') }
+  await run(mariadbd, ['--no-defaults', '--version'], { env: { ...process.env, ...environment } })
+  return { mariadbd, shareDir: join(dir, 'usr/share/mysql'), environment }
+}
