@@ -138,7 +138,9 @@ const edges: Readonly<Record<string, Edge>> = {
   number_text: { mysql: 'varchar(60)', adbpg: 'numeric', values: [...spoken, nines(38), '1e400', '-0', ''] },
   real_text: { mysql: 'varchar(60)', adbpg: 'double precision', values: [...spoken, '1e400', '-0', ''] },
 }
-const names = Object.keys(edges)
+/** Not in the way of any reserved word. */
+const nameOf = (edge: string) => `e_${edge}`
+const names = Object.keys(edges).map(nameOf)
 
 /**
  * Every type × edge value: MySQL → ADBPG → OSS → ADBPG. PostgreSQL judges twice: what it takes by INSERT is what a row must
@@ -154,20 +156,25 @@ describe.skipIf(without !== null)(`the round trip${without === null ? '' : `: ${
     await server.close()
   })
   const table = unique('trip')
-  const columns = names.map((name) => `${name} ${edges[name]?.adbpg}`).join(', ')
+  const columns = Object.entries(edges)
+    .map(([edge, { adbpg }]) => `${nameOf(edge)} ${adbpg}`)
+    .join(', ')
 
   /** One value in a row of its own. @returns the numbers of rows that PostgreSQL refuses */
   async function fill(): Promise<number[]> {
     await server.session.query("set sql_mode = 'ALLOW_INVALID_DATES', time_zone = '+00:00'")
-    const typed = names.map((name) => `${name} ${edges[name]?.mysql}`).join(', ')
+    const typed = Object.entries(edges)
+      .map(([edge, { mysql }]) => `${nameOf(edge)} ${mysql}`)
+      .join(', ')
     await server.session.query(`create table ${table} (id int primary key, ${typed}) character set utf8mb4`)
     for (const kind of ['_expected', '', '_back'])
       await stack.sql(`create table public.${table}${kind} (id integer, ${columns})`)
     await using sql = await stack.world.connectSql(stack.adbpg, new AbortController().signal)
     const refused: number[] = []
     let id = 0
-    for (const [name, { values }] of Object.entries(edges))
+    for (const [edge, { values }] of Object.entries(edges))
       for (const value of values) {
+        const name = nameOf(edge)
         id += 1
         const [given, wanted] = Array.isArray(value) ? value : [value, value]
         await server.session.query(`insert into ${table} (id, ${name}) values (?, ?)`, [id, given])
