@@ -99,6 +99,12 @@ export interface Source extends AsyncDisposable {
   readonly holdSnapshot: null | (() => Promise<({ readonly token: string } & AsyncDisposable) | null>)
 }
 
+/** What deserves a warning in a script, beside the parameter it is about. */
+export interface Remark {
+  readonly parameter: string
+  readonly message: string
+}
+
 /** What a connector states about itself, readable without opening a connection (wizard, documentation, job lint). */
 export interface About<O> {
   /** Our name: `mysql`. */
@@ -113,6 +119,8 @@ export interface About<O> {
   readonly ignored: Readonly<Record<string, string>>
   /** Parses the parameters after datasource and secrets were resolved into connections; draws the form, prints the docs table. */
   readonly options: z.ZodType<O>
+  /** What is given and has no effect because of other options; null: options do not depend on one another in this way. */
+  readonly remarks: null | ((options: O) => readonly Remark[])
   /** Where the ledger of a job lives when this connector is its ADBPG end; null for every other kind (design §5). */
   readonly ledger: null | ((options: O) => PostgresConnection)
 }

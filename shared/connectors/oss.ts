@@ -1,4 +1,4 @@
-import * as z from 'zod'
+import type * as z from 'zod'
 import { encodeCsvRecord } from '../codecs/csv-encode.ts'
 import type { CsvEncoding } from '../codecs/encoding.ts'
 import { TransferError } from '../errors/index.ts'
@@ -12,19 +12,31 @@ import {
   defineWriter,
   type ObjectTarget,
   type PlannedSlice,
+  type Remark,
   type Slice,
   type Source,
   type Split,
   type SplitRequest,
 } from './contract.ts'
-import { csvReaderShape, delimiterOption, encodingOf, refuseWhatCopyRefuses } from './objects/csv-options.ts'
+import { csvReaderShape, delimiterOption, encodingOf, nullText, refuseWhatCopyRefuses } from './objects/csv-options.ts'
 import { cutObjects } from './objects/cut-objects.ts'
 import { columnsOfFile, FileColumns, projectionOf, refuseForeignConstants } from './objects/file-columns.ts'
 import { findObjects, matchesKey } from './objects/find-objects.ts'
 import { ObjectSlice } from './objects/object-slice.ts'
 import { prepareTarget, taggedKey } from './objects/write-modes.ts'
 import { OssConnectionOption } from './options/connections.ts'
-import { choice, flag, notYet, optionalText, parameters, recordBytes, texts, wizardLeavings } from './options/fields.ts'
+import {
+  choice,
+  flag,
+  notYet,
+  oneText,
+  optionalText,
+  parameters,
+  recordBytes,
+  texts,
+  whenSound,
+  wizardLeavings,
+} from './options/fields.ts'
 import { printBytes } from './sql/split-strategy.ts'
 
 const later = 'this format is a later release; csv is read and written'
@@ -32,11 +44,32 @@ const laterFormats = { parquet: later, orc: later, jsonl: later, json: later, ex
 
 const noLeadingSlash = (key: string) => !key.startsWith('/')
 
-const readerIgnored: Readonly<Record<string, string>> = {
+const viaProxy = 'functions reach OSS without a proxy'
+const onlyColumnar = 'it has a meaning only for parquet and orc'
+const onlySql = 'it has a meaning only for fileFormat sql'
+
+/** What osswriter and ossreader have in common beyond the file itself (dataworks-datax.md §3.5). */
+const bothIgnored: Readonly<Record<string, string>> = {
   ...wizardLeavings,
+  proxyHost: viaProxy,
+  proxyPort: viaProxy,
+  proxyUsername: viaProxy,
+  proxyPassword: viaProxy,
+  proxyDomain: viaProxy,
+  proxyWorkstation: viaProxy,
+  path: onlyColumnar,
+  parquetSchema: onlyColumnar,
+  hadoopConfig: onlyColumnar,
+}
+const noOwnDomain = () =>
+  notYet('a domain of your own (cname) is a later release; give the endpoint of the region', [false, 'false'])
+
+const readerIgnored: Readonly<Record<string, string>> = {
+  ...bothIgnored,
   bufferSize: 'objects are read in ranges of a fixed size',
   balanceThreshold: 'objects are cut into ranges, so large and small ones balance by themselves',
-  parquetSchema: 'it has a meaning only for parquet',
+  blockSizeInByte: 'objects are cut into ranges by size, whatever their format',
+  excelReaderConfig: 'it has a meaning only for excel',
 }
 
 /** dataworks-datax.md §3.5. `text` is read as csv: DataX reads both with one parser. */
@@ -50,21 +83,32 @@ const OssReaderOptions = parameters(
     fileFormat: choice(['csv'], { otherwise: 'csv', aliases: { text: 'csv', txt: 'csv' }, refused: laterFormats }),
     ...csvReaderShape,
     successOnNoObject: flag(false),
+    cname: noOwnDomain(),
+    hivePartitionColumn: notYet('columns made of the path are a later release; give a constant in column'),
+    fileAsColumn: notYet('the name of the file as a column is a later release', [false, 'false']),
+    tarFileFilterPattern: notYet('archives are a later release; unpack them first'),
     maxRecordBytes: recordBytes(),
   },
   readerIgnored,
-).superRefine((options, context) => {
-  refuseWhatCopyRefuses(options, context)
-  refuseForeignConstants(options.column, options.encoding, context)
-})
+)
+  .superRefine(refuseWhatCopyRefuses, whenSound('fieldDelimiter', 'csvReaderConfig', 'nullFormat', 'encoding'))
+  .superRefine(
+    ({ column, encoding }, context) => refuseForeignConstants(column, encoding, context),
+    whenSound('column', 'encoding'),
+  )
 type OssReaderOptions = z.infer<typeof OssReaderOptions>
 
 const writerIgnored: Readonly<Record<string, string>> = {
-  ...wizardLeavings,
+  ...bothIgnored,
+  column: 'the columns are those of the reader, in its order',
+  fileName: onlyColumnar,
+  dataxParquetMode: onlyColumnar,
+  table: onlySql,
+  quoteChar: onlySql,
+  commitSize: onlySql,
   maxFileSize: 'the size of an object follows the slices of the reader',
   blockSizeInMB: 'parts are sized by the upload itself',
   ossBlockSize: 'parts are sized by the upload itself',
-  generateEmptyFile: 'a table without rows leaves one object, with its header if it has one',
 }
 
 const oneObjectPerSlice = 'each slice is an object of its own; one object for all slices is a later release'
@@ -73,7 +117,7 @@ const oneObjectPerSlice = 'each slice is an object of its own; one object for al
 const OssWriterOptions = parameters(
   {
     connection: OssConnectionOption,
-    object: z.string().min(1).refine(noLeadingSlash, 'a key does not begin with /'),
+    object: oneText().refine(noLeadingSlash, 'a key does not begin with /'),
     writeMode: choice(['truncate', 'append', 'nonConflict'], {}),
     fileFormat: choice(['csv'], {
       otherwise: 'csv',
@@ -81,24 +125,42 @@ const OssWriterOptions = parameters(
     }),
     fieldDelimiter: delimiterOption(),
     /** Unset: NULL is an empty field, and an empty text is `""`. */
-    nullFormat: z.string().nullish(),
+    nullFormat: nullText(),
     header: texts(),
     writeHeader: flag(false),
     suffix: optionalText(),
-    encoding: choice(['utf-8'], { otherwise: 'utf-8', aliases: { utf8: 'utf-8' } }),
+    encoding: notYet('objects are written in UTF-8', ['utf-8', 'utf8']),
     lineDelimiter: notYet('records end with \\n', ['\n', '\\n']),
     compress: notYet('compressed files are a later release', ['none', 'NONE']),
-    dateFormat: notYet('dates are written as yyyy-MM-dd HH:mm:ss', ['yyyy-MM-dd HH:mm:ss']),
+    dateFormat: notYet('dates are written as yyyy-mm-dd hh:mm:ss, as the database prints them', [
+      'yyyy-mm-dd hh:mm:ss',
+    ]),
+    csvWriterConfig: notYet('values are quoted where they need it, and quotes are doubled', []),
+    byteEncoding: notYet('bytea is written as \\x and hexadecimal digits'),
+    cname: noOwnDomain(),
     writeSingleObject: notYet(oneObjectPerSlice, [false, 'false']),
     encrypt: notYet('set encryption on the bucket', [false, 'false']),
+    generateEmptyFile: flag(true),
     partition: notYet('partition paths are a later release; put them into object'),
   },
   writerIgnored,
-).superRefine((options, context) => {
-  const reason = copyRefusal(writtenEncoding(options))
-  if (reason !== null) context.addIssue({ code: 'custom', message: reason })
-})
+).superRefine(
+  (options, context) => {
+    const reason = copyRefusal(writtenEncoding(options))
+    if (reason !== null) context.addIssue({ code: 'custom', message: reason })
+  },
+  whenSound('fieldDelimiter', 'nullFormat'),
+)
 type OssWriterOptions = z.infer<typeof OssWriterOptions>
+
+function ossWriterRemarks({ header, writeHeader, generateEmptyFile }: OssWriterOptions): Remark[] {
+  const beside = header.length > 0 && writeHeader
+  const kept = 'has no effect: a table without rows leaves one object, with its header if it has one'
+  return [
+    ...(beside ? [{ parameter: 'writeHeader', message: 'has no effect beside header' }] : []),
+    ...(generateEmptyFile ? [] : [{ parameter: 'generateEmptyFile', message: kept }]),
+  ]
+}
 
 export const reader = defineReader<OssReaderOptions>({
   role: 'reader',
@@ -108,6 +170,7 @@ export const reader = defineReader<OssReaderOptions>({
   connection: 'oss',
   options: OssReaderOptions,
   ignored: readerIgnored,
+  remarks: null,
   ledger: null,
   repeatable: true,
   async open(options, context): Promise<Source> {
@@ -149,6 +212,7 @@ export const writer = defineWriter<OssWriterOptions>({
   connection: 'oss',
   options: OssWriterOptions,
   ignored: writerIgnored,
+  remarks: ossWriterRemarks,
   ledger: null,
   async open(options, context): Promise<ObjectTarget> {
     const store = await context.openStore(options.connection)

@@ -64,6 +64,8 @@ function withParts(value: unknown, context: z.core.$RefinementCtx): unknown {
   if (parsed === null) return refused(context, field, `must look like ${jdbcForm}`)
   if (parsed.password !== undefined)
     return refused(context, field, 'holds a password; give it as "password": "env:NAME"')
+  if (parsed.unheard !== null)
+    return refused(context, field, `has ${parsed.unheard}, which is not sent to the server; name the schema in the job`)
   const { host, port, database, ssl, user } = parsed
   return { host, port, database, ssl, ...(user === undefined ? {} : { username: user }), ...rest }
 }

@@ -110,6 +110,14 @@ function addressOfUrl(members: ConnectionMembers, options: InlineOptions): Addre
     options.faults.push(faultOf(path, first, `must look like ${jdbcForm}`))
     return null
   }
+  if (parsed.unheard !== null)
+    options.faults.push(
+      faultAt(
+        path,
+        `${parsed.unheard} in an address is not sent to the server; name the schema with "schema", or in table`,
+        'job/unsupported',
+      ),
+    )
   if (parsed.password !== undefined)
     options.faults.push(
       faultAt(

@@ -30,6 +30,9 @@ export interface KnownEnd {
   readonly connection: Connection['kind']
   readonly ignored: Readonly<Record<string, string>>
   readonly options: z.ZodType
+  /** What has no effect because of other options, by the names of parameters. */
+  // biome-ignore lint/suspicious/noExplicitAny: options types differ by connector; `options` has parsed them
+  readonly remarks: null | ((options: any) => readonly { readonly parameter: string; readonly message: string }[])
 }
 
 export interface Catalogue {
