@@ -69,6 +69,9 @@ export interface Body {
   readonly body: AsyncIterable<Uint8Array>
 }
 
+/** Names of a source's columns in the order in which a job wants them; asked for once, when first needed. */
+export type WantedColumns = () => Promise<readonly string[]>
+
 /** An opened source. Any call may be repeated after a crash, so all are idempotent. */
 export interface Source extends AsyncDisposable {
   /** The columns in the order in which `read` gives them; null when only the records know (a CSV without a column list). */
@@ -91,6 +94,12 @@ export interface Source extends AsyncDisposable {
    * cannot be cut. null: the source always resumes instead.
    */
   readonly cutSmaller: null | ((slice: Slice) => Promise<readonly Slice[]>)
+  /**
+   * The same source with only these of its columns, in this order, a column as often as it is named; its owner disposes it
+   * in place of the first. Each function of a run asks anew, so slices carry what only the plan has looked up. null: columns
+   * of the kind have no names.
+   */
+  readonly pick: null | ((wanted: WantedColumns) => Source)
   /**
    * Keeps all slices on one state of the source: resolves with a token that `read` understands in `slice.snapshot`,
    * valid until released; or with null when this server refuses. null: no server of the kind can. Slices are then read at

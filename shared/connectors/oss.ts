@@ -3,26 +3,21 @@ import { encodeCsvRecord } from '../codecs/csv-encode.ts'
 import type { CsvEncoding } from '../codecs/encoding.ts'
 import { TransferError } from '../errors/index.ts'
 import { copyRefusal } from '../load/copy-rules.ts'
-import type { ObjectHead, ObjectStore } from '../ports/index.ts'
+import type { ObjectStore } from '../ports/index.ts'
 import {
-  type ArrivedObject,
   type ConnectorContext,
-  type Decision,
   defineReader,
   defineWriter,
   type ObjectTarget,
-  type PlannedSlice,
   type Remark,
   type Slice,
   type Source,
-  type Split,
-  type SplitRequest,
+  type WantedColumns,
 } from './contract.ts'
 import { csvReaderShape, delimiterOption, encodingOf, nullText, refuseWhatCopyRefuses } from './objects/csv-options.ts'
-import { cutObjects } from './objects/cut-objects.ts'
 import { columnsOfFile, FileColumns, projectionOf, refuseForeignConstants } from './objects/file-columns.ts'
-import { findObjects, matchesKey } from './objects/find-objects.ts'
 import { ObjectSlice } from './objects/object-slice.ts'
+import { splitObjects } from './objects/split-objects.ts'
 import { prepareTarget, taggedKey } from './objects/write-modes.ts'
 import { OssConnectionOption } from './options/connections.ts'
 import {
@@ -37,7 +32,6 @@ import {
   whenSound,
   wizardLeavings,
 } from './options/fields.ts'
-import { printBytes } from './sql/split-strategy.ts'
 
 const later = 'this format is a later release; csv is read and written'
 const laterFormats = { parquet: later, orc: later, jsonl: later, json: later, excel: later, binary: later, sql: later }
@@ -173,35 +167,7 @@ export const reader = defineReader<OssReaderOptions>({
   remarks: null,
   ledger: null,
   repeatable: true,
-  async open(options, context): Promise<Source> {
-    const store = await context.openStore(options.connection)
-    const encoding = encodingOf(options)
-    return {
-      columns: async () => columnsOfFile(options.column),
-      split: (want) => splitObjects(store, options, want, context),
-      offer: () => encoding,
-      async read(slice, _, signal) {
-        const range = parseSlice(slice)
-        const { key, start, newline, firstRecord } = range
-        const { maxRecordBytes } = options
-        const origin = { name: `oss://${store.bucket}/${key}`, start, firstRecord }
-        return { encoding, newline, maxRecordBytes, origin, body: store.readRange(key, { ...range, signal }) }
-      },
-      projection:
-        columnsOfFile(options.column) === null
-          ? null
-          : (slice) => projectionOf(options.column, parseSlice(slice).fields),
-      rest(slice, consumed) {
-        const range = parseSlice(slice)
-        const start = range.start + consumed.bytes
-        const firstRecord = range.firstRecord + consumed.records
-        return { ...slice, start, firstRecord, records: range.records - consumed.records }
-      },
-      cutSmaller: null,
-      holdSnapshot: null,
-      async [Symbol.asyncDispose]() {},
-    }
-  },
+  open: async (options, context) => objectsIn(await context.openStore(options.connection), options, context, null),
 })
 
 export const writer = defineWriter<OssWriterOptions>({
@@ -238,80 +204,46 @@ export const writer = defineWriter<OssWriterOptions>({
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-async function splitObjects(
+function objectsIn(
   store: ObjectStore,
   options: OssReaderOptions,
-  want: SplitRequest,
-  { signal }: ConnectorContext,
-): Promise<Split> {
-  const objects = await objectsOf(store, options, want.arrived)
-  const slices: PlannedSlice[] = []
-  const empty: string[] = objects.filter((head) => head.size === 0).map((head) => head.key)
-  const headerRecords = options.skipHeader ? 1 : 0
-  const { targetBytes } = want
-  const request = { encoding: encodingOf(options), headerRecords, targetBytes }
-  for await (const { key, ranges } of cutObjects(store, objects, { ...request, signal })) {
-    if (ranges.length === 0) empty.push(key)
-    for (const slice of ranges) {
-      slices.push({ slice, bytes: slice.end - slice.start, records: slice.records })
-    }
+  context: ConnectorContext,
+  wanted: WantedColumns | null,
+): Source {
+  const { column, maxRecordBytes } = options
+  const encoding = encodingOf(options)
+  const listed = columnsOfFile(column)
+  return {
+    async columns() {
+      const names = wanted === null ? null : await wanted()
+      return names === null ? listed : names.map((name) => ({ name, type: 'text', nullable: true }))
+    },
+    split: (want) => splitObjects(store, options, want, { encoding, wanted, signal: context.signal }),
+    offer: () => encoding,
+    async read(slice, _, signal) {
+      const range = parseSlice(slice)
+      const { key, start, newline, firstRecord } = range
+      const origin = { name: `oss://${store.bucket}/${key}`, start, firstRecord }
+      return { encoding, newline, maxRecordBytes, origin, body: store.readRange(key, { ...range, signal }) }
+    },
+    projection:
+      listed === null && wanted === null
+        ? null
+        : (slice) => {
+            const { fields, pick } = parseSlice(slice)
+            return projectionOf(column, fields, pick?.split(',').map(Number) ?? null)
+          },
+    pick: wanted === null ? (names) => objectsIn(store, options, context, names) : null,
+    rest(slice, consumed) {
+      const range = parseSlice(slice)
+      const start = range.start + consumed.bytes
+      const firstRecord = range.firstRecord + consumed.records
+      return { ...slice, start, firstRecord, records: range.records - consumed.records }
+    },
+    cutSmaller: null,
+    holdSnapshot: null,
+    async [Symbol.asyncDispose]() {},
   }
-  return { slices, decisions: [...decide(objects, slices, want), ...emptyDecision(empty), ...nullDecision(options)] }
-}
-
-async function objectsOf(
-  store: ObjectStore,
-  options: OssReaderOptions,
-  arrived: ArrivedObject | null,
-): Promise<ObjectHead[]> {
-  try {
-    const objects = await findObjects(store, options.object)
-    if (arrived !== null) refuseOtherVersion(store, options.object, objects, arrived)
-    return objects
-  } catch (error) {
-    const isNone = error instanceof TransferError && error.code === 'source/no-objects'
-    if (isNone && arrived !== null) refuseOtherVersion(store, options.object, [], arrived)
-    if (isNone && options.successOnNoObject) return []
-    throw error
-  }
-}
-
-/**
- * The run of an arrival loads the version that arrived, or nothing: the version that replaced it has a run of its own.
- * @throws source/object-changed, source/object-missing
- */
-function refuseOtherVersion(
-  { bucket }: ObjectStore,
-  patterns: readonly string[],
-  objects: readonly ObjectHead[],
-  arrived: ArrivedObject,
-): void {
-  const { key, etag } = arrived
-  if (arrived.bucket !== bucket || !patterns.some((pattern) => matchesKey(pattern, key))) return
-  const head = objects.find((one) => one.key === key)
-  if (head === undefined)
-    throw new TransferError('source/object-missing', `oss://${bucket}/${key} was deleted after it arrived`, { key })
-  if (head.etag === etag) return
-  throw new TransferError('source/object-changed', `oss://${bucket}/${key} was replaced after it arrived`, { key })
-}
-
-function decide(objects: readonly ObjectHead[], slices: readonly PlannedSlice[], want: SplitRequest): Decision[] {
-  const bytes = objects.reduce((sum, head) => sum + head.size, 0)
-  const records = slices.reduce((sum, slice) => sum + (slice.records ?? 0), 0)
-  const what = `${slices.length} slices of ${objects.length} objects`
-  const size = `${printBytes(bytes)} with ${records} records`
-  return [{ what, why: `${size}, cut behind the first record that reaches ${printBytes(want.targetBytes)}` }]
-}
-
-function emptyDecision([first, ...others]: readonly string[]): Decision[] {
-  if (first === undefined) return []
-  const more = others.length === 0 ? '' : ` and ${others.length} more`
-  return [{ what: `nothing is read of ${first}${more}`, why: 'no record is in there' }]
-}
-
-function nullDecision({ nullFormat }: OssReaderOptions): Decision[] {
-  if (nullFormat !== undefined && nullFormat !== null) return []
-  return [{ what: 'an empty field is NULL, "" is an empty text', why: 'nullFormat is not set' }]
 }
 
 /** @throws event/invalid for a slice that no planner of ours has made */

@@ -159,12 +159,13 @@ function tellDataworks(root: ReadonlyMap<string, Member>, remarks: Fault[]): voi
 function tellWrapper({ document, scriptPath }: ParsedDocument, form: 'datax' | 'dataworks', remarks: Fault[]): void {
   if (scriptPath.length === 0) return
   const isDatax = form === 'datax'
-  const { description, parameters, triggers } = document
+  const { description, parameters, triggers, mapping } = document
   const say = (name: string, where: string) =>
     remarks.push(warningAt([name], `has no place in a bare script; ${where}`))
   if (description !== undefined) say('description', 'it is left out')
   if (Object.keys(parameters).length > 0)
     say('parameters', isDatax ? 'pass them with -p "-Dname=value"' : 'give them in the parameter line of the node')
+  if (mapping !== undefined) say('mapping', 'list the columns of reader and writer in the same order')
   if (triggers.length > 0)
     say('triggers', isDatax ? 'DataX is started by others' : 'set them in the schedule panel of the node')
 }

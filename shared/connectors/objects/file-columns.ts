@@ -74,11 +74,22 @@ export function columnsOfFile(columns: FileColumns): readonly Column[] | null {
   }))
 }
 
-/** @param width fields of a record of the file; null when unknown. @returns null when field i is column i and none is left over */
-export function projectionOf(columns: FileColumns, width: number | null): Projection | null {
-  const fields = columns
+/**
+ * @param width fields of a record of the file; null when unknown
+ * @param pick places among the columns, of those that are taken; null: all, in order
+ * @returns null when field i is column i and none is left over
+ */
+export function projectionOf(
+  columns: FileColumns,
+  width: number | null,
+  pick: readonly number[] | null = null,
+): Projection | null {
+  const listed = columns
     .filter(isColumn)
     .map(({ index, value }) => (index === undefined ? { value: value ?? null } : { index }))
+  // Of `*`, column i is field i.
+  const fieldAt = (place: number) => (listed.length === 0 ? { index: place } : listed[place])
+  const fields = pick === null ? listed : pick.map(fieldAt).filter((field) => field !== undefined)
   const isInOrder = fields.every((field, position) => 'index' in field && field.index === position)
   return fields.length === 0 || (isInOrder && width === fields.length) ? null : { width, fields }
 }
