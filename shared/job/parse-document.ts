@@ -3,6 +3,7 @@ import { type Fault, faultAt, faultsError, isError, isSecretName, maxFaults, typ
 import { issueFaults } from './issue-faults.ts'
 import { isScriptObject, type Member, type Members, membersAt } from './members.ts'
 import { didYouMean } from './nearest-name.ts'
+import { readParameterLine } from './parameter-line.ts'
 import { readText } from './script-text.ts'
 import { isReference } from './secret-reference.ts'
 
@@ -81,8 +82,9 @@ function wrappedDocument({ known, unknown }: Members, bareName: string | null, f
   return { ...(bareName === null ? {} : { name: bareName }), ...values }
 }
 
-/** Numbers and switches are texts here, because they are put into texts. */
-function parametersOf({ value, path }: Member, faults: Fault[]): unknown {
+/** Numbers and switches are texts here, because they are put into texts. DataWorks keeps all in one line. */
+function parametersOf({ value: given, path }: Member, faults: Fault[]): unknown {
+  const value = typeof given === 'string' ? readParameterLine(given, path, faults) : given
   if (!isScriptObject(value)) return value
   const entries = Object.entries(value).map(([name, item]): [string, unknown] => {
     const text = typeof item === 'number' || typeof item === 'boolean' ? String(item) : item

@@ -1,7 +1,6 @@
 import { findReader, findWriter, kindOf, knownKinds } from '../connectors/find-connector.ts'
 import { asTransferError, TransferError } from '../errors/index.ts'
 import {
-  builtInParameters,
   type Catalogue,
   Datasource,
   type JobDocument,
@@ -11,7 +10,9 @@ import {
   parseDatasourceFile,
   parseJobDocument,
   resolveJob,
+  triggerParameters,
 } from '../job/index.ts'
+import { runDatesOf, zoneOfCron } from '../schedule/index.ts'
 import { datasourceKey } from '../staging/keys.ts'
 import type { StartEvent } from './events.ts'
 import { listJobs, readJobText, recordIncident, type StoredJob } from './job-store.ts'
@@ -65,15 +66,16 @@ export interface Occasion {
   readonly datasources?: Readonly<Record<string, unknown>>
 }
 
-/** Values win in this order: the caller's, the trigger's, the job's own. */
+/** Values win in this order: the caller's, the trigger's, the job's own. Dates are those of the zone of its first schedule. */
 export async function resolveDocument(world: World, parsed: ParsedDocument, occasion: Occasion): Promise<JobSpec> {
   const { trigger, scheduledAt, parameters = {}, datasources = {} } = occasion
   const { document, scriptPath, place } = parsed
   const schedule = document.triggers.find((one) => one.type === 'schedule')
-  const timeZone = schedule?.type === 'schedule' ? schedule.timeZone : 'Asia/Shanghai'
+  const timeZone = schedule?.type === 'schedule' ? zoneOfCron(schedule.cron, schedule.timeZone) : 'Asia/Shanghai'
   return await resolveJob(document, scriptPath, {
     catalogue,
-    parameters: { ...document.parameters, ...builtInParameters(trigger, scheduledAt, timeZone), ...parameters },
+    parameters: { ...triggerParameters(trigger), ...parameters },
+    dates: runDatesOf(scheduledAt, timeZone),
     findDatasource: (name) => findDatasource(world, datasources, name),
     hoistSecret: null,
     place,

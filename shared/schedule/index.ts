@@ -1,1 +1,3 @@
-export { cronFault, dueTimes, parseCron } from './cron.ts'
+export { cronFault, dueTimes, parseCron, zoneOfCron } from './cron.ts'
+export { type DateFamily, dateValue, looksDated } from './date-expression.ts'
+export { type RunDates, readDay, readScheduledTime, runDatesOf } from './run-dates.ts'

@@ -32,6 +32,22 @@ describe('a job document', () => {
     )
   })
 
+  test("reads DataWorks' line of parameters", () => {
+    const read = (line: string) =>
+      parseJobDocument(JSON.stringify({ script: {}, parameters: line }), 'a').document.parameters
+    expect(read(' dt=$bizdate  hour=$[hh24 - 1/24] at=${yyyy mm} empty= x=a,b ')).toEqual({
+      dt: '$bizdate',
+      hour: '$[hh24 - 1/24]',
+      at: '${yyyy mm}',
+      empty: '',
+      x: 'a,b',
+    })
+    expect(read('')).toEqual({})
+    expect(() => read('dt = $bizdate')).toThrow(/parameters.*none around =.*see "dt = /)
+    expect(() => read('a=1 a=2')).toThrow(/gives a twice/)
+    expect(() => read('password=x')).toThrow(/looks like a secret/)
+  })
+
   test('names the zone and the weekday that a schedule must have', () => {
     const withTrigger = (trigger: unknown) => JSON.stringify({ script, triggers: [trigger] })
     expect(() =>

@@ -1,6 +1,7 @@
 import { findReader, findWriter, kindOf, knownKinds } from '../../shared/connectors/find-connector.ts'
 import { type Fault, faultText } from '../../shared/job/fault.ts'
 import { type Catalogue, checkJob, Datasource, type JobSpec, readJobDocument } from '../../shared/job/index.ts'
+import { runDatesOf } from '../../shared/schedule/index.ts'
 
 /** The real connectors: a script is valid when they say so. */
 export const catalogue: Catalogue = {
@@ -39,15 +40,13 @@ export interface CheckedText {
 }
 
 /** A text all the way to a specification, as the command line does it. */
-export async function checkText(
-  text: string,
-  parameters: Readonly<Record<string, string>> = { bizdate: '20261123', cyctime: '20261124050000' },
-): Promise<CheckedText> {
+export async function checkText(text: string, parameters: Readonly<Record<string, string>> = {}): Promise<CheckedText> {
   const { parsed, faults } = readJobDocument(text, 'golden')
   if (parsed === null) return { spec: null, faults, printed: faults.map(faultText).join('\n') }
   const checked = await checkJob(parsed.document, parsed.scriptPath, {
     catalogue,
     parameters: { ...parsed.document.parameters, ...parameters },
+    dates: runDatesOf(new Date('2026-11-23T21:00:00Z'), 'Asia/Shanghai'),
     findDatasource,
     hoistSecret: null,
     place: parsed.place,
