@@ -4,15 +4,20 @@ import type { ObjectHead, ObjectStore } from '../../ports/index.ts'
 /**
  * The objects that the patterns name, each once, in order of their keys. `*` stands for any characters, `/` among them,
  * and `?` for one, as in ossreader; without them a pattern is a key.
+ * @param arrived the key that started the run: where a pattern is just that, its characters mean themselves
  * @throws source/bucket-missing, source/no-objects naming the patterns that match nothing
  */
-export async function findObjects(store: ObjectStore, patterns: readonly string[]): Promise<ObjectHead[]> {
+export async function findObjects(
+  store: ObjectStore,
+  patterns: readonly string[],
+  arrived: string | null = null,
+): Promise<ObjectHead[]> {
   const found = new Map<string, ObjectHead>()
   const unmatched: string[] = []
   for (const pattern of patterns) {
     const before = found.size
     let matched = false
-    for await (const head of matching(store, pattern)) {
+    for await (const head of matching(store, pattern, arrived)) {
       matched = true
       found.set(head.key, head)
     }
@@ -22,8 +27,8 @@ export async function findObjects(store: ObjectStore, patterns: readonly string[
   return [...found.values()].sort((a, b) => Buffer.compare(Buffer.from(a.key), Buffer.from(b.key)))
 }
 
-async function* matching(store: ObjectStore, pattern: string): AsyncGenerator<ObjectHead> {
-  const wildcard = pattern.search(/[*?]/)
+async function* matching(store: ObjectStore, pattern: string, arrived: string | null): AsyncGenerator<ObjectHead> {
+  const wildcard = pattern === arrived ? -1 : pattern.search(/[*?]/)
   if (wildcard === -1) {
     const head = await store.head(pattern)
     if (head !== null) yield head
