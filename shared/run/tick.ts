@@ -1,8 +1,9 @@
-import { asTransferError } from '../errors/index.ts'
+import { asTransferError, TransferError } from '../errors/index.ts'
 import { runKeyOfSchedule } from '../job/index.ts'
 import * as ledger from '../ledger/index.ts'
 import type { PostgresConnection } from '../ports/index.ts'
 import { dueTimes, parseCron } from '../schedule/index.ts'
+import { watchedPrefix } from '../staging/keys.ts'
 import type { TickEvent, TimerEvent } from './events.ts'
 import { giveUp } from './give-up.ts'
 import { listLedgers, recordIncident } from './job-store.ts'
@@ -52,7 +53,24 @@ async function tallyEach<T>(world: World, items: readonly T[], work: (item: T) =
 async function startDue(world: World, event: TimerEvent, deadline: Deadline): Promise<Tally> {
   const until = new Date(event.triggerTime)
   const jobs = await loadDatedJobs(world)
+  await reportUnwatched(world, jobs)
   return await tallyEach(world, jobs, (job) => startDueRuns(world, job, until, deadline))
+}
+
+/** A job that waits where nobody looks would wait for ever, in silence. */
+async function reportUnwatched(world: World, jobs: readonly DatedJob[]): Promise<void> {
+  for (const { job } of jobs) {
+    for (const trigger of job.triggers) {
+      if (trigger.type !== 'object' || trigger.prefix.startsWith(watchedPrefix)) continue
+      if ((trigger.bucket ?? world.store.bucket) !== world.store.bucket || trigger.prefix === '') continue
+      const message = `job ${job.name} waits for objects under ${trigger.prefix}, where none is looked for: s.yaml watches ${watchedPrefix}`
+      await recordIncident(
+        world.store,
+        new TransferError('event/no-job', message, { job: job.name }),
+        world.clock.now(),
+      )
+    }
+  }
 }
 
 /** Looks back, because a tick may be late or lost; the run's key makes a second start harmless. */

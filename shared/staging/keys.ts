@@ -1,5 +1,8 @@
 import { RunId } from '../job/index.ts'
 
+/** What the trigger of the object function watches (s.yaml). */
+export const watchedPrefix = 'in/'
+
 /*
  * The one place that builds and parses keys of the configuration and staging bucket. None of them lies under `in/`, the
  * prefix that the object trigger watches, so what we write can never start a run.
