@@ -108,9 +108,9 @@ function sessionOn(client: Connection, config: ConnectionOptions, signal: AbortS
   }
 
   return {
-    query: (sql, values = []) =>
+    query: (statement, values = []) =>
       ask<never>((done) =>
-        client.query({ sql, values: [...values], typeCast: (field) => field.string('utf8') }, (error, rows) =>
+        client.query({ sql: filled(statement, values), typeCast: (field) => field.string('utf8') }, (error, rows) =>
           done(error, rows as never),
         ),
       ),
@@ -135,6 +135,12 @@ function sessionOn(client: Connection, config: ConnectionOptions, signal: AbortS
       await sayGoodbye(client)
     },
   }
+}
+
+/** As hex, in which nothing has to be escaped, whatever the `sql_mode` of the server is. */
+function filled(statement: string, values: readonly string[]): string {
+  let index = 0
+  return statement.replaceAll('?', () => `_utf8mb4 x'${Buffer.from(values[index++] ?? '').toString('hex')}'`)
 }
 
 const fieldOf = (field: FieldPacket): MysqlField => ({
@@ -205,6 +211,7 @@ async function* streamRows<P>(
       if (fields === undefined) return
       if (state.sink !== null) throw new TransferError('source/sql-failed', 'the query gives more than one result')
       state.sink = open(fields.map(fieldOf))
+      boundLongRows(client, state.sink.maxRowBytes)
     }),
   )
   query.on('error', stop)
@@ -225,6 +232,23 @@ async function* streamRows<P>(
     signal.removeEventListener('abort', onAbort)
     client.removeListener('error', stop)
     if (!state.isOver || state.failure !== null) await end()
+  }
+}
+
+/** Of a row over 16 MB the driver gathers the packets here until the last one has come. */
+interface Inside {
+  readonly packetParser: { readonly largePacketParts: Buffer[] }
+}
+
+/** What comes of a row beyond the limit is dropped as it comes; its packets still count, or their sequence would be wrong. */
+function boundLongRows(client: Connection, maxRowBytes: number): void {
+  const parts = (client as unknown as Inside).packetParser.largePacketParts
+  let heldBytes = 0
+  parts.push = (part: Buffer) => {
+    if (parts.length === 0) heldBytes = 0
+    const isKept = heldBytes <= maxRowBytes
+    if (isKept) heldBytes += part.length
+    return Array.prototype.push.call(parts, isKept ? part : Buffer.alloc(0))
   }
 }
 

@@ -9,9 +9,9 @@ import { tempDir } from '../support/temp-dir.ts'
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const built = await buildFunctions(root, join(await tempDir('bundles'), 'dist'))
 
-/** Measured 2.5 MB, 3.0 MB for the API; what is over must be decided, not drift in. */
-const maxBytes = 2_900_000
-const maxApiBytes = 3_400_000
+/** Measured 3.25 MB, 3.7 MB for the API, 0.6 MB of it mysql2; what is over must be decided, not drift in. */
+const maxBytes = 3_400_000
+const maxApiBytes = 3_850_000
 
 it.each(built.map((one) => [one.name, one] as const))(
   'the bundle of %s stays small and holds only what it may need',

@@ -117,7 +117,7 @@ export function openCopyRows(fields: readonly MysqlField[], options: CopyRowsOpt
     at = begin
   }
 
-  /** What a row in the protocol weighs is about what its record would; its beginning shows which it is. */
+  /** What a row in the protocol weighs is about what its record would, or more; its beginning shows which it is. */
   function setAsideLong(bytes: Buffer, start: number, end: number): void {
     const kept = Buffer.from(bytes.subarray(start, start + 4096))
     const message = tooLong(end - start)
@@ -132,6 +132,7 @@ export function openCopyRows(fields: readonly MysqlField[], options: CopyRowsOpt
   }
 
   return {
+    maxRowBytes: maxRecordBytes,
     row,
     isFull: () => at >= pieceBytes || refusedBytes >= pieceBytes || refused.length >= 1000,
     take() {
