@@ -59,11 +59,13 @@ async function openClient(config: ConnectionOptions, { signal, log }: MysqlOptio
   const { createConnection } = (await import('mysql2')).default
   if (signal.aborted) throw aborted(signal)
   const client = createConnection(config)
-  const onAbort = () => client.destroy()
-  signal.addEventListener('abort', onAbort, { once: true })
+  // Without a listener an error of the socket would end the process, also one that comes late.
+  client.on('error', () => undefined)
+  let onAbort = () => {}
   try {
     await new Promise<void>((resolve, reject) => {
-      signal.addEventListener('abort', () => reject(aborted(signal)), { once: true })
+      onAbort = () => reject(aborted(signal))
+      signal.addEventListener('abort', onAbort, { once: true })
       client.connect((error) => (error === null ? resolve() : reject(error)))
     })
   } catch (error) {
@@ -72,7 +74,6 @@ async function openClient(config: ConnectionOptions, { signal, log }: MysqlOptio
   } finally {
     signal.removeEventListener('abort', onAbort)
   }
-  // Without a listener an error of an idle socket would end the process; the next query reports it.
   client.on('error', (error) => log.warn('a MySQL session broke', { error: asMysqlError(error, place).report() }))
   return client
 }

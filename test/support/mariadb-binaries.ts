@@ -63,7 +63,9 @@ async function download(dir: string): Promise<void> {
 
 /** A fresh machine has no lists of packages; an ordinary user gets them into a folder of its own. */
 async function downloadInto(debs: string, state: string): Promise<void> {
-  const download = (options: readonly string[]) => run('apt-get', [...options, 'download', ...packages], { cwd: debs })
+  const apt = (...words: readonly string[]) =>
+    run('apt-get', ['-o', 'Acquire::http::Timeout=15', ...words], { cwd: debs, timeout: 60_000 })
+  const download = (options: readonly string[]) => apt(...options, 'download', ...packages)
   try {
     await download([])
   } catch {
@@ -71,7 +73,7 @@ async function downloadInto(debs: string, state: string): Promise<void> {
       await mkdir(join(state, folder), { recursive: true })
     const own = [`Dir::State::lists=${state}/lists`, `Dir::Cache=${state}/cache`, 'APT::Sandbox::User=']
     const options = own.flatMap((option) => ['-o', option])
-    await run('apt-get', [...options, 'update'])
+    await apt(...options, 'update')
     await download(options)
   }
 }

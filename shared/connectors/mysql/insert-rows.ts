@@ -20,7 +20,7 @@ export interface InsertOptions {
   readonly maxPacketBytes: number
 }
 
-/** Larger statements are no faster: with 1 MB the server is busy (measured on MariaDB 10.11). */
+/** Statements of 64 rows and of 65,536 are equally fast: the server is the slower one (measured on MariaDB 10.11). */
 const statementBytes = 1024 * 1024
 
 /**
