@@ -3,6 +3,7 @@ import { tableOf } from '../../shared/cli/commands/dirty.ts'
 import type { DirtyRecord } from '../../shared/load/dirty-record.ts'
 
 const record: DirtyRecord = {
+  piece: 'c0-p0',
   source: 'oss://bucket/key',
   record: 1_000_001,
   offset: 123_456_789,

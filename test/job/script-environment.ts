@@ -16,6 +16,7 @@ export const catalogue: Catalogue = {
 const database = { host: '127.0.0.1', username: 'postgres', password: 'env:ADBPG_LOCAL_PASSWORD' }
 const definitions = new Map<string, unknown>([
   ['adbpg_local', { type: 'adbpg', ...database, database: 'adbpg' }],
+  ['my_local', { type: 'mysql', ...database, database: 'shop', timeZone: 'Asia/Shanghai' }],
   ['pg_local', { type: 'postgresql', ...database, database: 'source' }],
   [
     'oss_local',
