@@ -36,6 +36,8 @@ const mayImport: Record<string, readonly string[]> = {
     'schema',
     'staging',
   ],
+  // What editors and the documentation are told of jobs comes from the schemas that check them.
+  editor: ['connectors', 'job'],
   api: ['run', 'ledger', 'job', 'errors'],
   aliyun: ['api', 'config', 'connectors', 'errors', 'mysql', 'ports', 'postgres', 'run'],
   // schedule: a timer of the local platform and a job's own must agree on when a time is due.

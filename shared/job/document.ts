@@ -7,19 +7,26 @@ import { JobName } from './ids.ts'
  * `jobs/<name>.json` of the configuration bucket. Secrets stand in it only as references.
  */
 export const ObjectTrigger = z.strictObject({
-  type: z.literal('object'),
-  /** null: the bucket that the function's own trigger watches. */
-  bucket: z.string().min(3).optional(),
-  prefix: z.string().default(''),
-  suffix: z.string().default(''),
+  type: z.literal('object').describe('An object that arrives in a bucket.'),
+  bucket: z.string().min(3).optional().describe("Unset: the bucket that the function's own trigger watches."),
+  prefix: z
+    .string()
+    .default('')
+    .meta({ description: 'What its key begins with.', examples: ['in/orders/'] }),
+  suffix: z
+    .string()
+    .default('')
+    .meta({ description: 'What its key ends with.', examples: ['.csv'] }),
 })
 
 export const ScheduleTrigger = z
   .strictObject({
-    type: z.literal('schedule'),
-    /** Six fields, seconds first, as Function Compute writes them: `0 0 5 * * *`. */
-    cron: z.string(),
-    timeZone: z.string().default('Asia/Shanghai'),
+    type: z.literal('schedule').describe('A time.'),
+    cron: z.string().meta({
+      description: 'Six fields, seconds first, as Function Compute writes them.',
+      examples: ['0 0 5 * * *', '0 */30 8-18 * * MON-FRI'],
+    }),
+    timeZone: z.string().default('Asia/Shanghai').describe('A zone of the IANA database, such as UTC.'),
   })
   .superRefine(({ cron, timeZone }, context) => {
     const message = cronFault(cron, timeZone)
@@ -35,17 +42,26 @@ export type ScheduleTrigger = z.infer<typeof ScheduleTrigger>
  * Which column of the reader goes into which of the writer, by names: `{"target": "source"}`, or `byName` for columns that
  * are called the same. Without it, the first goes into the first.
  */
-export const Mapping = z.union([z.literal('byName'), z.record(z.string().min(1), z.string().min(1))])
+export const Mapping = z.union([z.literal('byName'), z.record(z.string().min(1), z.string().min(1))]).meta({
+  description:
+    'Columns by name: {"column of the writer": "column of the reader"}, or "byName" for those that are called the same. Unset: the first goes into the first.',
+  examples: ['byName', { order_id: 'id', note: 'comment' }],
+})
 export type Mapping = z.infer<typeof Mapping>
 
 export const JobDocument = z.strictObject({
-  name: JobName,
-  description: z.string().optional(),
+  name: JobName.describe('Unset in a file: the name of the file.'),
+  description: z.string().optional().describe('For people.'),
   /** DataX `{job:{…}}` or DataWorks `{type:"job",steps:[…]}`; parsed by `parseScript`. */
   script: z.unknown(),
-  /** Values of `${name}` in the script when a trigger or a caller gives none. */
-  parameters: z.record(z.string(), z.string()).default({}),
-  triggers: z.array(Trigger).default([]),
+  parameters: z
+    .record(z.string(), z.string())
+    .default({})
+    .meta({
+      description: 'Values of ${name} in the script when a trigger or a caller gives none.',
+      examples: [{ region: 'hz' }],
+    }),
+  triggers: z.array(Trigger).default([]).describe('What starts the job, beside a call by its name.'),
   mapping: Mapping.optional(),
 })
 export type JobDocument = z.infer<typeof JobDocument>

@@ -21,7 +21,7 @@ export interface ReadDocument {
 }
 
 /** A script says nothing of these: they belong to the document around it. */
-const wrapperNames = ['name', 'description', 'script', 'parameters', 'triggers', 'mapping']
+const wrapperNames = ['$schema', 'name', 'description', 'script', 'parameters', 'triggers', 'mapping']
 const scriptNames = ['job', 'steps', 'type', 'configuration']
 
 /**
@@ -57,7 +57,7 @@ const hasScriptName = (value: unknown): boolean =>
 
 function bareDocument(value: unknown, { known }: Members, bareName: string | null, faults: Fault[]): unknown {
   for (const [name, { path }] of known) {
-    if (name === 'description') continue
+    if (name === 'description' || name === '$schema') continue
     faults.push(faultAt(path, `has no meaning beside a bare script; write {"name": …, "script": {…}, "${name}": …}`))
   }
   return { name: bareName ?? '', script: value }
@@ -76,7 +76,8 @@ function wrappedDocument({ known, unknown }: Members, bareName: string | null, f
         'is missing; it must be a DataX job {"job": …} or a DataWorks script {"type": "job", "steps": …}',
       ),
     )
-  const values = Object.fromEntries([...known].map(([name, { value }]) => [name, value]))
+  const meant = [...known].filter(([name]) => name !== '$schema')
+  const values = Object.fromEntries(meant.map(([name, { value }]) => [name, value]))
   const parameters = known.get('parameters')
   if (parameters !== undefined) values.parameters = parametersOf(parameters, faults)
   return { ...(bareName === null ? {} : { name: bareName }), ...values }
