@@ -1,6 +1,6 @@
 import * as z from 'zod'
-import { cronFault } from '../schedule/index.ts'
 import { JobName } from './ids.ts'
+import { SchedulePolicy, ScheduleTrigger } from './schedule-shape.ts'
 
 /**
  * The job document: a script in DataX or DataWorks form, wrapped by what the script cannot say. Kept in
@@ -14,22 +14,9 @@ export const ObjectTrigger = z.strictObject({
   suffix: z.string().default(''),
 })
 
-export const ScheduleTrigger = z
-  .strictObject({
-    type: z.literal('schedule'),
-    /** Six fields, seconds first, as Function Compute writes them: `0 0 5 * * *`. */
-    cron: z.string(),
-    timeZone: z.string().default('Asia/Shanghai'),
-  })
-  .superRefine(({ cron, timeZone }, context) => {
-    const message = cronFault(cron, timeZone)
-    if (message !== null) context.addIssue({ code: 'custom', path: ['cron'], message })
-  })
-
 export const Trigger = z.discriminatedUnion('type', [ObjectTrigger, ScheduleTrigger])
 export type Trigger = z.infer<typeof Trigger>
 export type ObjectTrigger = z.infer<typeof ObjectTrigger>
-export type ScheduleTrigger = z.infer<typeof ScheduleTrigger>
 
 export const JobDocument = z.strictObject({
   name: JobName,
@@ -39,8 +26,12 @@ export const JobDocument = z.strictObject({
   /** Values of `${name}` in the script when a trigger or a caller gives none. */
   parameters: z.record(z.string(), z.string()).default({}),
   triggers: z.array(Trigger).default([]),
+  /** What decides about the cycles of its schedules; without it, the defaults of `SchedulePolicy`. */
+  schedule: SchedulePolicy.optional(),
 })
 export type JobDocument = z.infer<typeof JobDocument>
+
+export const policyOf = ({ schedule }: JobDocument): SchedulePolicy => schedule ?? SchedulePolicy.parse({})
 
 /** How many dirty records a run may have. null: no limit of that kind. */
 export const ErrorLimit = z.object({

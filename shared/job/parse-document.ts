@@ -21,7 +21,7 @@ export interface ReadDocument {
 }
 
 /** A script says nothing of these: they belong to the document around it. */
-const wrapperNames = ['name', 'description', 'script', 'parameters', 'triggers']
+const wrapperNames = ['name', 'description', 'script', 'parameters', 'triggers', 'schedule']
 const scriptNames = ['job', 'steps', 'type']
 
 /**
