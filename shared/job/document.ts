@@ -1,6 +1,6 @@
 import * as z from 'zod'
-import { cronFault } from '../schedule/index.ts'
 import { JobName } from './ids.ts'
+import { SchedulePolicy, ScheduleTrigger } from './schedule-shape.ts'
 
 /**
  * The job document: a script in DataX or DataWorks form, wrapped by what the script cannot say. Kept in
@@ -19,24 +19,9 @@ export const ObjectTrigger = z.strictObject({
     .meta({ description: 'What its key ends with.', examples: ['.csv'] }),
 })
 
-export const ScheduleTrigger = z
-  .strictObject({
-    type: z.literal('schedule').describe('A time.'),
-    cron: z.string().meta({
-      description: 'Six fields, seconds first, as Function Compute writes them.',
-      examples: ['0 0 5 * * *', '0 */30 8-18 * * MON-FRI'],
-    }),
-    timeZone: z.string().default('Asia/Shanghai').describe('A zone of the IANA database, such as UTC.'),
-  })
-  .superRefine(({ cron, timeZone }, context) => {
-    const message = cronFault(cron, timeZone)
-    if (message !== null) context.addIssue({ code: 'custom', path: ['cron'], message })
-  })
-
 export const Trigger = z.discriminatedUnion('type', [ObjectTrigger, ScheduleTrigger])
 export type Trigger = z.infer<typeof Trigger>
 export type ObjectTrigger = z.infer<typeof ObjectTrigger>
-export type ScheduleTrigger = z.infer<typeof ScheduleTrigger>
 
 /**
  * Which column of the reader goes into which of the writer, by names: `{"target": "source"}`, or `byName` for columns that
@@ -63,8 +48,12 @@ export const JobDocument = z.strictObject({
     }),
   triggers: z.array(Trigger).default([]).describe('What starts the job, beside a call by its name.'),
   mapping: Mapping.optional(),
+  /** What decides about the cycles of its schedules; without it, the defaults of `SchedulePolicy`. */
+  schedule: SchedulePolicy.optional(),
 })
 export type JobDocument = z.infer<typeof JobDocument>
+
+export const policyOf = ({ schedule }: JobDocument): SchedulePolicy => schedule ?? SchedulePolicy.parse({})
 
 /** How many dirty records a run may have. null: no limit of that kind. */
 export const ErrorLimit = z.object({

@@ -21,7 +21,7 @@ export interface ReadDocument {
 }
 
 /** A script says nothing of these: they belong to the document around it. */
-const wrapperNames = ['$schema', 'name', 'description', 'script', 'parameters', 'triggers', 'mapping']
+const wrapperNames = ['$schema', 'name', 'description', 'script', 'parameters', 'triggers', 'schedule', 'mapping']
 const scriptNames = ['job', 'steps', 'type', 'configuration']
 
 /**

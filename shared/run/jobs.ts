@@ -11,8 +11,9 @@ import {
   parseJobDocument,
   resolveJob,
   triggerParameters,
+  zoneOf,
 } from '../job/index.ts'
-import { runDatesOf, zoneOfCron } from '../schedule/index.ts'
+import { runDatesOf } from '../schedule/index.ts'
 import { datasourceKey } from '../staging/keys.ts'
 import type { StartEvent } from './events.ts'
 import { listJobs, readJobText, recordIncident, type StoredJob } from './job-store.ts'
@@ -62,6 +63,8 @@ export async function readJob(world: World, job: StartEvent['job']): Promise<Par
 export interface Occasion {
   readonly trigger: ParameterTrigger
   readonly scheduledAt: Date
+  /** Whose clocks dates are read from; by default those of the job's first schedule. */
+  readonly timeZone?: string
   readonly parameters?: Readonly<Record<string, string>>
   readonly datasources?: Readonly<Record<string, unknown>>
 }
@@ -70,8 +73,7 @@ export interface Occasion {
 export async function resolveDocument(world: World, parsed: ParsedDocument, occasion: Occasion): Promise<JobSpec> {
   const { trigger, scheduledAt, parameters = {}, datasources = {} } = occasion
   const { document, scriptPath, place } = parsed
-  const schedule = document.triggers.find((one) => one.type === 'schedule')
-  const timeZone = schedule?.type === 'schedule' ? zoneOfCron(schedule.cron, schedule.timeZone) : 'Asia/Shanghai'
+  const timeZone = occasion.timeZone ?? zoneOfJob(document)
   return await resolveJob(document, scriptPath, {
     catalogue,
     parameters: { ...triggerParameters(trigger), ...parameters },
@@ -80,6 +82,12 @@ export async function resolveDocument(world: World, parsed: ParsedDocument, occa
     hoistSecret: null,
     place,
   })
+}
+
+/** DataWorks' own zone for a job without a schedule. */
+export function zoneOfJob({ triggers }: JobDocument): string {
+  const schedule = triggers.find((one) => one.type === 'schedule')
+  return schedule?.type === 'schedule' ? zoneOf(schedule) : 'Asia/Shanghai'
 }
 
 export const catalogue: Catalogue = {

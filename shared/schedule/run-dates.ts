@@ -18,7 +18,7 @@ export function readDay(text: string): WallTime | null {
   const [, year, month, day] = (/^(\d{4})(\d\d)(\d\d)$/.exec(text) ?? []).map(Number)
   if (year === undefined || month === undefined || day === undefined || year === 0) return null
   const wall = dayOf(year, month - 1, day)
-  return new Date(wall).toISOString().slice(0, 10).replaceAll('-', '') === text ? wall : null
+  return writeDay(wall) === text ? wall : null
 }
 
 /** `20261124050000`; null when it is no time. */
@@ -28,3 +28,12 @@ export function readScheduledTime(text: string): WallTime | null {
   if (day === null || hours === undefined || minutes === undefined || seconds === undefined) return null
   return day + ((hours * 60 + minutes) * 60 + seconds) * secondMs
 }
+
+/** `2026-11-24` or `2026-11-24 05:00:00`; null when it is neither. */
+export function readLocalTime(text: string): WallTime | null {
+  const [, day = '', clock = '00:00:00'] = /^(\d{4}-\d\d-\d\d)(?: (\d\d:\d\d:\d\d))?$/.exec(text) ?? []
+  return readScheduledTime(`${day}${clock}`.replaceAll(/[-:]/g, ''))
+}
+
+/** `20261123`, the form in which people name a business date. */
+export const writeDay = (wall: WallTime): string => new Date(wall).toISOString().slice(0, 10).replaceAll('-', '')

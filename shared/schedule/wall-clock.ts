@@ -1,4 +1,4 @@
-import { offsetReader } from './zone-periods.ts'
+import { offsetReader, zonePeriods } from './zone-periods.ts'
 
 /**
  * What a clock on the wall shows, as the milliseconds at which UTC shows the same. Arithmetic on it is that of a calendar:
@@ -13,6 +13,14 @@ export const dayMs = 86_400_000
 export function wallTimeOf(at: Date, timeZone: string): WallTime {
   const second = Math.floor(at.getTime() / secondMs) * secondMs
   return second + offsetReader(timeZone)(second)
+}
+
+/** The instant at which the clocks of a zone show a time: the first of two, and the end of the gap for one that they skip. */
+export function instantOf(wall: WallTime, timeZone: string): Date {
+  for (const { start, end, offsetMs } of zonePeriods(timeZone, wall - dayMs, wall + dayMs)) {
+    if (wall - offsetMs <= end) return new Date(Math.max(wall - offsetMs, start))
+  }
+  return new Date(wall)
 }
 
 /** The midnight with which a day begins. `month` counts from 0 and may lie outside the year, `day` outside the month. */

@@ -13,6 +13,7 @@ export const datasourcePrefix = 'datasources/'
 export const ledgerPrefix = 'ledgers/'
 export const incidentPrefix = 'incidents/'
 
+export const tickMarksKey = 'state/ticks.json'
 export const jobKey = (name: string) => `${jobPrefix}${name}.json`
 export const datasourceKey = (name: string) => `${datasourcePrefix}${name}.json`
 export const ledgerKey = (digest: string) => `${ledgerPrefix}${digest}.json`
