@@ -11,6 +11,7 @@ import {
   faultText,
   isError,
   type Path,
+  pathText,
   shownValue,
   warningAt,
   worthTelling,
@@ -38,10 +39,16 @@ export interface Catalogue {
   known(role: 'reader' | 'writer'): readonly string[]
 }
 
+export interface FoundDatasource {
+  readonly datasource: Datasource
+  /** What of its definition has no effect. */
+  readonly warnings: readonly Fault[]
+}
+
 export interface Resolution {
   readonly catalogue: Catalogue
   readonly parameters: Readonly<Record<string, string>>
-  readonly findDatasource: (name: string) => Promise<Datasource | null>
+  readonly findDatasource: (name: string) => Promise<FoundDatasource | null>
   readonly hoistSecret: HoistSecret | null
   /** Adds line and column where the text is at hand. */
   readonly place: (fault: Fault) => Fault
@@ -125,7 +132,9 @@ async function datasourceAt(
   faults: Fault[],
 ): Promise<Datasource | null> {
   const found = typeof named.value === 'string' ? await findDatasource(named.value) : null
-  if (found !== null) return found
+  for (const { path, message } of found?.warnings ?? [])
+    faults.push(warningAt(named.path, `names a datasource whose ${pathText(path)} ${message}`))
+  if (found !== null) return found.datasource
   const message = `no datasource is named ${shownValue([], named.value)}; register it under datasources/ or pass --datasources`
   faults.push(faultAt(named.path, message, 'job/unknown-datasource'))
   return null

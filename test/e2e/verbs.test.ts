@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import * as z from 'zod'
@@ -32,14 +33,23 @@ const environmentOf = (environment: Readonly<Record<string, string>>) => ({
 })
 
 /** A command next to a stack that is up, without the half second that a process takes to begin. */
-async function type(words: readonly string[], environment: Readonly<Record<string, string>> = {}): Promise<Ended> {
+async function type(
+  words: readonly string[],
+  environment: Readonly<Record<string, string>> = {},
+  piped = '',
+): Promise<Ended> {
   const texts = { stdout: '', stderr: '' }
   const screen = (name: keyof typeof texts) => ({
     write: (text: string) => {
       texts[name] += text
     },
   })
-  const terminal = { environment: environmentOf(environment), stdout: screen('stdout'), stderr: screen('stderr') }
+  const terminal = {
+    environment: environmentOf(environment),
+    stdin: Readable.from([piped]),
+    stdout: screen('stdout'),
+    stderr: screen('stderr'),
+  }
   return { code: await main(words, terminal), ...texts }
 }
 
@@ -56,8 +66,8 @@ async function spawned(words: readonly string[]): Promise<Ended> {
   return await new Promise((resolve) => child.once('close', (code) => resolve({ code, ...texts })))
 }
 
-async function answerOf(words: readonly string[], environment: Readonly<Record<string, string>> = {}) {
-  const { code, stdout, stderr } = await type([...words, '--json'], environment)
+async function answerOf(words: readonly string[], environment: Readonly<Record<string, string>> = {}, piped = '') {
+  const { code, stdout, stderr } = await type([...words, '--json'], environment, piped)
   return { code, stderr, answer: JSON.parse(stdout) as Record<string, unknown> }
 }
 

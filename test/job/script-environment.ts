@@ -1,6 +1,6 @@
 import { findReader, findWriter, kindOf, knownKinds } from '../../shared/connectors/find-connector.ts'
 import { type Fault, faultText } from '../../shared/job/fault.ts'
-import { type Catalogue, checkJob, Datasource, type JobSpec, readJobDocument } from '../../shared/job/index.ts'
+import { type Catalogue, checkJob, type JobSpec, parseDatasource, readJobDocument } from '../../shared/job/index.ts'
 
 /** The real connectors: a script is valid when they say so. */
 export const catalogue: Catalogue = {
@@ -45,7 +45,7 @@ export async function checkText(
   const checked = await checkJob(parsed.document, parsed.scriptPath, {
     catalogue,
     parameters: { ...parsed.document.parameters, ...parameters },
-    findDatasource: async (name) => (definitions.has(name) ? Datasource.parse(definitions.get(name)) : null),
+    findDatasource: async (name) => (definitions.has(name) ? parseDatasource(definitions.get(name), name) : null),
     hoistSecret: null,
     place: parsed.place,
   })
