@@ -83,7 +83,8 @@ export function addDatasourceRoutes(app: OpenAPIHono, { world }: Served): void {
 }
 
 /** Values that are not set are left out. */
-const plain = (definition: object) => Definition.parse(JSON.parse(JSON.stringify(definition))) as Record<string, string>
+const plain = (definition: object) =>
+  Definition.parse(JSON.parse(JSON.stringify(definition))) as Record<string, string | number>
 
 const lineOf = (one: ListedDatasource) =>
   'definition' in one ? { ...one, definition: plain(one.definition) } : { ...one, error: { ...one.error } }

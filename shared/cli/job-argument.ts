@@ -63,7 +63,7 @@ async function readDocument(session: Session, job: string): Promise<ParsedDocume
   return { ...parsed, document: { ...document, script } }
 }
 
-function nameOfFile(path: string): string {
+export function nameOfFile(path: string): string {
   const name = basename(path)
     .replace(/\.[^.]*$/, '')
     .replaceAll(/[^A-Za-z0-9_-]/g, '_')

@@ -78,6 +78,9 @@ export interface Body {
 /** Told of a record that no COPY can take, such as a text with a NUL: it is left out of the body, and counts in its numbers. */
 export type OnRefused = (record: RawRecord, reason: RecordReason, origin: Body['origin']) => Promise<void>
 
+/** Names of a source's columns in the order in which a job wants them; asked for once, when first needed. */
+export type WantedColumns = () => Promise<readonly string[]>
+
 /** An opened source. Any call may be repeated after a crash, so all are idempotent. */
 export interface Source extends AsyncDisposable {
   /** The columns in the order in which `read` gives them; null when only the records know (a CSV without a column list). */
@@ -104,11 +107,23 @@ export interface Source extends AsyncDisposable {
    */
   readonly cutSmaller: null | ((slice: Slice) => Promise<readonly Slice[]>)
   /**
+   * The same source with only these of its columns, in this order, a column as often as it is named; its owner disposes it
+   * in place of the first. Each function of a run asks anew, so slices carry what only the plan has looked up. null: the
+   * kind cannot.
+   */
+  readonly pick: null | ((wanted: WantedColumns) => Source)
+  /**
    * Keeps all slices on one state of the source: resolves with a token that `read` understands in `slice.snapshot`,
    * valid until released; or with null when this server refuses. null: no server of the kind can. Slices are then read at
    * different times.
    */
   readonly holdSnapshot: null | (() => Promise<({ readonly token: string } & AsyncDisposable) | null>)
+}
+
+/** What deserves a warning in a script, beside the parameter it is about. */
+export interface Remark {
+  readonly parameter: string
+  readonly message: string
 }
 
 /** What a connector states about itself, readable without opening a connection (wizard, documentation, job lint). */
@@ -125,6 +140,8 @@ export interface About<O> {
   readonly ignored: Readonly<Record<string, string>>
   /** Parses the parameters after datasource and secrets were resolved into connections; draws the form, prints the docs table. */
   readonly options: z.ZodType<O>
+  /** What is given and has no effect because of other options; null: options do not depend on one another in this way. */
+  readonly remarks: null | ((options: O) => readonly Remark[])
   /** Where the ledger of a job lives when this connector is its ADBPG end; null for every other kind (design §5). */
   readonly ledger: null | ((options: O) => PostgresConnection)
 }

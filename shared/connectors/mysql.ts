@@ -8,6 +8,7 @@ const about = {
   kind: 'mysql',
   title: 'MySQL',
   connection: 'mysql',
+  remarks: null,
   ledger: null,
 } as const
 

@@ -1,42 +1,69 @@
-import * as z from 'zod'
+import type * as z from 'zod'
 import { encodeCsvRecord } from '../codecs/csv-encode.ts'
 import type { CsvEncoding } from '../codecs/encoding.ts'
 import { TransferError } from '../errors/index.ts'
 import { copyRefusal } from '../load/copy-rules.ts'
-import type { ObjectHead, ObjectStore } from '../ports/index.ts'
+import type { ObjectStore } from '../ports/index.ts'
 import {
-  type ArrivedObject,
   type ConnectorContext,
-  type Decision,
   defineReader,
   defineWriter,
   type ObjectTarget,
-  type PlannedSlice,
+  type Remark,
   type Slice,
   type Source,
-  type Split,
-  type SplitRequest,
+  type WantedColumns,
 } from './contract.ts'
-import { csvReaderShape, delimiterOption, encodingOf, refuseWhatCopyRefuses } from './objects/csv-options.ts'
-import { cutObjects } from './objects/cut-objects.ts'
+import { csvReaderShape, delimiterOption, encodingOf, nullText, refuseWhatCopyRefuses } from './objects/csv-options.ts'
 import { columnsOfFile, FileColumns, projectionOf, refuseForeignConstants } from './objects/file-columns.ts'
-import { findObjects, matchesKey } from './objects/find-objects.ts'
 import { ObjectSlice } from './objects/object-slice.ts'
+import { splitObjects } from './objects/split-objects.ts'
 import { prepareTarget, taggedKey } from './objects/write-modes.ts'
 import { OssConnectionOption } from './options/connections.ts'
-import { choice, flag, notYet, optionalText, parameters, recordBytes, texts, wizardLeavings } from './options/fields.ts'
-import { printBytes } from './sql/split-strategy.ts'
+import {
+  choice,
+  flag,
+  notYet,
+  oneText,
+  optionalText,
+  parameters,
+  recordBytes,
+  texts,
+  whenSound,
+  wizardLeavings,
+} from './options/fields.ts'
 
 const later = 'this format is a later release; csv is read and written'
 const laterFormats = { parquet: later, orc: later, jsonl: later, json: later, excel: later, binary: later, sql: later }
 
 const noLeadingSlash = (key: string) => !key.startsWith('/')
 
-const readerIgnored: Readonly<Record<string, string>> = {
+const viaProxy = 'functions reach OSS without a proxy'
+const onlyColumnar = 'it has a meaning only for parquet and orc'
+const onlySql = 'it has a meaning only for fileFormat sql'
+
+/** What osswriter and ossreader have in common beyond the file itself (dataworks-datax.md §3.5). */
+const bothIgnored: Readonly<Record<string, string>> = {
   ...wizardLeavings,
+  proxyHost: viaProxy,
+  proxyPort: viaProxy,
+  proxyUsername: viaProxy,
+  proxyPassword: viaProxy,
+  proxyDomain: viaProxy,
+  proxyWorkstation: viaProxy,
+  path: onlyColumnar,
+  parquetSchema: onlyColumnar,
+  hadoopConfig: onlyColumnar,
+}
+const noOwnDomain = () =>
+  notYet('a domain of your own (cname) is a later release; give the endpoint of the region', [false, 'false'])
+
+const readerIgnored: Readonly<Record<string, string>> = {
+  ...bothIgnored,
   bufferSize: 'objects are read in ranges of a fixed size',
   balanceThreshold: 'objects are cut into ranges, so large and small ones balance by themselves',
-  parquetSchema: 'it has a meaning only for parquet',
+  blockSizeInByte: 'objects are cut into ranges by size, whatever their format',
+  excelReaderConfig: 'it has a meaning only for excel',
 }
 
 /** dataworks-datax.md §3.5. `text` is read as csv: DataX reads both with one parser. */
@@ -50,21 +77,32 @@ const OssReaderOptions = parameters(
     fileFormat: choice(['csv'], { otherwise: 'csv', aliases: { text: 'csv', txt: 'csv' }, refused: laterFormats }),
     ...csvReaderShape,
     successOnNoObject: flag(false),
+    cname: noOwnDomain(),
+    hivePartitionColumn: notYet('columns made of the path are a later release; give a constant in column'),
+    fileAsColumn: notYet('the name of the file as a column is a later release', [false, 'false']),
+    tarFileFilterPattern: notYet('archives are a later release; unpack them first'),
     maxRecordBytes: recordBytes(),
   },
   readerIgnored,
-).superRefine((options, context) => {
-  refuseWhatCopyRefuses(options, context)
-  refuseForeignConstants(options.column, options.encoding, context)
-})
+)
+  .superRefine(refuseWhatCopyRefuses, whenSound('fieldDelimiter', 'csvReaderConfig', 'nullFormat', 'encoding'))
+  .superRefine(
+    ({ column, encoding }, context) => refuseForeignConstants(column, encoding, context),
+    whenSound('column', 'encoding'),
+  )
 type OssReaderOptions = z.infer<typeof OssReaderOptions>
 
 const writerIgnored: Readonly<Record<string, string>> = {
-  ...wizardLeavings,
+  ...bothIgnored,
+  column: 'the columns are those of the reader, in its order',
+  fileName: onlyColumnar,
+  dataxParquetMode: onlyColumnar,
+  table: onlySql,
+  quoteChar: onlySql,
+  commitSize: onlySql,
   maxFileSize: 'the size of an object follows the slices of the reader',
   blockSizeInMB: 'parts are sized by the upload itself',
   ossBlockSize: 'parts are sized by the upload itself',
-  generateEmptyFile: 'a table without rows leaves one object, with its header if it has one',
 }
 
 const oneObjectPerSlice = 'each slice is an object of its own; one object for all slices is a later release'
@@ -73,7 +111,7 @@ const oneObjectPerSlice = 'each slice is an object of its own; one object for al
 const OssWriterOptions = parameters(
   {
     connection: OssConnectionOption,
-    object: z.string().min(1).refine(noLeadingSlash, 'a key does not begin with /'),
+    object: oneText().refine(noLeadingSlash, 'a key does not begin with /'),
     writeMode: choice(['truncate', 'append', 'nonConflict'], {}),
     fileFormat: choice(['csv'], {
       otherwise: 'csv',
@@ -81,24 +119,42 @@ const OssWriterOptions = parameters(
     }),
     fieldDelimiter: delimiterOption(),
     /** Unset: NULL is an empty field, and an empty text is `""`. */
-    nullFormat: z.string().nullish(),
+    nullFormat: nullText(),
     header: texts(),
     writeHeader: flag(false),
     suffix: optionalText(),
-    encoding: choice(['utf-8'], { otherwise: 'utf-8', aliases: { utf8: 'utf-8' } }),
+    encoding: notYet('objects are written in UTF-8', ['utf-8', 'utf8']),
     lineDelimiter: notYet('records end with \\n', ['\n', '\\n']),
     compress: notYet('compressed files are a later release', ['none', 'NONE']),
-    dateFormat: notYet('dates are written as yyyy-MM-dd HH:mm:ss', ['yyyy-MM-dd HH:mm:ss']),
+    dateFormat: notYet('dates are written as yyyy-mm-dd hh:mm:ss, as the database prints them', [
+      'yyyy-mm-dd hh:mm:ss',
+    ]),
+    csvWriterConfig: notYet('values are quoted where they need it, and quotes are doubled', []),
+    byteEncoding: notYet('bytea is written as \\x and hexadecimal digits'),
+    cname: noOwnDomain(),
     writeSingleObject: notYet(oneObjectPerSlice, [false, 'false']),
     encrypt: notYet('set encryption on the bucket', [false, 'false']),
+    generateEmptyFile: flag(true),
     partition: notYet('partition paths are a later release; put them into object'),
   },
   writerIgnored,
-).superRefine((options, context) => {
-  const reason = copyRefusal(writtenEncoding(options))
-  if (reason !== null) context.addIssue({ code: 'custom', message: reason })
-})
+).superRefine(
+  (options, context) => {
+    const reason = copyRefusal(writtenEncoding(options))
+    if (reason !== null) context.addIssue({ code: 'custom', message: reason })
+  },
+  whenSound('fieldDelimiter', 'nullFormat'),
+)
 type OssWriterOptions = z.infer<typeof OssWriterOptions>
+
+function ossWriterRemarks({ header, writeHeader, generateEmptyFile }: OssWriterOptions): Remark[] {
+  const beside = header.length > 0 && writeHeader
+  const kept = 'has no effect: a table without rows leaves one object, with its header if it has one'
+  return [
+    ...(beside ? [{ parameter: 'writeHeader', message: 'has no effect beside header' }] : []),
+    ...(generateEmptyFile ? [] : [{ parameter: 'generateEmptyFile', message: kept }]),
+  ]
+}
 
 export const reader = defineReader<OssReaderOptions>({
   role: 'reader',
@@ -108,37 +164,10 @@ export const reader = defineReader<OssReaderOptions>({
   connection: 'oss',
   options: OssReaderOptions,
   ignored: readerIgnored,
+  remarks: null,
   ledger: null,
   repeatable: true,
-  async open(options, context): Promise<Source> {
-    const store = await context.openStore(options.connection)
-    const encoding = encodingOf(options)
-    return {
-      columns: async () => columnsOfFile(options.column),
-      split: (want) => splitObjects(store, options, want, context),
-      offer: () => encoding,
-      async read(slice, _, signal) {
-        const range = parseSlice(slice)
-        const { key, start, newline, firstRecord } = range
-        const { maxRecordBytes } = options
-        const origin = { name: `oss://${store.bucket}/${key}`, start, firstRecord }
-        return { encoding, newline, maxRecordBytes, origin, body: store.readRange(key, { ...range, signal }) }
-      },
-      projection:
-        columnsOfFile(options.column) === null
-          ? null
-          : (slice) => projectionOf(options.column, parseSlice(slice).fields),
-      rest(slice, consumed) {
-        const range = parseSlice(slice)
-        const start = range.start + consumed.bytes
-        const firstRecord = range.firstRecord + consumed.records
-        return { ...slice, start, firstRecord, records: range.records - consumed.records }
-      },
-      cutSmaller: null,
-      holdSnapshot: null,
-      async [Symbol.asyncDispose]() {},
-    }
-  },
+  open: async (options, context) => objectsIn(await context.openStore(options.connection), options, context, null),
 })
 
 export const writer = defineWriter<OssWriterOptions>({
@@ -149,6 +178,7 @@ export const writer = defineWriter<OssWriterOptions>({
   connection: 'oss',
   options: OssWriterOptions,
   ignored: writerIgnored,
+  remarks: ossWriterRemarks,
   ledger: null,
   async open(options, context): Promise<ObjectTarget> {
     const store = await context.openStore(options.connection)
@@ -174,80 +204,46 @@ export const writer = defineWriter<OssWriterOptions>({
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-async function splitObjects(
+function objectsIn(
   store: ObjectStore,
   options: OssReaderOptions,
-  want: SplitRequest,
-  { signal }: ConnectorContext,
-): Promise<Split> {
-  const objects = await objectsOf(store, options, want.arrived)
-  const slices: PlannedSlice[] = []
-  const empty: string[] = objects.filter((head) => head.size === 0).map((head) => head.key)
-  const headerRecords = options.skipHeader ? 1 : 0
-  const { targetBytes } = want
-  const request = { encoding: encodingOf(options), headerRecords, targetBytes }
-  for await (const { key, ranges } of cutObjects(store, objects, { ...request, signal })) {
-    if (ranges.length === 0) empty.push(key)
-    for (const slice of ranges) {
-      slices.push({ slice, bytes: slice.end - slice.start, records: slice.records })
-    }
+  context: ConnectorContext,
+  wanted: WantedColumns | null,
+): Source {
+  const { column, maxRecordBytes } = options
+  const encoding = encodingOf(options)
+  const listed = columnsOfFile(column)
+  return {
+    async columns() {
+      const names = wanted === null ? null : await wanted()
+      return names === null ? listed : names.map((name) => ({ name, type: 'text', nullable: true }))
+    },
+    split: (want) => splitObjects(store, options, want, { encoding, wanted, signal: context.signal }),
+    offer: () => encoding,
+    async read(slice, _, signal) {
+      const range = parseSlice(slice)
+      const { key, start, newline, firstRecord } = range
+      const origin = { name: `oss://${store.bucket}/${key}`, start, firstRecord }
+      return { encoding, newline, maxRecordBytes, origin, body: store.readRange(key, { ...range, signal }) }
+    },
+    projection:
+      listed === null && wanted === null
+        ? null
+        : (slice) => {
+            const { fields, pick } = parseSlice(slice)
+            return projectionOf(column, fields, pick?.split(',').map(Number) ?? null)
+          },
+    pick: wanted === null ? (names) => objectsIn(store, options, context, names) : null,
+    rest(slice, consumed) {
+      const range = parseSlice(slice)
+      const start = range.start + consumed.bytes
+      const firstRecord = range.firstRecord + consumed.records
+      return { ...slice, start, firstRecord, records: range.records - consumed.records }
+    },
+    cutSmaller: null,
+    holdSnapshot: null,
+    async [Symbol.asyncDispose]() {},
   }
-  return { slices, decisions: [...decide(objects, slices, want), ...emptyDecision(empty), ...nullDecision(options)] }
-}
-
-async function objectsOf(
-  store: ObjectStore,
-  options: OssReaderOptions,
-  arrived: ArrivedObject | null,
-): Promise<ObjectHead[]> {
-  try {
-    const objects = await findObjects(store, options.object)
-    if (arrived !== null) refuseOtherVersion(store, options.object, objects, arrived)
-    return objects
-  } catch (error) {
-    const isNone = error instanceof TransferError && error.code === 'source/no-objects'
-    if (isNone && arrived !== null) refuseOtherVersion(store, options.object, [], arrived)
-    if (isNone && options.successOnNoObject) return []
-    throw error
-  }
-}
-
-/**
- * The run of an arrival loads the version that arrived, or nothing: the version that replaced it has a run of its own.
- * @throws source/object-changed, source/object-missing
- */
-function refuseOtherVersion(
-  { bucket }: ObjectStore,
-  patterns: readonly string[],
-  objects: readonly ObjectHead[],
-  arrived: ArrivedObject,
-): void {
-  const { key, etag } = arrived
-  if (arrived.bucket !== bucket || !patterns.some((pattern) => matchesKey(pattern, key))) return
-  const head = objects.find((one) => one.key === key)
-  if (head === undefined)
-    throw new TransferError('source/object-missing', `oss://${bucket}/${key} was deleted after it arrived`, { key })
-  if (head.etag === etag) return
-  throw new TransferError('source/object-changed', `oss://${bucket}/${key} was replaced after it arrived`, { key })
-}
-
-function decide(objects: readonly ObjectHead[], slices: readonly PlannedSlice[], want: SplitRequest): Decision[] {
-  const bytes = objects.reduce((sum, head) => sum + head.size, 0)
-  const records = slices.reduce((sum, slice) => sum + (slice.records ?? 0), 0)
-  const what = `${slices.length} slices of ${objects.length} objects`
-  const size = `${printBytes(bytes)} with ${records} records`
-  return [{ what, why: `${size}, cut behind the first record that reaches ${printBytes(want.targetBytes)}` }]
-}
-
-function emptyDecision([first, ...others]: readonly string[]): Decision[] {
-  if (first === undefined) return []
-  const more = others.length === 0 ? '' : ` and ${others.length} more`
-  return [{ what: `nothing is read of ${first}${more}`, why: 'no record is in there' }]
-}
-
-function nullDecision({ nullFormat }: OssReaderOptions): Decision[] {
-  if (nullFormat !== undefined && nullFormat !== null) return []
-  return [{ what: 'an empty field is NULL, "" is an empty text', why: 'nullFormat is not set' }]
 }
 
 /** @throws event/invalid for a slice that no planner of ours has made */

@@ -1,69 +1,178 @@
 import { TransferError } from '../errors/index.ts'
-import { type Fault, faultsError, isError, type Path } from './fault.ts'
-import { isScriptObject, type Member, type ScriptObject } from './members.ts'
+import { asDataworksSetting, asDataxSetting } from './convert-settings.ts'
+import type { JobDocument } from './document.ts'
+import { endParameters } from './end-parameters.ts'
+import { type Fault, faultAt, faultOf, faultsError, isError, type Path, warningAt } from './fault.ts'
+import { isBlank, isScriptObject, type Member, membersAt, type ScriptObject } from './members.ts'
+import type { ParsedDocument } from './parse-document.ts'
+import type { Catalogue, FoundDatasource } from './resolve-job.ts'
 import { type ScriptEnd, type ScriptShape, shapeOf } from './script-shape.ts'
-import { settingsOf } from './settings.ts'
+
+export const scriptForms = ['datax', 'dataworks', 'job'] as const
+export type ScriptForm = (typeof scriptForms)[number]
+
+export interface Conversion {
+  readonly script: unknown
+  /** What has no place in the other form, or is there by our word alone: a warning each, at its place in the text. */
+  readonly remarks: readonly Fault[]
+}
+
+/** What types of ends are called, and which type a datasource has. */
+export interface Names {
+  readonly catalogue: Catalogue
+  readonly findDatasource: (name: string) => Promise<FoundDatasource | null>
+}
 
 /**
- * DataX ⇄ DataWorks by the rules of Alibaba's own converter (dataworks-datax.md §1.2): names lose or gain `reader` and
- * `writer`, parameters are taken as they are, `channel` and `concurrent` change names.
- * @throws job/invalid with a line per fault
+ * DataX ⇄ DataWorks ⇄ our job document, so that the job stays the same: by the rules of Alibaba's own converter
+ * (dataworks-datax.md §1.2) where they lose nothing. Parameters of reader and writer are taken as they are.
+ * @param to null: DataWorks for a DataX script, DataX for any other
+ * @throws job/invalid with a line per fault, job/unknown-datasource where only a datasource would tell the type of an end
  */
-export function convertScript(script: unknown, to: string | null, path: Path, place: (fault: Fault) => Fault): unknown {
+export async function convertScript(parsed: ParsedDocument, to: ScriptForm | null, names: Names): Promise<Conversion> {
+  const { document, scriptPath, place } = parsed
+  if (to === 'job') return { script: withoutDefaults(document), remarks: [] }
   const faults: Fault[] = []
-  const shape = shapeOf(script, path, faults)
+  const shape = shapeOf(document.script, scriptPath, faults)
   if (shape === null || faults.some(isError)) throw faultsError(faults.map(place))
-  const format = to ?? (shape.format === 'datax' ? 'dataworks' : 'datax')
-  if (format === shape.format) return script
-  if (format === 'dataworks') return asDataworks(shape)
-  if (format === 'datax') return asDatax(shape)
-  throw new TransferError('job/invalid', `--to must be datax or dataworks, got ${format}`)
+  const form = to ?? (shape.format === 'datax' ? 'dataworks' : 'datax')
+  const remarks: Fault[] = []
+  const script =
+    form === shape.format ? document.script : await converted(shape, form, { document, names, remarks, scriptPath })
+  tellWrapper(parsed, form, remarks)
+  if (remarks.some(isError)) throw faultsError(remarks.map(place))
+  return { script, remarks: remarks.map(place) }
+}
+
+/** A document says nothing of what it leaves to its defaults. */
+function withoutDefaults({ parameters, triggers, ...document }: JobDocument): unknown {
+  return {
+    ...document,
+    ...(Object.keys(parameters).length === 0 ? {} : { parameters }),
+    ...(triggers.length === 0 ? {} : { triggers }),
+  }
+}
+
+interface Work {
+  readonly document: JobDocument
+  readonly names: Names
+  readonly remarks: Fault[]
+  readonly scriptPath: Path
+}
+
+async function converted(shape: ScriptShape, form: 'datax' | 'dataworks', work: Work): Promise<unknown> {
+  const root = membersAt(work.document.script, work.scriptPath, rootNames, []).known
+  const reader = await endOf('reader', shape.reader, form, work)
+  const writer = await endOf('writer', shape.writer, form, work)
+  if (form === 'dataworks') {
+    tellDatax(root, work.remarks)
+    const setting = asDataworksSetting(shape, root.get('common')?.value, work.remarks)
+    const steps = [
+      { stepType: reader.name, parameter: reader.parameter, name: 'Reader', category: 'reader' },
+      { stepType: writer.name, parameter: writer.parameter, name: 'Writer', category: 'writer' },
+    ]
+    return { type: 'job', version: '2.0', steps, setting, order: { hops: [{ from: 'Reader', to: 'Writer' }] } }
+  }
+  tellDataworks(root, work.remarks)
+  const { setting, ...others } = asDataxSetting(shape, work.remarks)
+  return { job: { content: [{ reader, writer }], setting }, ...others }
 }
 
 const objectOf = ({ value }: Member): ScriptObject => (isScriptObject(value) ? value : {})
 
-const speedOf = ({ setting }: ScriptShape): ScriptObject => {
-  const { speed } = objectOf(setting)
-  return isScriptObject(speed) ? speed : {}
+/** `oss` and `ossreader` are the same; names that we do not know lose or gain their role. */
+async function endOf(role: 'reader' | 'writer', end: ScriptEnd, form: 'datax' | 'dataworks', work: Work) {
+  const { datasource } = endParameters(end.parameters, [])
+  const name = end.name ?? (await typeOf(datasource, work))
+  const known = name === null ? null : await work.names.catalogue.find(role, name)
+  const plain = known?.kind ?? (name ?? '').replace(new RegExp(`${role}$`, 'i'), '')
+  if (name === null) work.remarks.push(unnamed(role, end, datasource))
+  if (form === 'datax' && datasource !== null)
+    work.remarks.push(
+      warningAt(
+        datasource.path,
+        'is read by adbpg-sync; DataX knows no datasources and wants the connection written out',
+      ),
+    )
+  return { name: form === 'datax' ? `${plain}${role}` : plain, parameter: objectOf(end.parameters) }
 }
 
-function asDataworks(shape: ScriptShape): unknown {
-  const { channel, ...speed } = speedOf(shape)
-  const step = (category: 'reader' | 'writer', end: ScriptEnd) => ({
-    stepType: (end.name ?? '').replace(new RegExp(`${category}$`, 'i'), ''),
-    parameter: objectOf(end.parameters),
-    name: category === 'reader' ? 'Reader' : 'Writer',
-    category,
-  })
-  return {
-    type: 'job',
-    version: '2.0',
-    steps: [step('reader', shape.reader), step('writer', shape.writer)],
-    setting: {
-      errorLimit: { record: '' },
-      ...objectOf(shape.setting),
-      speed: { concurrent: channel ?? 2, throttle: false, ...speed, ...speedOfChannels(shape) },
-    },
-    order: { hops: [{ from: 'Reader', to: 'Writer' }] },
+async function typeOf(datasource: Member | null, { names }: Work): Promise<string | null> {
+  if (datasource === null || typeof datasource.value !== 'string') return null
+  return (await names.findDatasource(datasource.value))?.datasource.type ?? null
+}
+
+function unnamed(role: string, { namePath }: ScriptEnd, datasource: Member | null): Fault {
+  if (datasource === null) return faultAt(namePath, `is missing; name a ${role}, or a datasource that tells its type`)
+  const reason = `is not known here, and stepType is missing: give the type of the ${role}, or the datasource with --datasources`
+  return faultOf(datasource.path, datasource.value, reason, 'job/unknown-datasource')
+}
+
+// --- what has no place in the other form -----------------------------------------------------------------------------
+
+const rootNames = [
+  'job',
+  'core',
+  'common',
+  'entry',
+  'plugin',
+  'steps',
+  'configuration',
+  'extend',
+  'transform',
+  'traceId',
+]
+
+const isMeant = (member: Member | undefined): member is Member =>
+  member !== undefined && !isBlank(member.value) && member.value !== false
+
+const onlyMember = (value: unknown, name: string) =>
+  isScriptObject(value) && Object.keys(value).length === 1 ? value[name] : undefined
+
+/** `core.transport.channel.speed` has become the cap of the job. */
+const isSpeedAlone = (core: unknown): boolean =>
+  onlyMember(onlyMember(onlyMember(core, 'transport'), 'channel'), 'speed') !== undefined
+
+function tellDatax(root: ReadonlyMap<string, Member>, remarks: Fault[]): void {
+  for (const name of ['core', 'entry', 'plugin']) {
+    const given = root.get(name)
+    if (isMeant(given) && !(name === 'core' && isSpeedAlone(given.value)))
+      remarks.push(warningAt(given.path, 'tunes the engine of DataX and has no place in a DataWorks script'))
   }
 }
 
-/** A DataWorks script has no place for what one channel may take: it is said as what all may. */
-function speedOfChannels(shape: ScriptShape): ScriptObject {
-  if (shape.channelSpeed === null) return {}
-  const { concurrent, bytesPerSecond, recordsPerSecond } = settingsOf(shape, [])
-  return { concurrent, byte: bytesPerSecond ?? -1, record: recordsPerSecond ?? -1 }
+function tellDataworks(root: ReadonlyMap<string, Member>, remarks: Fault[]): void {
+  for (const name of ['extend', 'transform', 'traceId']) {
+    const given = root.get(name)
+    if (isMeant(given)) remarks.push(warningAt(given.path, 'belongs to the console and has no place in a DataX job'))
+  }
+  const steps = root.get('steps')
+  for (const [index, step] of (Array.isArray(steps?.value) ? steps.value : []).entries()) {
+    const { known } = membersAt(step, [...(steps?.path ?? []), index], ['description', 'displayName', 'gui'], [])
+    for (const member of known.values())
+      if (isMeant(member)) remarks.push(warningAt(member.path, 'is of a step and has no place in a DataX job'))
+  }
 }
 
-function asDatax(shape: ScriptShape): unknown {
-  const { concurrent, throttle, mbps, ...speed } = speedOf(shape)
-  const isCapped = String(throttle).trim().toLowerCase() === 'true' && Number(mbps) > 0
-  const cap = isCapped ? { byte: Math.round(Number(mbps) * 1024 * 1024) } : {}
-  const { executeMode: _executeMode, ...setting } = objectOf(shape.setting)
-  const end = (role: 'reader' | 'writer', { name, parameters }: ScriptEnd) => ({
-    name: `${name ?? ''}${role}`,
-    parameter: objectOf(parameters),
-  })
-  const content = [{ reader: end('reader', shape.reader), writer: end('writer', shape.writer) }]
-  return { job: { content, setting: { ...setting, speed: { channel: Number(concurrent ?? 3), ...cap, ...speed } } } }
+/** A bare script has no place for what stands around it. */
+function tellWrapper({ document, scriptPath }: ParsedDocument, form: 'datax' | 'dataworks', remarks: Fault[]): void {
+  if (scriptPath.length === 0) return
+  const isDatax = form === 'datax'
+  const { description, parameters, triggers, mapping } = document
+  const say = (name: string, where: string) =>
+    remarks.push(warningAt([name], `has no place in a bare script; ${where}`))
+  if (description !== undefined) say('description', 'it is left out')
+  if (Object.keys(parameters).length > 0)
+    say('parameters', isDatax ? 'pass them with -p "-Dname=value"' : 'give them in the parameter line of the node')
+  if (mapping !== undefined) say('mapping', 'list the columns of reader and writer in the same order')
+  if (triggers.length > 0)
+    say('triggers', isDatax ? 'DataX is started by others' : 'set them in the schedule panel of the node')
+}
+
+/** @throws job/invalid */
+export function scriptFormOf(given: string | undefined): ScriptForm | null {
+  if (given === undefined) return null
+  const form = scriptForms.find((one) => one === given.toLowerCase())
+  if (form !== undefined) return form
+  throw new TransferError('job/invalid', `--to must be one of ${scriptForms.join(', ')}, got ${given}`)
 }

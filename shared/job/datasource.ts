@@ -91,6 +91,8 @@ function withParts(value: unknown, context: z.core.$RefinementCtx): unknown {
   if (typeof parsed === 'string') return refused(context, field, parsed)
   if (parsed.password !== undefined)
     return refused(context, field, 'holds a password; give it as "password": "env:NAME"')
+  if (parsed.unheard !== null)
+    return refused(context, field, `has ${parsed.unheard}, which is not sent to the server; name the schema in the job`)
   const { host, port, database, ssl, user } = parsed
   const times = isMysqlAddress(parsed) ? { timeZone: parsed.timeZone, zeroDateTimeBehavior: parsed.zeroDates } : {}
   return { host, port, database, ssl, ...times, ...(user === undefined ? {} : { username: user }), ...rest }

@@ -31,6 +31,13 @@ export type Trigger = z.infer<typeof Trigger>
 export type ObjectTrigger = z.infer<typeof ObjectTrigger>
 export type ScheduleTrigger = z.infer<typeof ScheduleTrigger>
 
+/**
+ * Which column of the reader goes into which of the writer, by names: `{"target": "source"}`, or `byName` for columns that
+ * are called the same. Without it, the first goes into the first.
+ */
+export const Mapping = z.union([z.literal('byName'), z.record(z.string().min(1), z.string().min(1))])
+export type Mapping = z.infer<typeof Mapping>
+
 export const JobDocument = z.strictObject({
   name: JobName,
   description: z.string().optional(),
@@ -39,6 +46,7 @@ export const JobDocument = z.strictObject({
   /** Values of `${name}` in the script when a trigger or a caller gives none. */
   parameters: z.record(z.string(), z.string()).default({}),
   triggers: z.array(Trigger).default([]),
+  mapping: Mapping.optional(),
 })
 export type JobDocument = z.infer<typeof JobDocument>
 
@@ -66,6 +74,11 @@ export const JobSpec = z.object({
     bytesPerSecond: z.number().positive().nullable(),
     recordsPerSecond: z.number().positive().nullable(),
   }),
+  /** Names of the reader's columns in the order of the writer's, or those that the writer's are called; null: as they come. */
+  mapping: z
+    .union([z.literal('byName'), z.array(z.string())])
+    .nullable()
+    .default(null),
   /** What was understood but not taken at its word, in one sentence each. */
   warnings: z.array(z.string()),
 })

@@ -145,6 +145,14 @@ function addressOfUrl<A extends JdbcAddress>(
     options.faults.push(parsed === null ? faultOf(path, first, `must look like ${kind.form}`) : faultAt(path, parsed))
     return null
   }
+  if (parsed.unheard !== null)
+    options.faults.push(
+      faultAt(
+        path,
+        `${parsed.unheard} in an address is not sent to the server; name the schema with "schema", or in table`,
+        'job/unsupported',
+      ),
+    )
   if (parsed.password !== undefined)
     options.faults.push(
       faultAt(

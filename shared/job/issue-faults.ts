@@ -11,7 +11,7 @@ export type PlaceOf = (path: Path) => Path
 export function issueFaults(issue: Issue, checked: unknown, placeOf: PlaceOf, names: readonly string[] = []): Fault[] {
   if (issue.code === 'invalid_union') {
     const branch = likeliestBranch(issue.errors)
-    if (branch.length > 0)
+    if (branch.length > 0 && depthOf(branch) > 0)
       return branch.flatMap((inner) =>
         issueFaults({ ...inner, path: [...issue.path, ...inner.path] } as Issue, checked, placeOf, names),
       )
@@ -35,9 +35,10 @@ export const valueAt = (value: unknown, path: Path): unknown =>
     value,
   )
 
+const depthOf = (branch: readonly Issue[]) => Math.max(0, ...branch.slice(0, 10).map(({ path }) => path.length))
+
 /** Of the alternatives, the one that understood most of the value tells best what is wrong with it. */
 function likeliestBranch(branches: readonly (readonly Issue[])[]): readonly Issue[] {
-  const depthOf = (branch: readonly Issue[]) => Math.max(0, ...branch.slice(0, 10).map(({ path }) => path.length))
   return branches.reduce<readonly Issue[]>(
     (best, branch) => (best.length === 0 || depthOf(branch) > depthOf(best) ? branch : best),
     [],
@@ -67,6 +68,10 @@ function allowedBy(issue: Issue): string {
     return `${issue.inclusive ? 'at most' : 'less than'} ${sizeOf(issue.origin, issue.maximum)}`
   if (issue.code === 'invalid_format')
     return `of the form ${issue.format === 'regex' ? (issue.pattern ?? 'asked for') : issue.format}`
+  if (issue.code === 'invalid_union' && issue.errors.length > 0) {
+    const kinds = issue.errors.flatMap(([first]) => (first === undefined ? [] : [allowedBy(first as Issue)]))
+    return [...new Set(kinds)].join(', or ')
+  }
   if (issue.code === 'invalid_union' && 'options' in issue && issue.options !== undefined)
     return `one of ${issue.options.map(String).join(', ')}`
   return 'of another kind'

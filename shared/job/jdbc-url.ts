@@ -8,6 +8,8 @@ export interface JdbcAddress {
   /** pgjdbc takes these from the query; undefined where it does not say. */
   readonly user: string | undefined
   readonly password: string | undefined
+  /** A setting of the address that decides which tables are meant, and that we do not send: it must not be left out unseen. */
+  readonly unheard: 'currentSchema' | 'options' | null
 }
 
 /** The scheme names of pgjdbc, of DataX's postgresql plugins and of ADBPG; `postgresql://` without `jdbc:` is libpq's. */
@@ -30,6 +32,7 @@ export function parseJdbcUrl(url: string): JdbcAddress | null {
     ssl: sslOf(settings),
     user: settings.get('user') ?? undefined,
     password: settings.get('password') ?? undefined,
+    unheard: (['currentSchema', 'options'] as const).find((name) => (settings.get(name) ?? '') !== '') ?? null,
   }
 }
 

@@ -28,6 +28,8 @@ export function parseMysqlUrl(url: string): MysqlAddress | string | null {
   return {
     host: (found[1] ?? '').replaceAll(/[[\]]/g, ''),
     ...{ port, database, timeZone, zeroDates, ssl: sslOf(settings) },
+    // A schema is a database here, and the address names it.
+    unheard: null,
     user: settings.get('user') ?? undefined,
     password: settings.get('password') ?? undefined,
   }

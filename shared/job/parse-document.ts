@@ -20,8 +20,8 @@ export interface ReadDocument {
 }
 
 /** A script says nothing of these: they belong to the document around it. */
-const wrapperNames = ['name', 'description', 'script', 'parameters', 'triggers']
-const scriptNames = ['job', 'steps', 'type']
+const wrapperNames = ['name', 'description', 'script', 'parameters', 'triggers', 'mapping']
+const scriptNames = ['job', 'steps', 'type', 'configuration']
 
 /**
  * Reads a job document, or a bare DataX or DataWorks script, which then gets `bareName`.

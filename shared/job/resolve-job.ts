@@ -17,6 +17,7 @@ import {
   worthTelling,
 } from './fault.ts'
 import { connectionNames, type InlineOptions, inlineConnection, refuseContradiction } from './inline-connection.ts'
+import { type MappedColumns, mappedColumns } from './mapped-columns.ts'
 import { foldNames, isBlank, type Member, warnOfUnknown } from './members.ts'
 import { didYouMean } from './nearest-name.ts'
 import { optionNames } from './option-names.ts'
@@ -31,6 +32,9 @@ export interface KnownEnd {
   readonly connection: Connection['kind']
   readonly ignored: Readonly<Record<string, string>>
   readonly options: z.ZodType
+  /** What has no effect because of other options, by the names of parameters. */
+  // biome-ignore lint/suspicious/noExplicitAny: options types differ by connector; `options` has parsed them
+  readonly remarks: null | ((options: any) => readonly { readonly parameter: string; readonly message: string }[])
 }
 
 export interface Catalogue {
@@ -78,14 +82,16 @@ export async function checkJob(document: JobDocument, scriptPath: Path, resoluti
   const filled = fillParameters(document.script, values, scriptPath, faults)
   const shape = shapeOf(filled, scriptPath, faults)
   const reader = shape && (await resolveEnd('reader', shape.reader, resolution, faults))
-  const writer = shape && (await resolveEnd('writer', shape.writer, resolution, faults))
+  const mapped = mappedColumns(document.mapping ?? null)
+  const writer = shape && (await resolveEnd('writer', shape.writer, resolution, faults, mapped))
   const settings = shape && settingsOf(shape, faults)
   const located = worthTelling(faults).map(resolution.place)
   if (reader === null || writer === null || settings === null || located.some(isError)) {
     return { spec: null, faults: located }
   }
   const warnings = located.map(faultText)
-  return { spec: { name: document.name, reader, writer, settings, warnings }, faults: located }
+  const mapping = mapped === null ? null : mapped.sources
+  return { spec: { name: document.name, reader, writer, settings, mapping, warnings }, faults: located }
 }
 
 async function resolveEnd(
@@ -93,6 +99,7 @@ async function resolveEnd(
   end: ScriptEnd,
   resolution: Resolution,
   faults: Fault[],
+  mapped: MappedColumns | null = null,
 ): Promise<JobEnd | null> {
   const { entries, datasource: named } = endParameters(end.parameters, faults)
   const datasource = named === null ? null : await datasourceAt(named, resolution, faults)
@@ -109,6 +116,7 @@ async function resolveEnd(
   }
   if (named !== null && datasource === null) return null
   const sorted = sortMembers(entries, known, faults)
+  if (mapped !== null) mapped.applyTo(sorted.options, known, faults)
   const options = { path: end.parameters.path, hoistSecret: resolution.hoistSecret, faults }
   const connection =
     datasource === null || named === null
@@ -142,7 +150,7 @@ async function datasourceAt(
 
 interface SortedMembers {
   readonly connection: ReadonlyMap<string, Member>
-  readonly options: ReadonlyMap<string, Member>
+  readonly options: Map<string, Member>
 }
 
 /** Parameters under the names of connection and connector; of the others, one warning each. */

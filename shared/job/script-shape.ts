@@ -28,9 +28,9 @@ export function shapeOf(script: unknown, path: Path, faults: Fault[]): ScriptSha
     faults.push(faultOf(path, script, wanted))
     return null
   }
-  const { known } = membersAt(script, path, ['job', 'steps', 'type'], faults)
+  const { known } = membersAt(script, path, ['job', 'steps', 'type', 'configuration'], faults)
   if (known.has('job')) return dataxShape(script, path, faults)
-  if (known.has('steps') || known.has('type')) return dataworksShape(script, path, faults)
+  if (known.has('steps') || known.has('type') || known.has('configuration')) return dataworksShape(script, path, faults)
   const names = Object.keys(script).slice(0, 5).join(', ')
   faults.push(faultAt(path, `has neither "job" (DataX) nor "steps" (DataWorks); it has ${names || 'nothing'}`))
   return null

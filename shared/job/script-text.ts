@@ -33,7 +33,8 @@ export function readText(given: string): ScriptText {
   const errors: ParseError[] = []
   const root = parseTree(text, errors, { allowTrailingComma: true, disallowComments: false })
   const lines = lineStarts(text)
-  if (root === undefined || text.trim() === '') return unreadable([faultAtStart('the text is empty')])
+  if (root === undefined || text.trim() === '')
+    return unreadable([faultAtStart(errors.some(isUnknownSymbol) ? 'the text is not JSON' : 'the text is empty')])
   const fatal = errors.filter((error) => !isForgottenComma(error))
   if (fatal.length > 0) return unreadable(fatal.slice(0, maxSyntaxFaults).map((error) => syntaxFault(error, lines)))
   const commas = errors.slice(0, maxFaults).map((error) => syntaxFault(error, lines))
@@ -42,6 +43,9 @@ export function readText(given: string): ScriptText {
   const place = (fault: Fault) => placed(fault, root, lines)
   return { value, faults: [...commas, ...worthTelling(faults).map(place)], place }
 }
+
+/** Of a binary file, say; a text of nothing but comments has none. */
+const isUnknownSymbol = ({ error }: ParseError) => printParseErrorCode(error) === 'InvalidSymbol'
 
 const unreadable = (faults: readonly Fault[]): ScriptText => ({ value: undefined, faults, place: (fault) => fault })
 

@@ -8,7 +8,7 @@ import type { ScriptShape } from './script-shape.ts'
 type Settings = JobSpec['settings']
 
 /** The front end of DataWorks proposes 3; DataX refuses a job without any speed (dataworks-datax.md §1.1, §2.2). */
-const defaultConcurrent = 3
+export const defaultConcurrent = 3
 /** The bound of `JobSpec`. A larger number is an upper bound all the same, so it is lowered rather than refused. */
 const maxConcurrent = 100
 

@@ -1,4 +1,4 @@
-import type { ConnectorContext, Source, Target } from '../connectors/contract.ts'
+import type { ConnectorContext, Source, Target, WantedColumns } from '../connectors/contract.ts'
 import { TransferError } from '../errors/index.ts'
 import type { JobSpec } from '../job/index.ts'
 import type { TriggerFact } from '../ledger/index.ts'
@@ -20,10 +20,36 @@ const connectorContext = ({ world, log, deadline }: EndsContext): ConnectorConte
   signal: deadline.signal,
 })
 
+/** @throws job/unsupported when the job maps columns by name and the reader cannot pick them */
 export async function openSource(context: EndsContext): Promise<Source> {
   const { kind, options } = context.run.spec.reader
   const reader = await context.world.findReader(kind)
-  return await reader.open(reader.options.parse(options), connectorContext(context))
+  const source = await reader.open(reader.options.parse(options), connectorContext(context))
+  const wanted = wantedColumns(context)
+  if (wanted === null) return source
+  if (source.pick !== null) return source.pick(wanted)
+  await source[Symbol.asyncDispose]()
+  throw new TransferError(
+    'job/unsupported',
+    `columns of ${kind} cannot be mapped by name: list them in the order of the writer, and leave mapping out`,
+    { kind },
+  )
+}
+
+/** Of a job that maps by the same name, the destination knows them. */
+function wantedColumns(context: EndsContext): WantedColumns | null {
+  const { mapping } = context.run.spec
+  if (mapping === null) return null
+  if (mapping !== 'byName') return async () => mapping
+  let asked: Promise<readonly string[]> | null = null
+  const ask = async () => {
+    await using target = await openTarget(context)
+    return target.kind === 'copy' ? (await target.columns()).map(({ name }) => name) : []
+  }
+  return () => {
+    asked ??= ask()
+    return asked
+  }
 }
 
 export async function openTarget(context: EndsContext): Promise<Target> {

@@ -12,7 +12,8 @@ import type { Deadline, World } from './world.ts'
 const maxSendings = 7
 
 /**
- * The platform has used up its retries for an event of ours. What an outage may have caused is left to `tick`, which sends
+ * The platform has used up its retries for an event of ours. A run that could not even be planned, as one end of it was not
+ * to be reached, ends here. What an outage may have caused is left to `tick`, which sends
  * the piece again after its lease, a bounded number of times; anything else ends the run. Either way somebody is told.
  */
 export async function giveUp(world: World, event: FailureEvent, deadline: Deadline): Promise<void> {
@@ -30,7 +31,10 @@ export async function giveUp(world: World, event: FailureEvent, deadline: Deadli
   const run = await openRun(world, sql, { address, runId }, deadline)
   if (generation !== run.run.generation) return
   const piece = `${step.data.step} ${nameOf(step.data)}`
-  if (mayPass(failure.code) && (await sendingsOf(run, step.data)) < maxSendings) {
+  if (step.data.step === 'plan' && failure.code?.startsWith('connect/')) {
+    // The ledger answers, so it is an end of the job; nothing was moved, and a job with a wrong host should say so soon.
+    await failRun(run, step.data, new TransferError(failure.code, failure.message, context))
+  } else if (mayPass(failure.code) && (await sendingsOf(run, step.data)) < maxSendings) {
     const message = `${piece} of run ${runId} failed in all retries and will be sent again: ${failure.reason}`
     await tell(world, message, { condition, runId })
   } else {
@@ -55,9 +59,10 @@ async function tell(world: World, message: string, context: Record<string, strin
 const HandlerFailure = z.object({ errorMessage: z.string() })
 
 /** Handler errors arrive as `{errorMessage, errorType}`; anything else is shown by its kind, never by its content. */
-function failureOf(payload: unknown): { code: ErrorCode | null; reason: string } {
+function failureOf(payload: unknown): { code: ErrorCode | null; message: string; reason: string } {
   const parsed = HandlerFailure.safeParse(payload)
-  if (!parsed.success) return { code: null, reason: 'no reason was given' }
+  if (!parsed.success) return { code: null, message: '', reason: 'no reason was given' }
   const { errorMessage } = parsed.data
-  return { code: codedMessage(errorMessage)?.code ?? null, reason: errorMessage }
+  const coded = codedMessage(errorMessage)
+  return { code: coded?.code ?? null, message: coded?.message ?? errorMessage, reason: errorMessage }
 }

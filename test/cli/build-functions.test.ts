@@ -9,9 +9,9 @@ import { tempDir } from '../support/temp-dir.ts'
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const built = await buildFunctions(root, join(await tempDir('bundles'), 'dist'))
 
-/** Measured 2.5 MB, 3.0 MB for the API; what is over must be decided, not drift in. */
-const maxBytes = 2_900_000
-const maxApiBytes = 3_400_000
+/** Measured 3.8 MB, of which mysql2 and its charsets are 1.0 MB, and 4.2 MB for the API; what is over must be decided, not drift in. */
+const maxBytes = 4_100_000
+const maxApiBytes = 4_600_000
 
 it.each(built.map((one) => [one.name, one] as const))(
   'the bundle of %s stays small and holds only what it may need',

@@ -4,6 +4,7 @@ import { openOssStore } from '../../shared/aliyun/oss-store.ts'
 import { encodeCsvRecord } from '../../shared/codecs/csv-encode.ts'
 import { defaultCsv } from '../../shared/codecs/encoding.ts'
 import type { ConnectorContext, ObjectTarget, Slice, Source } from '../../shared/connectors/contract.ts'
+import { matchesKey } from '../../shared/connectors/objects/find-objects.ts'
 import { reader, writer } from '../../shared/connectors/oss.ts'
 import { asTransferError } from '../../shared/errors/index.ts'
 import type { ObjectStore, OssConnection } from '../../shared/ports/index.ts'
@@ -141,6 +142,17 @@ describe('finding objects', () => {
     [{ object: 'find/deep/' }, 'source/no-objects', /\* behind it/],
   ])('%o fails with %s', async (parameters, code, message) => {
     expect(await failure(split(parameters))).toMatchObject({ code, message: expect.stringMatching(message) })
+  })
+
+  test('[0-9] is one of some characters, and a key that is written out means itself alone', async () => {
+    for (const key of ['set/1.csv', 'set/2.csv', 'set/x.csv', 'set/[1].csv', 'set/[9-0].csv']) await put(key, '1\n')
+    const found = async (object: string) => (await split({ object })).slices.map(({ slice }) => slice.key)
+    expect(await found('set/[0-9].csv')).toEqual(['set/1.csv', 'set/2.csv'])
+    expect(await found('set/[!0-9].csv')).toEqual(['set/x.csv'])
+    expect(await found('set/[1].csv')).toEqual(['set/[1].csv'])
+    expect(await found('set/[9-0].csv')).toEqual(['set/[9-0].csv'])
+    expect(await found('*/[x2].csv')).toEqual(['set/2.csv', 'set/x.csv'])
+    expect(matchesKey('set/[1].csv', 'set/[1].csv')).toBe(true)
   })
 
   test('successOnNoObject makes nothing of nothing', async () => {

@@ -1,5 +1,6 @@
 import { setMaxListeners } from 'node:events'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { createCsvProjector } from '../../shared/codecs/csv-project.ts'
 import { copyText } from '../../shared/codecs/encoding.ts'
 import type { ConnectorContext, Reader, Slice, Source } from '../../shared/connectors/contract.ts'
 import { asTransferError, type ErrorCode } from '../../shared/errors/index.ts'
@@ -174,6 +175,50 @@ export function describeReader<O>(reader: Reader<O>, suite: ReaderSuite<O>): voi
         if (rows.length > 100) expect(pieces.length).toBeGreaterThan(4)
         for (const piece of pieces) expect(piece).toHaveProperty('snapshot')
       }
+    })
+
+    test('columns are picked by name, in another order and more than once', async ({ skip }) => {
+      const rows = cases['null keys'] ?? []
+      await using source = await open(await world.seed(rows))
+      const pick = source.pick
+      if (pick === null) return skip('the columns of this reader have no names')
+      const [id = '', name = ''] = ((await source.columns()) ?? []).map((column) => column.name)
+      await using picked = pick(async () => [name.toUpperCase(), id, name])
+      expect((await picked.columns())?.length).toBe(3)
+      const { slices, decisions } = await picked.split({ concurrent: 4, targetBytes: 64, arrived: null })
+      expect(decisions).toContainEqual(expect.objectContaining({ what: expect.stringContaining('by name') }))
+      await world.oracle.query('drop table if exists contract_picked')
+      await world.oracle.query('create table contract_picked (name text, id text, again text)')
+      for (const { slice } of slices) {
+        const { encoding, body, newline } = await picked.read(slice, picked.offer(copyText), never)
+        const projection = picked.projection?.(slice) ?? null
+        const isPicked = projection !== null && encoding.format === 'csv'
+        const fields = isPicked ? createCsvProjector(encoding, newline, projection).stream(body) : body
+        const table = { schema: null, table: 'contract_picked' }
+        await world.oracle.copyIn(copyFromStatement(table, ['name', 'id', 'again'], encoding), fields)
+      }
+      const { rows: found } = await world.oracle.query<{ id: string; name: string; again: string }>(
+        'select id, name, again from contract_picked',
+      )
+      expect(sorted(found.map((row): SeedRow => [row.id, row.name]))).toEqual(sorted(rows))
+      expect(found.every((row) => row.again === row.name)).toBe(true)
+    })
+
+    test('a column that is not there is refused by the plan, with the nearest', async ({ skip }) => {
+      await using source = await open(await world.seed(cases['one row'] ?? []))
+      const pick = source.pick
+      if (pick === null) return skip('the columns of this reader have no names')
+      const [id = ''] = ((await source.columns()) ?? []).map((column) => column.name)
+      await using picked = pick(async () => [`${id}x`])
+      const failed = await picked
+        .split({ concurrent: 1, targetBytes: 64, arrived: null })
+        .then(() => null, asTransferError)
+      expect(failed).toMatchObject({
+        code: 'source/column-missing',
+        message: expect.stringMatching(
+          new RegExp(`no column is called ${id}x \\(did you mean .*\\?\\); there are ${id}, `),
+        ),
+      })
     })
 
     test('a held snapshot hides what is written later', async ({ skip }) => {

@@ -125,6 +125,22 @@ export function describeWriter<O>(writer: Writer<O>, suite: WriterSuite<O>): voi
       expect(forgotten.before).toBeNull()
     })
 
+    test('chunks side by side do not wait for each other', async ({ skip }) => {
+      if (suite.kind !== 'rows') return skip('this writer takes COPY or objects')
+      await using target = (await open(await world.fresh())) as RowTarget
+      await target.prepare()
+      const body = async function* (line: string) {
+        yield Buffer.from(line)
+      }
+      await using first = await target.openChunk({ runId: 'r3', ordinal: 0, part: 0 })
+      await using second = await target.openChunk({ runId: 'r3', ordinal: 1, part: 0 })
+      await first.put(body('1\ta\n'))
+      await second.put(body('2\tb\n'))
+      await second.commit('{}')
+      await first.commit('{}')
+      expect(await suite.rows?.()).toHaveLength(2)
+    })
+
     test('keys are known beforehand, sort by slice and differ by run', async ({ skip }) => {
       skip(suite.kind !== 'object', 'this writer takes COPY or rows')
       const target = (await open(await world.fresh())) as ObjectTarget

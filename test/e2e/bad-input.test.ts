@@ -261,6 +261,18 @@ describe('bad input', () => {
     expect(await codeOf(stack.start({ job, datasources }))).toBe(code)
   })
 
+  it('ends a run whose source cannot be reached, when the platform has tried often enough', async () => {
+    const name = await table()
+    const { host, database, user } = stack.source
+    const gone = { type: 'postgresql', host, port: 1, database, username: user, password: 'env:ADBPG_LOCAL_PASSWORD' }
+    const reader = { name: 'postgresqlreader', parameter: { datasource: 'gone', table: 'public.t', column: ['*'] } }
+    const job = dataxJob(name, reader, intoAdbpg(`public.${name}`))
+    expect(await stack.run({ job, datasources: { gone } })).toMatchObject({
+      state: 'failed',
+      error: { code: 'connect/unreachable', message: expect.stringContaining(`${host}:1`) },
+    })
+  })
+
   it('names a stored datasource that is not JSON', async () => {
     await stack.world.store.put('datasources/torn.json', Buffer.from('{"type": "adbpg", '))
     const job = dataxJob('torn', fromOss('data/x.csv'), intoAdbpg('public.x', { datasource: 'torn' }))

@@ -54,16 +54,15 @@ async function mostCopiesDuring<T>(table: string, run: Promise<T>): Promise<{ mo
 it.each([
   ['bytes', { channel: 3, byte: 300_000 }],
   ['records', { channel: 3, record: 3_000 }],
-])('a run of several functions keeps its cap of %s, and uses it', async (_what, speed) => {
+])('a run of several functions keeps its cap of %s', async (_what, speed) => {
   const table = await makeTable('paced')
   await stack.world.store.put(`data/${table}.csv`, megabyte)
   const job = dataxJob(table, fromOss(`data/${table}.csv`), intoAdbpg(`public.${table}`), { speed })
   const { most, result } = await mostCopiesDuring(table, stack.run({ job }))
   expect(result).toMatchObject({ state: 'succeeded', rows: { read: 10_000, loaded: 10_000 } })
   expect(most).toBeLessThanOrEqual(3)
-  // 3.3 s at the cap; cold starts and the last chunks, which leave lanes empty, come on top.
+  // 3.3 s at the cap. That it is used, test/codecs/pace.test.ts shows on a clock that no other process slows down.
   expect(result.seconds).toBeGreaterThan(2.9)
-  expect(result.seconds).toBeLessThan(10)
 })
 
 /** Loaders that find a few dirty records each, in a file that takes five seconds at its cap. */

@@ -28,6 +28,9 @@ const definitions = new Map<string, unknown>([
   ],
 ])
 
+export const findDatasource = async (name: string) =>
+  definitions.has(name) ? parseDatasource(definitions.get(name), name) : null
+
 export interface CheckedText {
   readonly spec: JobSpec | null
   readonly faults: readonly Fault[]
@@ -45,7 +48,7 @@ export async function checkText(
   const checked = await checkJob(parsed.document, parsed.scriptPath, {
     catalogue,
     parameters: { ...parsed.document.parameters, ...parameters },
-    findDatasource: async (name) => (definitions.has(name) ? parseDatasource(definitions.get(name), name) : null),
+    findDatasource,
     hoistSecret: null,
     place: parsed.place,
   })

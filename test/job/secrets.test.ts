@@ -7,8 +7,10 @@ import type { SecretRef } from '../../shared/ports/index.ts'
 import { catalogue, checkText } from './script-environment.ts'
 
 const folder = fileURLToPath(new URL('../golden/jobs/', import.meta.url))
+/** A third of the corpus, and the documents around scripts: shapes repeat. */
 const scripts = readdirSync(folder)
   .filter((file) => file.endsWith('.json') && !file.endsWith('.expected.json'))
+  .filter((file, index) => index % 3 === 0 || file.startsWith('wrapped'))
   .map((file) => readFileSync(folder + file, 'utf8'))
 
 const secret = 'hunter2-hunter2'
@@ -22,7 +24,8 @@ function* withMemberEverywhere(tree: unknown, member: Readonly<Record<string, un
     return
   }
   yield { ...tree, ...member }
-  for (const [name, item] of Object.entries(tree))
+  // What a mapping holds are names of columns, and a column may be called password.
+  for (const [name, item] of Object.entries(tree).filter(([one]) => one !== 'mapping'))
     for (const changed of withMemberEverywhere(item, member)) yield { ...tree, [name]: changed }
 }
 

@@ -57,7 +57,7 @@ const incidentsOf = async (runId: RunId) =>
 describe('an event that the platform gave up', () => {
   it('over an outage is told, and sent again by the next look', async () => {
     const { world, sent, runId, plan, fail, repair } = await started()
-    await fail(plan, 'connect/unreachable: no answer from h:1')
+    await fail(plan, 'platform/unavailable: 503')
     expect(await stateOf(world, runId)).toMatchObject({ state: 'planning' })
     expect(await incidentsOf(runId)).toMatchObject([{ code: 'run/gave-up', context: { runId } }])
     await repair()
@@ -90,6 +90,19 @@ describe('an event that the platform gave up', () => {
     const { state, code, message } = await stateOf(world, runId)
     expect({ state, code }).toEqual({ state: 'failed', code: 'run/gave-up' })
     expect(message).toContain(errorMessage ?? 'no reason was given')
+  })
+
+  it('before anything was planned ends the run when it was one end of the job that could not be reached', async () => {
+    const { world, sent, runId, plan, fail } = await started()
+    await fail(plan, 'connect/unreachable: no answer from h:1')
+    const finish = sent.find(([name, event]) => name === 'finish' && (event as { runId: string }).runId === runId)
+    await finishRun(world, FinishEvent.parse(finish?.[1]), ample)
+    const { state, code, message } = await stateOf(world, runId)
+    expect({ state, code, message }).toEqual({
+      state: 'failed',
+      code: 'connect/unreachable',
+      message: 'no answer from h:1',
+    })
   })
 
   it('of a generation that retry has left behind changes nothing', async () => {

@@ -61,6 +61,8 @@ export function openMysqlSource(options: MysqlReaderOptions, context: ConnectorC
       }
     },
     projection: null,
+    // Its `column` and `querySql` already name what is wanted, in any order.
+    pick: null,
     rest: null,
     cutSmaller: (slice) =>
       blamingSource(async () => {

@@ -1,7 +1,7 @@
 import * as z from 'zod'
 import type { CsvEncoding } from '../../codecs/encoding.ts'
-import { copyRefusal } from '../../load/copy-rules.ts'
-import { flag, notYet, optionalText } from '../options/fields.ts'
+import { copyRefusal, serverCharset } from '../../load/copy-rules.ts'
+import { flag, foldedNames, notYet, optionalText } from '../options/fields.ts'
 
 /** `\t` and `\u0001` are often written as text in scripts. */
 const spelled = (value: unknown) => {
@@ -37,13 +37,25 @@ export const CsvReaderConfig = z
   })
   .partial()
 
+const csvReaderNames = Object.keys(CsvReaderConfig.shape)
+
+/** What an unquoted field must be to mean NULL. Here `""` is a value: empty fields are NULL. */
+export const nullText = () =>
+  z.preprocess((value) => (typeof value === 'number' ? String(value) : value), z.string().nullish())
+
 export const csvReaderShape = {
   fieldDelimiter: delimiterOption(),
-  encoding: optionalText(),
+  encoding: optionalText().refine(
+    (charset) => charset === undefined || serverCharset(charset) !== null,
+    'is a charset that COPY does not know; UTF-8, GBK, GB18030, Big5 and Latin-1 are known',
+  ),
   /** Unset: an empty unquoted field is NULL, a quoted one an empty text. */
-  nullFormat: z.string().nullish(),
+  nullFormat: nullText(),
   skipHeader: flag(false),
-  csvReaderConfig: z.preprocess((value) => (value === null ? undefined : value), CsvReaderConfig.optional()),
+  csvReaderConfig: z.preprocess(
+    (value) => (value === null || value === '' ? undefined : foldedNames(csvReaderNames)(value)),
+    CsvReaderConfig.optional(),
+  ),
   compress: notYet('compressed files are a later release; unpack them first', ['none', 'NONE']),
   lineDelimiter: notYet('records end with \\n, \\r\\n or \\r, as the first one does', [
     '\n',

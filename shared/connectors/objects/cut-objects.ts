@@ -4,8 +4,9 @@ import type { CsvEncoding } from '../../codecs/encoding.ts'
 import { TransferError } from '../../errors/index.ts'
 import type { ObjectHead, ObjectStore } from '../../ports/index.ts'
 import { countFields } from './count-fields.ts'
-import type { ObjectSlice } from './object-slice.ts'
+import type { ObjectRange } from './object-slice.ts'
 import { type EarlyRead, readAhead } from './read-ahead.ts'
+import { readHeader } from './read-header.ts'
 
 export interface CutRequest {
   readonly encoding: CsvEncoding
@@ -24,7 +25,9 @@ const ahead = { maxReads: 16, maxBytes: 4 * rangeBytes }
 export interface CutObject {
   readonly key: string
   /** Empty when the object has no record behind its header. */
-  readonly ranges: readonly ObjectSlice[]
+  readonly ranges: readonly ObjectRange[]
+  /** Fields of the header; null when it has none, or one too long to look at. */
+  readonly names: readonly string[] | null
 }
 
 interface Range {
@@ -49,7 +52,7 @@ export async function* cutObjects(
     const { head, cutting } = current
     naming(head.key, () => cutting.add(range))
     if (range.start + rangeBytes < head.size) continue
-    yield { key: head.key, ranges: naming(head.key, () => cutting.end()) }
+    yield { key: head.key, names: cutting.names, ranges: naming(head.key, () => cutting.end()) }
     current = null
   }
 }
@@ -78,8 +81,9 @@ async function readRange(
 }
 
 interface Cutting {
+  readonly names: readonly string[] | null
   add(range: Range): void
-  end(): readonly ObjectSlice[]
+  end(): readonly ObjectRange[]
 }
 
 const byteOrderMark = Buffer.from([0xef, 0xbb, 0xbf])
@@ -98,6 +102,7 @@ function startCutting(first: Range, request: CutRequest): Cutting {
   const fields = countFields(start, { encoding, newline, headerRecords, isWhole })
   const cutter: Cutter = createCutter({ ...request, newline })
   return {
+    names: headerRecords === 0 ? null : readHeader(start, { encoding, newline, isWhole }),
     add(range) {
       if (range.start === 0) cutter.add(start)
       else for (const piece of range.pieces) cutter.add(piece)

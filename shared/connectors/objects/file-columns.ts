@@ -3,7 +3,7 @@ import * as z from 'zod'
 import type { Projection } from '../../codecs/csv-project.ts'
 import { serverCharset } from '../../load/copy-rules.ts'
 import type { Column } from '../../schema/index.ts'
-import { unsupportedIssue } from '../options/fields.ts'
+import { foldedNames, unsupportedIssue } from '../options/fields.ts'
 
 /** DataX's internal types, and what they are to PostgreSQL (dataworks-datax.md §4.1). */
 const typeNames = {
@@ -17,34 +17,47 @@ const typeNames = {
 /** Patterns whose texts PostgreSQL reads by itself with `datestyle = ISO`. Others need rewriting. */
 const readableDates = /^(yyyy-MM-dd|yyyyMMdd|yyyy\/MM\/dd)([ T]'?T?'?HH:mm(:ss(\.S+)?)?)?$/
 
+const unsetWhenBlank = (value: unknown) => (value === '' || value === null ? undefined : value)
+
 const TypeName = z.preprocess(
-  (type) => (typeof type === 'string' ? type.toLowerCase() : type),
+  (type) => unsetWhenBlank(typeof type === 'string' ? type.trim().toLowerCase() : type),
   z.enum(['string', 'long', 'double', 'boolean', 'date']).default('string'),
 )
 
-const FileColumn = z
+/** Samples write `"index": "1"` (dataworks-datax.md §1.1). What is no number stays what it is, and is refused. */
+const FieldIndex = z.preprocess(
+  (value) => (typeof value === 'string' && /^\s*\d{1,9}\s*$/.test(value) ? Number(value) : unsetWhenBlank(value)),
+  z.number().int().min(0).optional(),
+)
+
+const FileColumnObject = z
   .strictObject({
-    index: z.coerce.number().int().min(0).optional(),
+    index: FieldIndex,
     value: z.preprocess(
       (value) => (value === undefined || value === null ? value : String(value)),
       z.string().nullish(),
     ),
     type: TypeName,
-    format: z.string().optional(),
-    name: z.string().optional(),
+    format: z.preprocess(unsetWhenBlank, z.string().optional()),
+    name: z.preprocess(unsetWhenBlank, z.string().optional()),
   })
   .superRefine((column, context) => {
     if ((column.index === undefined) === (column.value === undefined)) {
       context.addIssue({ code: 'custom', message: 'give either index (a field, from 0) or value (a constant)' })
     }
-    if (column.format !== undefined && column.format !== '' && !readableDates.test(column.format)) {
+    if (column.format !== undefined && !readableDates.test(column.format)) {
       const message = `dates in the form ${column.format} are not read yet; yyyy-MM-dd, yyyyMMdd and yyyy-MM-dd HH:mm:ss are`
       context.addIssue({ code: 'custom', path: ['format'], message, params: unsupportedIssue })
     }
   })
 
+const FileColumn = z.preprocess(foldedNames(['index', 'value', 'type', 'format', 'name']), FileColumnObject)
+
 /** `["*"]` takes every field as it lies. */
-export const FileColumns = z.union([z.tuple([z.literal('*')]), z.array(FileColumn).min(1)]).default(['*'])
+export const FileColumns = z.preprocess(
+  (value) => (typeof value === 'string' && value.trim() === '*' ? ['*'] : unsetWhenBlank(value)),
+  z.union([z.tuple([z.literal('*')]), z.array(FileColumn).min(1)]).default(['*']),
+)
 export type FileColumns = z.infer<typeof FileColumns>
 type FileColumn = z.infer<typeof FileColumn>
 
@@ -61,11 +74,22 @@ export function columnsOfFile(columns: FileColumns): readonly Column[] | null {
   }))
 }
 
-/** @param width fields of a record of the file; null when unknown. @returns null when field i is column i and none is left over */
-export function projectionOf(columns: FileColumns, width: number | null): Projection | null {
-  const fields = columns
+/**
+ * @param width fields of a record of the file; null when unknown
+ * @param pick places among the columns, of those that are taken; null: all, in order
+ * @returns null when field i is column i and none is left over
+ */
+export function projectionOf(
+  columns: FileColumns,
+  width: number | null,
+  pick: readonly number[] | null = null,
+): Projection | null {
+  const listed = columns
     .filter(isColumn)
     .map(({ index, value }) => (index === undefined ? { value: value ?? null } : { index }))
+  // Of `*`, column i is field i.
+  const fieldAt = (place: number) => (listed.length === 0 ? { index: place } : listed[place])
+  const fields = pick === null ? listed : pick.map(fieldAt).filter((field) => field !== undefined)
   const isInOrder = fields.every((field, position) => 'index' in field && field.index === position)
   return fields.length === 0 || (isInOrder && width === fields.length) ? null : { width, fields }
 }

@@ -3,7 +3,8 @@ import type { ObjectHead, ObjectStore } from '../../ports/index.ts'
 
 /**
  * The objects that the patterns name, each once, in order of their keys. `*` stands for any characters, `/` among them,
- * and `?` for one, as in ossreader; without them a pattern is a key.
+ * `?` for one, and `[0-9]` for one of these, as the pages of ossreader have it (dataworks-datax.md §3.5). A pattern that is
+ * the key of an object means that object alone.
  * @throws source/bucket-missing, source/no-objects naming the patterns that match nothing
  */
 export async function findObjects(store: ObjectStore, patterns: readonly string[]): Promise<ObjectHead[]> {
@@ -23,12 +24,10 @@ export async function findObjects(store: ObjectStore, patterns: readonly string[
 }
 
 async function* matching(store: ObjectStore, pattern: string): AsyncGenerator<ObjectHead> {
-  const wildcard = pattern.search(/[*?]/)
-  if (wildcard === -1) {
-    const head = await store.head(pattern)
-    if (head !== null) yield head
-    return
-  }
+  const wildcard = pattern.search(/[*?[]/)
+  const head = /[*?]/.test(pattern) ? null : await store.head(pattern)
+  if (head !== null) yield head
+  if (head !== null || wildcard === -1) return
   const shape = shapeOf(pattern)
   for await (const head of store.list(pattern.slice(0, wildcard))) {
     // A key that ends with `/` is how consoles show a folder; it holds nothing.
@@ -36,14 +35,26 @@ async function* matching(store: ObjectStore, pattern: string): AsyncGenerator<Ob
   }
 }
 
-export const matchesKey = (pattern: string, key: string): boolean => shapeOf(pattern).test(key)
+export const matchesKey = (pattern: string, key: string): boolean => pattern === key || shapeOf(pattern).test(key)
 
-const shapeOf = (pattern: string) => new RegExp(`^${pattern.split('').map(asPattern).join('')}$`, 'su')
+/** One of some characters, none of them a sign of patterns: `[0-9]`, `[abc]`, `[!a-z]`. */
+const parts = /\[(!?)((?:\w-\w|\w)+)\]|./gsu
+
+function shapeOf(pattern: string): RegExp {
+  const shape = pattern.replaceAll(parts, (whole, not: string | undefined, characters: string | undefined) =>
+    characters !== undefined && isInOrder(characters) ? `[${not === '!' ? '^' : ''}${characters}]` : asPattern(whole),
+  )
+  return new RegExp(`^${shape}$`, 'su')
+}
+
+/** `[9-0]` is no set: it stands for itself. */
+const isInOrder = (characters: string): boolean =>
+  [...characters.matchAll(/(\w)-(\w)/g)].every(([, low = '', high = '']) => low <= high)
 
 /** With the `u` flag only these may be escaped: a `\-` would be a syntax error. */
-const asPattern = (character: string) => {
-  if (character === '*') return '.*'
-  return character === '?' ? '.' : character.replace(/[\\^$.|+()[\]{}/]/, '\\$&')
+const asPattern = (text: string) => {
+  if (text === '*') return '.*'
+  return text === '?' ? '.' : text.replaceAll(/[\\^$.|+()[\]{}/]/g, '\\$&')
 }
 
 function noObjects(bucket: string, patterns: readonly string[]): TransferError {

@@ -14,5 +14,13 @@ export const ObjectSlice = z.object({
   newline: z.number().int(),
   /** Fields of the first record of the object; null when it is longer than what was looked at. */
   fields: z.number().int().min(1).nullable(),
+  /** Columns that are taken by name, as their places among those of the object, from 0: `3,0,0`. Absent: all, in order. */
+  pick: z
+    .string()
+    .regex(/^\d+(,\d+)*$/)
+    .optional(),
 })
 export type ObjectSlice = z.infer<typeof ObjectSlice>
+
+/** Before it is known which of its columns are taken. */
+export type ObjectRange = Omit<ObjectSlice, 'pick'>

@@ -16,21 +16,53 @@ export const flag = (otherwise: boolean) =>
 
 export const count = (bounds: { min: number; max: number; otherwise: number }) =>
   z.preprocess(
-    (value) => (typeof value === 'string' && /^\d+$/.test(value) ? Number(value) : unsetWhenBlank(value)),
+    (value) => (typeof value === 'string' && /^\s*\d+\s*$/.test(value) ? Number(value) : unsetWhenBlank(value)),
     z.number().int().min(bounds.min).max(bounds.max).default(bounds.otherwise),
   )
 
 /** A longer record is refused. It is held in memory whole, so this bounds the memory of a function too. */
 export const recordBytes = () => count({ min: 1024, max: 1024 ** 3, otherwise: 64 * 1024 * 1024 })
 
-export const optionalText = () => z.preprocess(unsetWhenBlank, z.string().optional())
+export const optionalText = () => z.preprocess((value) => asText(unsetWhenBlank(value)), z.string().optional())
+
+/** A number or a switch where a text belongs: `"column": [1, true]` is SQL, and a table may be called 2024. */
+const asText = (value: unknown) => (typeof value === 'number' || typeof value === 'boolean' ? String(value) : value)
+
+const asList = (value: unknown): unknown[] => {
+  if (Array.isArray(value)) return value.map(asText)
+  return unsetWhenBlank(value) === undefined ? [] : [asText(value)]
+}
 
 /** One text or a list of them; blank ones are left out. */
-export const texts = () =>
+export const texts = () => z.preprocess((value) => asList(value).filter((item) => item !== ''), z.array(z.string()))
+
+/** A list in which the place of each text counts: leaving out a blank one would move the others. */
+export const columnTexts = () =>
+  z.preprocess(
+    asList,
+    z.array(z.string().refine((text) => text.trim() !== '', 'is empty; every column needs a name or an expression')),
+  )
+
+/** A list of one is the one; a list of several is refused by the schema of a text. */
+export const oneText = () =>
   z.preprocess((value) => {
-    const list = Array.isArray(value) ? value : value === undefined || value === null ? [] : [value]
-    return list.filter((item) => item !== '')
-  }, z.array(z.string()))
+    const [only, ...others] = asList(value)
+    return others.length === 0 ? only : value
+  }, z.string().min(1))
+
+/** Names within an option in any case, as the names of options are. */
+export const foldedNames =
+  (names: readonly string[]) =>
+  (value: unknown): unknown => {
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) return value
+    const byLower = new Map(names.map((name) => [name.toLowerCase(), name]))
+    const taken = new Set(Object.keys(value))
+    const entries = Object.entries(value).map(([given, item]): [string, unknown] => {
+      const name = byLower.get(given.toLowerCase())
+      return [name === undefined || taken.has(name) ? given : name, item]
+    })
+    return Object.fromEntries(entries)
+  }
 
 /** Marks an issue that is about what we do not do yet, not about a mistake: the parser reports `job/unsupported`. */
 export const unsupportedIssue = { code: 'job/unsupported' } as const
@@ -48,7 +80,9 @@ export const choice = <const T extends string>(
   const aliases = new Map(Object.entries(options.aliases ?? {}))
   const refused = new Map(Object.entries(options.refused ?? {}))
   const chosen = z
-    .string()
+    .string({
+      error: ({ input }) => `${input === undefined ? 'is missing; it ' : ''}must be one of ${values.join(', ')}`,
+    })
     .superRefine((value, context) => {
       const reason = refused.get(value)
       if (reason !== undefined) context.addIssue({ code: 'custom', message: reason, params: unsupportedIssue })
@@ -62,16 +96,34 @@ export const choice = <const T extends string>(
   }, chosen)
 }
 
+const isBlank = (value: unknown) =>
+  unsetWhenBlank(value) === undefined ||
+  (typeof value === 'object' && value !== null && Object.keys(value).length === 0)
+
+/**
+ * For a check over several options: it runs when these are sound, whatever is wrong with others, so that one pass tells all
+ * faults. zod would skip it.
+ */
+export const whenSound = (...names: readonly string[]) => ({
+  when: ({ issues }: z.core.ParsePayload): boolean =>
+    issues.every(({ path = [] }) => path.length > 0 && !names.includes(String(path[0]))),
+})
+
 /** A parameter of which only "not set" is taken; a harmless value that means the same may be named. */
 export const notYet = (reason: string, harmless: readonly unknown[] = []) =>
   z
     .unknown()
     .superRefine((value, context) => {
-      const isUnset = value === undefined || unsetWhenBlank(value) === undefined || harmless.includes(value)
+      const given = typeof value === 'string' ? value.toLowerCase() : value
+      const isUnset = isBlank(value) || harmless.includes(value) || harmless.includes(given)
       if (!isUnset) context.addIssue({ code: 'custom', message: reason, params: unsupportedIssue })
     })
     .transform(() => undefined)
     .optional()
+
+/** A parameter of the plugins' own, beside `job.setting.dryRun` (dataworks-datax.md §3.3). */
+export const noDryRun = () =>
+  notYet('it would move data here; look at the job with `adbpg-sync plan`', [false, 'false'])
 
 /** What the wizard of DataWorks leaves in scripts (dataworks-datax.md §1.1). */
 const leftByWizard = 'the wizard left it; it has no meaning in a run'
@@ -84,6 +136,7 @@ export const wizardLeavings: Readonly<Record<string, string>> = {
   selectedDatabase: leftByWizard,
   isSupportThreeModel: leftByWizard,
   useSpecialSecret: leftByWizard,
+  singleOrMulti: leftByWizard,
 }
 
 /** An object that refuses unknown parameters, but drops those that are known to have no effect. */

@@ -2,8 +2,8 @@ import type { PostgresConnection } from '../../ports/index.ts'
 import { type About, defineReader, defineWriter, type Reader, type Writer } from '../contract.ts'
 import { openPostgresSource } from './postgres-source.ts'
 import { openPostgresTarget } from './postgres-target.ts'
-import { ReaderOptions, readerIgnored } from './reader-options.ts'
-import { WriterOptions, writerIgnored } from './writer-options.ts'
+import { ReaderOptions, readerIgnored, readerRemarks } from './reader-options.ts'
+import { WriterOptions, writerIgnored, writerRemarks } from './writer-options.ts'
 
 /** What tells one member of the family from another. */
 export interface PostgresMember {
@@ -23,6 +23,7 @@ export function postgresReader(member: PostgresMember): Reader<ReaderOptions> {
     role: 'reader',
     options: ReaderOptions,
     ignored: readerIgnored,
+    remarks: readerRemarks,
     repeatable: false,
     open: async (options, context) => openPostgresSource(options, context),
   })
@@ -34,6 +35,7 @@ export function postgresWriter(member: PostgresMember): Writer<WriterOptions> {
     role: 'writer',
     options: WriterOptions,
     ignored: writerIgnored,
+    remarks: writerRemarks,
     open: async (options, context) => openPostgresTarget(options, context),
   })
 }
@@ -41,7 +43,7 @@ export function postgresWriter(member: PostgresMember): Writer<WriterOptions> {
 function about(
   { kind, title, names, keepsLedger }: PostgresMember,
   roleNames: readonly string[],
-): Omit<About<{ connection: PostgresConnection }>, 'options' | 'ignored'> {
+): Omit<About<{ connection: PostgresConnection }>, 'options' | 'ignored' | 'remarks'> {
   return {
     kind,
     title,

@@ -2,9 +2,10 @@ import type { Encoding } from '../../codecs/encoding.ts'
 import { TransferError } from '../../errors/index.ts'
 import { copyRefusal } from '../../load/copy-rules.ts'
 import { copyToStatement } from '../../load/copy-statement.ts'
+import { matchDecision, matchNames } from '../../plan/match-names.ts'
 import type { Sql, SqlSession } from '../../ports/index.ts'
 import { type Column, quoteLiteral } from '../../schema/index.ts'
-import type { ConnectorContext, Slice, Source } from '../contract.ts'
+import type { ConnectorContext, Slice, Source, WantedColumns } from '../contract.ts'
 import * as catalog from './catalog.sql.ts'
 import { describeQuery } from './describe-query.ts'
 import { predicateOf, type Selected, selectText, withoutSemicolon } from './query-text.ts'
@@ -17,7 +18,11 @@ import { parseTableName, printTable } from './table-name.ts'
 const lineFeed = 0x0a
 
 /** Connects when first asked. Each slice is read in a session of its own, as several may be read side by side. */
-export function openPostgresSource(options: ReaderOptions, context: ConnectorContext): Source {
+export function openPostgresSource(
+  options: ReaderOptions,
+  context: ConnectorContext,
+  wanted: WantedColumns | null = null,
+): Source {
   const query = options.querySql[0] === undefined ? null : withoutSemicolon(options.querySql[0])
   const name = query === null ? parseTableName(options.table[0] ?? '', options.schema, options.addQuote) : null
   const where = options.where === undefined ? null : withoutSemicolon(options.where)
@@ -46,7 +51,15 @@ export function openPostgresSource(options: ReaderOptions, context: ConnectorCon
     split: (want) =>
       blamingSource(async () => {
         const sql = await session()
-        return await splitSelected(sql, await select(sql), options.splitPk ?? null, want)
+        const chosen = await select(sql)
+        const split = await splitSelected(sql, chosen, options.splitPk ?? null, want)
+        if (chosen.picked === null) return split
+        const { columns, unused } = chosen.picked
+        const decision = matchDecision(
+          columns.map(({ name: column }) => column),
+          unused,
+        )
+        return { ...split, decisions: [...split.decisions, decision] }
       }),
     offer: (preferred) => (copyRefusal(preferred) === null ? preferred : { ...preferred, charset: 'utf-8' }),
     async read(slice, encoding, signal) {
@@ -55,6 +68,7 @@ export function openPostgresSource(options: ReaderOptions, context: ConnectorCon
       return { encoding, newline: lineFeed, maxRecordBytes, origin, body: readSlice(slice, encoding, signal) }
     },
     projection: null,
+    pick: wanted === null ? (columns) => openPostgresSource(options, context, columns) : null,
     rest: null,
     cutSmaller: (slice) =>
       blamingSource(async () => {
@@ -69,11 +83,27 @@ export function openPostgresSource(options: ReaderOptions, context: ConnectorCon
   }
 
   async function selected(sql: Sql): Promise<Selected> {
-    if (name === null) return { from: 'query', query: query ?? '' }
+    const all = await selectedWhole(sql)
+    if (wanted === null) return all
+    const columns = await columnsOf(sql, all)
+    const match = matchNames(
+      await wanted(),
+      columns.map((column) => column.name),
+    )
+    if ('refusal' in match) {
+      const where = name === null ? 'querySql' : printTable(name)
+      throw new TransferError('source/column-missing', `${where}: ${match.refusal}`, { column: match.column })
+    }
+    const picked = match.positions.map((position) => columns[position]).filter((column) => column !== undefined)
+    return { ...all, picked: { columns: picked, unused: match.unused } }
+  }
+
+  async function selectedWhole(sql: Sql): Promise<Selected> {
+    if (name === null) return { from: 'query', query: query ?? '', picked: null }
     const table = await lookUpTable(sql, name, 'source')
     const [only] = options.column
     const columns = only?.trim() === '*' && options.column.length === 1 ? null : options.column
-    return { from: 'table', table, columns, where }
+    return { from: 'table', table, columns, where, picked: null }
   }
 
   async function* readSlice(slice: Slice, encoding: Encoding, signal: AbortSignal): AsyncGenerator<Uint8Array> {
@@ -94,6 +124,7 @@ export function openPostgresSource(options: ReaderOptions, context: ConnectorCon
 }
 
 async function columnsOf(sql: Sql, selected: Selected): Promise<readonly Column[]> {
+  if (selected.picked !== null) return selected.picked.columns
   if (selected.from === 'table' && selected.columns === null) {
     return selected.table.columns.map(({ name, type, nullable }) => ({ name, type, nullable }))
   }

@@ -1,10 +1,10 @@
 import { TransferError } from '../../errors/index.ts'
-import { quoteIdentifier, quoteLiteral, quoteTable } from '../../schema/index.ts'
+import { type Column, quoteIdentifier, quoteLiteral, quoteTable } from '../../schema/index.ts'
 import type { Slice } from '../contract.ts'
 import type { FoundTable } from './table-lookup.ts'
 
 /** What is read: the author's SQL in `columns`, `where` and `query`, which is never quoted and never trusted to end. */
-export type Selected =
+export type Selected = (
   | { readonly from: 'query'; readonly query: string }
   | {
       readonly from: 'table'
@@ -13,9 +13,25 @@ export type Selected =
       readonly columns: readonly string[] | null
       readonly where: string | null
     }
+) & {
+  /** What is taken of these columns, by name; null: all, as they come. */
+  readonly picked: PickedColumns | null
+}
+
+export interface PickedColumns {
+  readonly columns: readonly Column[]
+  readonly unused: readonly string[]
+}
 
 /** `predicate` is ours. Texts of the author stand on lines of their own, so that a comment in them ends with them. */
 export function selectText(selected: Selected, predicate: string | null = null): string {
+  const text = wholeText(selected, predicate)
+  if (selected.picked === null) return text
+  const names = selected.picked.columns.map((column) => quoteIdentifier(column.name))
+  return `select ${names.join('\n, ')}\nfrom (\n${text}\n) as given`
+}
+
+function wholeText(selected: Selected, predicate: string | null): string {
   if (selected.from === 'query') return selected.query
   const { table, columns, where } = selected
   const list = columns ?? table.columns.map((column) => quoteIdentifier(column.name))

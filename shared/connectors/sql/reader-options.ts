@@ -1,14 +1,19 @@
 import type * as z from 'zod'
+import type { Remark } from '../contract.ts'
 import { PostgresConnectionOption } from '../options/connections.ts'
 import {
+  columnTexts,
   flag,
+  noDryRun,
   optionalText,
   parameters,
   recordBytes,
   texts,
   unsupportedIssue,
+  whenSound,
   wizardLeavings,
 } from '../options/fields.ts'
+import { refuseTableName } from './table-name.ts'
 
 export const readerIgnored: Readonly<Record<string, string>> = {
   ...wizardLeavings,
@@ -18,12 +23,22 @@ export const readerIgnored: Readonly<Record<string, string>> = {
   useReadOnly: 'name the read-only address in the datasource',
   encoding: 'the server converts to UTF-8',
   mandatoryEncoding: 'the server converts to UTF-8',
+  session: 'DataX honours it for MySQL, Oracle and SQL Server alone',
+  preSql: 'DataX runs it only to choose among addresses',
+  postSql: 'a reader has nothing to do after its last row',
+  checkSlave: 'name the address to read from in the datasource',
+  samplePercentage: 'it has a meaning only for Oracle',
+  splitMode: 'it has a meaning only for Oracle',
 }
+
+/** `t_[00-15]` and `a,b` are several tables to DataX (dataworks-datax.md §2.3); a name with such signs must be quoted. */
+const namesSeveral = (table: string) => /[[\],]/.test(table.replaceAll(/"(?:[^"]|"")*"/g, ''))
 
 /** One table per reader; DataX also takes `connection[].table` with several. */
 const oneTable = texts().superRefine((tables, context) => {
-  if (tables.length <= 1) return
-  const message = `one table per job for now, got ${tables.length}; make a job of each`
+  const [only = ''] = tables
+  if (tables.length <= 1 && !namesSeveral(only)) return
+  const message = `one table per job for now, not ${tables.length > 1 ? tables.length : only}; make a job of each`
   context.addIssue({ code: 'custom', message, params: unsupportedIssue })
 })
 
@@ -34,19 +49,32 @@ export const ReaderOptions = parameters(
     schema: optionalText(),
     table: oneTable,
     /** `["*"]`, or SQL expressions. */
-    column: texts(),
+    column: columnTexts(),
     where: optionalText(),
     querySql: texts().refine((queries) => queries.length <= 1, 'one statement per job for now; make a job of each'),
     splitPk: optionalText(),
     addQuote: flag(false),
+    dryRun: noDryRun(),
     maxRecordBytes: recordBytes(),
   },
   readerIgnored,
-).superRefine((options, context) => {
-  if (options.querySql.length > 0) return
-  const missing = (parameter: 'table' | 'column', message: string) =>
-    context.addIssue({ code: 'custom', path: [parameter], message })
-  if (options.table.length === 0) missing('table', 'give table ("schema.table"), or querySql')
-  if (options.column.length === 0) missing('column', 'give ["*"], or a list of columns or SQL expressions')
-})
+).superRefine(
+  (options, context) => {
+    if (options.querySql.length > 0) return
+    const missing = (parameter: 'table' | 'column', message: string) =>
+      context.addIssue({ code: 'custom', path: [parameter], message })
+    const [table] = options.table
+    if (table === undefined) missing('table', 'give table ("schema.table"), or querySql')
+    else refuseTableName(table, options, context)
+    if (options.column.length === 0) missing('column', 'give ["*"], or a list of columns or SQL expressions')
+  },
+  whenSound('table', 'column', 'querySql', 'schema', 'addQuote'),
+)
 export type ReaderOptions = z.infer<typeof ReaderOptions>
+
+/** DataX drops them with a warning too (dataworks-datax.md §2.3). */
+export function readerRemarks(options: ReaderOptions): readonly Remark[] {
+  if (options.querySql.length === 0) return []
+  const beside = (['table', 'column', 'where', 'splitPk', 'schema'] as const).filter((name) => options[name]?.length)
+  return beside.map((parameter) => ({ parameter, message: 'has no effect beside querySql, as in DataX' }))
+}

@@ -1,3 +1,4 @@
+import type * as z from 'zod'
 import { TransferError } from '../../errors/index.ts'
 import type { TableName } from '../../schema/index.ts'
 
@@ -24,6 +25,20 @@ export function parseTableName(table: string, separateSchema: string | undefined
     throw new TransferError('job/invalid', `table names schema ${own}, schema is ${given}`, { parameter: 'schema' })
   }
   return { schema: given ?? own, table: parseIdentifier(found[2], asWritten) }
+}
+
+/** A check of an options schema: what could name no table on any server is told with the other faults of the script. */
+export function refuseTableName(
+  table: string,
+  { schema, addQuote }: { readonly schema?: string | undefined; readonly addQuote: boolean },
+  context: z.core.$RefinementCtx,
+): void {
+  try {
+    parseTableName(table, schema, addQuote)
+  } catch (error) {
+    if (!(error instanceof TransferError)) throw error
+    context.addIssue({ code: 'custom', path: [String(error.context.parameter)], message: error.message })
+  }
 }
 
 export function parseIdentifier(text: string, asWritten: boolean): string {

@@ -1,7 +1,21 @@
 import * as z from 'zod'
 import type { ConflictRule } from '../../load/merge.ts'
+import type { Remark } from '../contract.ts'
 import { PostgresConnectionOption } from '../options/connections.ts'
-import { choice, flag, notYet, optionalText, parameters, texts, wizardLeavings } from '../options/fields.ts'
+import {
+  choice,
+  columnTexts,
+  flag,
+  noDryRun,
+  notYet,
+  oneText,
+  optionalText,
+  parameters,
+  texts,
+  whenSound,
+  wizardLeavings,
+} from '../options/fields.ts'
+import { refuseTableName } from './table-name.ts'
 
 const always = 'rows are loaded by COPY, one transaction per chunk'
 
@@ -18,10 +32,20 @@ export const writerIgnored: Readonly<Record<string, string>> = {
   shareDataSource: always,
   retryTimes: 'the platform repeats a chunk that failed for a passing reason',
   retryIntervalTime: 'the platform repeats a chunk that failed for a passing reason',
+  numProc: always,
+  numWriter: 'set concurrent instead',
   segment_reject_limit: 'set errorLimit instead',
+  pgType: 'COPY reads the text of any type',
+  session: 'DataX honours it for MySQL, Oracle and SQL Server alone',
+  socketTimeout: 'the time limit of the function ends a write',
+  primaryKeys: 'the keys of the table are read from the server; name others with uniqueIndexColumn',
+  column_i: 'the columns are those of column',
 }
 
 const asReplace = { upsert: 'replace', update: 'replace', merge: 'replace' } as const
+
+/** The verbs themselves, as DataX takes them for MySQL (dataworks-datax.md §3.3). */
+const asVerb = { 'insert into': 'insert', 'insert ignore': 'ignore', 'replace into': 'replace' } as const
 
 /** One list of columns, or the SQL Server writer's list of lists, of which the first counts. */
 const keyColumns = () =>
@@ -32,13 +56,18 @@ export const WriterOptions = parameters(
   {
     connection: PostgresConnectionOption,
     schema: optionalText(),
-    table: z.preprocess((value) => (Array.isArray(value) && value.length === 1 ? value[0] : value), z.string().min(1)),
+    table: oneText(),
     /** `["*"]`, or names of columns. */
-    column: texts().refine((columns) => columns.length > 0, 'give ["*"], or a list of column names'),
+    column: columnTexts()
+      .refine((columns) => columns.length > 0, 'give ["*"], or a list of column names')
+      .refine((columns) => columns.length === 1 || !columns.includes('*'), '"*" stands alone, or for no column'),
     preSql: texts(),
     postSql: texts(),
     /** Both `copy` and `insert` mean COPY: what `insert` promises, COPY does faster. */
-    writeMode: choice(['copy', 'insert', 'replace', 'ignore'], { otherwise: 'copy', aliases: asReplace }),
+    writeMode: choice(['copy', 'insert', 'replace', 'ignore'], {
+      otherwise: 'copy',
+      aliases: { ...asVerb, ...asReplace },
+    }),
     conflictMode: choice(['reject', 'replace', 'ignore'], {
       otherwise: 'reject',
       aliases: { report: 'reject', ...asReplace },
@@ -50,14 +79,23 @@ export const WriterOptions = parameters(
     updateColumn: texts(),
     emptyAsNull: notYet('set nullFormat of the reader: "" makes empty fields NULL', [false, 'false']),
     addQuote: flag(false),
+    dryRun: noDryRun(),
   },
   writerIgnored,
-).superRefine((options, context) => {
-  const wanted = new Set(conflictWords(options))
-  if (wanted.size < 2) return
-  const message = `writeMode, conflictMode and ignoreInsert differ: ${[...wanted].join(' and ')}`
-  context.addIssue({ code: 'custom', path: ['conflictMode'], message })
-})
+)
+  .superRefine(
+    (options, context) => refuseTableName(options.table, options, context),
+    whenSound('table', 'schema', 'addQuote'),
+  )
+  .superRefine(
+    (options, context) => {
+      const wanted = new Set(conflictWords(options))
+      if (wanted.size < 2) return
+      const message = `writeMode, conflictMode and ignoreInsert differ: ${[...wanted].join(' and ')}`
+      context.addIssue({ code: 'custom', path: ['conflictMode'], message })
+    },
+    whenSound('writeMode', 'conflictMode', 'ignoreInsert', 'insertIgnore'),
+  )
 export type WriterOptions = z.infer<typeof WriterOptions>
 
 type ConflictWords = Pick<WriterOptions, 'writeMode' | 'conflictMode' | 'ignoreInsert' | 'insertIgnore'>
@@ -66,6 +104,19 @@ type ConflictWords = Pick<WriterOptions, 'writeMode' | 'conflictMode' | 'ignoreI
 function conflictWords({ writeMode, conflictMode, ignoreInsert, insertIgnore }: ConflictWords): ConflictRule['on'][] {
   const ignored = ignoreInsert || insertIgnore ? (['ignore'] as const) : []
   return [writeMode, conflictMode, ...ignored].filter((word) => word === 'replace' || word === 'ignore')
+}
+
+/** Columns for a case that never comes. */
+export function writerRemarks(options: WriterOptions): readonly Remark[] {
+  const [on] = conflictWords(options)
+  const keys = on === undefined ? (['uniqueIndexColumn', 'uniqueIndexColumns'] as const) : []
+  const update = on === 'replace' ? [] : (['updateColumn'] as const)
+  return [...keys, ...update]
+    .filter((name) => options[name].length > 0)
+    .map((parameter) => {
+      const modes = parameter === 'updateColumn' ? 'replace' : 'replace or ignore'
+      return { parameter, message: `has no effect without conflictMode ${modes}` }
+    })
 }
 
 export function conflictOf(options: WriterOptions): ConflictRule | null {
