@@ -13,7 +13,9 @@ const mayImport: Record<string, readonly string[]> = {
   ports: ['errors'],
   job: ['schedule', 'schema', 'ports', 'errors'],
   codecs: ['errors'],
-  config: ['ports', 'errors'],
+  config: ['ports', 'errors', 'vault'],
+  // The key and the sealing of local secrets: the command line writes them, config reads them.
+  vault: ['errors'],
   postgres: ['ports', 'schema', 'errors'],
   mysql: ['ports', 'errors'],
   schedule: ['errors'],
@@ -55,6 +57,7 @@ const mayImport: Record<string, readonly string[]> = {
     'run',
     'schema',
     'staging',
+    'vault',
   ],
 }
 

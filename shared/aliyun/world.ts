@@ -1,4 +1,4 @@
-import { type Config, openSecrets } from '../config/index.ts'
+import { type Config, openSecrets, type SecretPlaces } from '../config/index.ts'
 import { findReader, findWriter } from '../connectors/find-connector.ts'
 import { TransferError } from '../errors/index.ts'
 import { connectMysql } from '../mysql/session.ts'
@@ -10,6 +10,7 @@ import { crashAt } from './crash.ts'
 import type { FunctionContext } from './function-context.ts'
 import { openFc2Invoker } from './invoker-fc2.ts'
 import { openFc3Invoker } from './invoker-fc3.ts'
+import { readKmsSecret } from './kms.ts'
 import { openOssStore } from './oss-store.ts'
 
 export interface WorldParts {
@@ -21,8 +22,8 @@ export interface WorldParts {
 
 /** The one place where ports meet adapters: the same for a function, the CLI and the API. */
 export async function openWorld(parts: WorldParts): Promise<World> {
-  const { config, environment, log } = parts
-  const secrets = openSecrets(environment, config.ADBPG_SYNC_VAULT_DIR)
+  const { config, log } = parts
+  const secrets = openSecrets(secretPlaces(parts))
   return {
     settings: {
       chunkBytes: config.ADBPG_SYNC_CHUNK_BYTES,
@@ -44,6 +45,19 @@ export async function openWorld(parts: WorldParts): Promise<World> {
     connectMysql: (connection, signal) => connectMysql(connection, { secrets, signal, log }),
     reach: crashAt(config.ADBPG_SYNC_CRASH_FILE),
   }
+}
+
+function secretPlaces(parts: WorldParts): SecretPlaces {
+  const { config, context, environment } = parts
+  const region = config.ADBPG_SYNC_REGION ?? context.region
+  const kms = {
+    endpoint: config.ADBPG_SYNC_KMS_ENDPOINT ?? `https://kms-vpc.${region}.aliyuncs.com`,
+    region,
+    credentials: roleKeys(parts),
+  }
+  const dir = config.ADBPG_SYNC_VAULT_DIR
+  const key = { key: config.ADBPG_SYNC_VAULT_KEY, keyFile: config.ADBPG_SYNC_VAULT_KEY_FILE }
+  return { environment, vault: dir === undefined ? null : { dir, ...key }, readKms: (name) => readKmsSecret(kms, name) }
 }
 
 type Keys = { accessKeyId: string; accessKeySecret: string; securityToken?: string }

@@ -13,28 +13,9 @@ import { openRun } from '../run/run-context.ts'
 import { startJob } from '../run/start-job.ts'
 import { retryRun, stopRun } from '../run/steer-run.ts'
 import type { Deadline, World } from '../run/world.ts'
-import {
-  Backfill,
-  BackfillBody,
-  ErrorBody,
-  ListQuery,
-  Run,
-  RunList,
-  RunParameters,
-  StartBody,
-  Started,
-} from './schemas.ts'
-
-const json = <S extends z.ZodType>(schema: S, description: string) => ({
-  description,
-  content: { 'application/json': { schema } },
-})
-const security = [{ token: [] }]
-const refusals = {
-  400: json(ErrorBody, 'The request is wrong'),
-  401: json(ErrorBody, 'The token is missing or wrong'),
-  404: json(ErrorBody, 'No such run'),
-}
+import { addDatasourceRoutes } from './datasource-routes.ts'
+import { json, refusals, security } from './route-parts.ts'
+import { Backfill, BackfillBody, ListQuery, Run, RunList, RunParameters, StartBody, Started } from './schemas.ts'
 
 const startRoute = createRoute({
   method: 'post',
@@ -105,6 +86,7 @@ export function createApi({ world, deadline, token }: ApiOptions): OpenAPIHono {
     const { runs, silent } = await listRunsEverywhere(world, deadline, context.req.valid('query').limit, null)
     return context.json({ runs: runs.map(lineOf), silent: [...silent] }, 200)
   })
+  addDatasourceRoutes(app, { world, deadline })
   const verbs = { '': null, '/stop': stopRun, '/retry': retryRun } as const
   for (const [suffix, steer] of Object.entries(verbs)) {
     const route = runRoute(
@@ -156,10 +138,14 @@ function refuseInvalid(result: {
 
 function statusOf(error: TransferError): 400 | 401 | 404 | 500 | 503 {
   if (error.code === 'connect/wrong-credentials' && error.context.api === true) return 401
-  if (error.code === 'run/unknown' || error.code === 'job/unknown-job') return 404
+  if (error.code === 'run/unknown' || error.code === 'job/unknown-job' || isMissingDatasource(error)) return 404
   if (error.policy.blame === 'job' || error.code.startsWith('event/')) return 400
   return error.policy.retry === 'again' ? 503 : 500
 }
+
+/** As against a job that names one which is not there: the request is wrong then. */
+const isMissingDatasource = ({ code, context }: TransferError) =>
+  code === 'job/unknown-datasource' && context.datasource !== undefined
 
 function requireToken(token: string | null): MiddlewareHandler {
   return async (context, next) => {

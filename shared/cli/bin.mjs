@@ -6,6 +6,7 @@ register()
 const { main } = await import('./main.ts')
 process.exitCode = await main(process.argv.slice(2), {
   environment: process.env,
+  stdin: process.stdin,
   stdout: process.stdout,
   stderr: process.stderr,
 })

@@ -2,9 +2,11 @@ import { readFile } from 'node:fs/promises'
 import { basename } from 'node:path'
 import { type Command, Option } from 'commander'
 import { TransferError } from '../errors/index.ts'
+import { faultText } from '../job/fault.ts'
 import { JobName, type JobSpec, type ParsedDocument, parseDatasourceFile, parseJobDocument } from '../job/index.ts'
 import { readJobText } from '../run/job-store.ts'
 import { resolveDocument } from '../run/jobs.ts'
+import { readText } from './read-text.ts'
 import type { Session } from './session.ts'
 import { keepSecrets } from './vault.ts'
 
@@ -81,12 +83,10 @@ function parametersOf(pairs: readonly string[]): Record<string, string> {
 /** Those of the caller's environment go along: the functions, started by somebody else, have another one. */
 async function givenDatasources(session: Session, path: string | undefined): Promise<Record<string, unknown>> {
   const { datasources } = session.world.settings
-  const ofEnvironment = datasources === null ? {} : parseDatasourceFile(datasources, 'ADBPG_SYNC_DATASOURCES')
-  const ofFile = path === undefined ? {} : parseDatasourceFile(await readText(path), path)
-  return await keepSecrets({ ...ofEnvironment, ...ofFile }, 'datasources', session.vault)
+  const ofEnvironment = datasources === null ? nothing : parseDatasourceFile(datasources, 'ADBPG_SYNC_DATASOURCES')
+  const ofFile = path === undefined ? nothing : parseDatasourceFile(await readText(path), path)
+  for (const warning of [...ofEnvironment.warnings, ...ofFile.warnings]) session.world.log.warn(faultText(warning))
+  return await keepSecrets({ ...ofEnvironment.datasources, ...ofFile.datasources }, 'datasources', session.vault)
 }
 
-const readText = (path: string): Promise<string> =>
-  readFile(path, 'utf8').catch((cause: NodeJS.ErrnoException) => {
-    throw new TransferError('job/invalid', `cannot read ${path}: ${cause.code}`, { file: path }, { cause })
-  })
+const nothing = { datasources: {}, warnings: [] } as const

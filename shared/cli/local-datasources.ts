@@ -4,7 +4,7 @@ import { connectionOf, type Datasource } from '../job/index.ts'
 import { superuser } from '../local/postgres/server.ts'
 import { homeBucket, region, type StackFile } from '../local/stack.ts'
 import type { Log, PostgresConnection } from '../ports/index.ts'
-import { findDatasource } from '../run/jobs.ts'
+import { findDatasource } from '../run/datasources.ts'
 import type { World } from '../run/world.ts'
 import { datasourceKey } from '../staging/keys.ts'
 
@@ -48,9 +48,9 @@ export async function findConnection(
   world: Pick<World, 'store' | 'settings'>,
   name: string,
 ): Promise<PostgresConnection> {
-  const datasource = await findDatasource(world, {}, name)
-  const connection = datasource === null ? null : connectionOf(datasource)
+  const found = await findDatasource(world, {}, name)
+  const connection = found === null ? null : connectionOf(found.datasource)
   if (connection?.kind === 'postgres') return connection
-  const message = datasource === null ? `no datasource is named ${name}` : `datasource ${name} is not a database`
+  const message = found === null ? `no datasource is named ${name}` : `datasource ${name} is not a database`
   throw new TransferError('job/unknown-datasource', message, { datasource: name })
 }

@@ -1,3 +1,4 @@
+import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { readRunningStack } from '../local/find-stack.ts'
@@ -17,7 +18,7 @@ export interface LocalAccess {
   readonly region: string
   readonly accountId: string
   readonly credentials: { readonly accessKeyId: string; readonly accessKeySecret: string }
-  readonly vaultDir: string
+  readonly vault: { readonly dir: string; readonly keyFile: string | undefined }
   /** Stops what was started for this command; null where a stack was found running. */
   readonly release: (() => Promise<void>) | null
 }
@@ -29,18 +30,27 @@ export async function startLocalStack(
   caller: Readonly<Record<string, string | undefined>>,
 ): Promise<Stack> {
   await buildFunctions(projectDir, join(projectDir, 'dist'))
-  const stack = await startStack({ projectDir, stateDir, environment: tuningOf(caller), log })
+  const environment = { ...pickedFrom(caller, tunable), ADBPG_SYNC_VAULT_KEY_FILE: keyFileOf(caller) }
+  const stack = await startStack({ projectDir, stateDir, environment, secrets: pickedFrom(caller, passedOn), log })
   await registerLocalDatasources(stack.file, log)
   return stack
 }
 
-const tunable =
-  /^ADBPG_SYNC_(CHUNK_BYTES|STAGE_CHUNK_BYTES|FC_API|DATASOURCES|\w+_SECONDS)$|^(ADBPG_PASSWORD|OSS_SECRET|PG_PASSWORD)$/
+/** Settings of the functions that a caller may lay over their defaults. */
+const tunable = /^ADBPG_SYNC_(CHUNK_BYTES|STAGE_CHUNK_BYTES|FC_API|KMS_ENDPOINT|DATASOURCES|\w+_SECONDS)$/
+/** The secrets that `s.yaml` passes on, and the key of the vault. */
+const passedOn = /^(ADBPG_PASSWORD|OSS_SECRET|PG_PASSWORD|ADBPG_SYNC_VAULT_KEY)$/
 
-/** Settings of the functions that a caller may lay over their defaults, and the secrets that `s.yaml` passes on. */
-function tuningOf(caller: Readonly<Record<string, string | undefined>>): Record<string, string> {
+/** Outside of the stack's folder: who copies that has sealed secrets and no key. */
+const keyFileOf = (caller: Caller) =>
+  caller.ADBPG_SYNC_VAULT_KEY_FILE ??
+  join(caller.XDG_CONFIG_HOME ?? join(caller.HOME ?? homedir(), '.config'), 'adbpg-sync', 'vault.key')
+
+type Caller = Readonly<Record<string, string | undefined>>
+
+function pickedFrom(caller: Caller, names: RegExp): Record<string, string> {
   const entries = Object.entries(caller).flatMap(([name, value]) =>
-    value !== undefined && tunable.test(name) ? [[name, value] as const] : [],
+    value !== undefined && names.test(name) ? [[name, value] as const] : [],
   )
   return Object.fromEntries(entries)
 }
@@ -60,13 +70,13 @@ export async function findOrStartStack(
 
 export function accessTo(file: StackFile, release: LocalAccess['release']): LocalAccess {
   const { accessKeyId, accessKeySecret, region, accountId } = file.address.fc
-  const vaultDir = file.environment.ADBPG_SYNC_VAULT_DIR ?? ''
+  const { ADBPG_SYNC_VAULT_DIR: dir = '', ADBPG_SYNC_VAULT_KEY_FILE: keyFile } = file.environment
   return {
     environment: file.environment,
     region,
     accountId,
     credentials: { accessKeyId, accessKeySecret },
-    vaultDir,
+    vault: { dir, keyFile },
     release,
   }
 }

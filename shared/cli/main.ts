@@ -4,6 +4,7 @@ import { asTransferError } from '../errors/index.ts'
 import type { Log } from '../ports/index.ts'
 import { addBackfill } from './commands/backfill.ts'
 import { addConvert } from './commands/convert.ts'
+import { addDatasource } from './commands/datasource.ts'
 import { addDemo } from './commands/demo.ts'
 import { addDirty } from './commands/dirty.ts'
 import { addDoctor } from './commands/doctor.ts'
@@ -30,6 +31,8 @@ export interface Verbs {
   readonly signal: AbortSignal
   /** Opens a session for the work and closes it after, however it ends. */
   withSession(work: (session: Session) => Promise<ExitCode>): Promise<void>
+  /** What is piped in, whole. */
+  readStdin(): Promise<string>
   /** The code the process ends with. */
   exit(code: ExitCode): void
 }
@@ -53,12 +56,13 @@ Exit code: 0 success, 1 the run failed, 2 the command or the job is wrong.`
 /** Where a command runs: the process, or a test's own. */
 export interface Terminal {
   readonly environment: Readonly<Record<string, string | undefined>>
+  readonly stdin: AsyncIterable<Uint8Array | string>
   readonly stdout: Screen
   readonly stderr: Screen
 }
 
 export async function main(words: readonly string[], terminal: Terminal): Promise<ExitCode> {
-  const { environment, stdout, stderr } = terminal
+  const { environment, stdin, stdout, stderr } = terminal
   const interrupt = listenForInterrupt()
   const output = openOutput(words.includes('--json'), stdout, stderr)
   let code: ExitCode = 0
@@ -67,6 +71,7 @@ export async function main(words: readonly string[], terminal: Terminal): Promis
     output,
     log: words.includes('--verbose') ? jsonLog((line) => stderr.write(`${line}\n`)) : quietLog(output),
     signal: interrupt.signal,
+    readStdin: () => textOf(stdin),
     exit: (next) => {
       code = next
     },
@@ -108,19 +113,26 @@ export function programOf(verbs: Verbs, { stdout, stderr }: Pick<Terminal, 'stdo
     addPut,
     addLs,
     addSql,
+    addDatasource,
     addDoctor,
     addConvert,
     addDemo,
   ]
   for (const add of added) add(program, verbs)
   // Options of the program are accepted after the verb too, where people write them.
-  for (const verb of program.commands) {
+  for (const verb of program.commands.flatMap((command) => [command, ...command.commands])) {
     verb
       .exitOverride()
       .option('--json', 'one JSON document on stdout')
       .option('--verbose', 'log lines as JSON on stderr')
   }
   return program
+}
+
+async function textOf(stdin: Terminal['stdin']): Promise<string> {
+  const pieces: Buffer[] = []
+  for await (const piece of stdin) pieces.push(Buffer.from(piece))
+  return Buffer.concat(pieces).toString('utf8')
 }
 
 function codeOf(thrown: unknown, output: Output): ExitCode {

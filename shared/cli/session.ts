@@ -49,7 +49,7 @@ async function localSession(
   signal: AbortSignal,
 ): Promise<Session> {
   const laid = { ...environment, ...local.environment }
-  const { region, accountId, credentials, vaultDir } = local
+  const { region, accountId, credentials } = local
   const world = await openWorld({
     config: readConfig(laid),
     environment: laid,
@@ -57,7 +57,8 @@ async function localSession(
     log,
   })
   const vault = {
-    dir: vaultDir,
+    ...local.vault,
+    key: environment.ADBPG_SYNC_VAULT_KEY,
     callerVariable: (name: string) => (Object.hasOwn(local.environment, name) ? undefined : environment[name]),
   }
   return {

@@ -36,8 +36,13 @@ const Environment = z.object({
   ADBPG_SYNC_DATASOURCES: optional(z.string()).transform((value) => value ?? null),
   /** Secret of the HTTP API: callers send it as a bearer token. */
   ADBPG_SYNC_API_TOKEN: optional(z.string().min(16)),
-  /** Folder with the secrets that `vault:NAME` refers to, a file each; local stack only. */
+  /** Folder with the secrets that `vault:NAME` refers to, a sealed file each; local stack only. */
   ADBPG_SYNC_VAULT_DIR: optional(z.string()),
+  /** The key that seals them, 32 bytes in base64; it goes before the file. */
+  ADBPG_SYNC_VAULT_KEY: optional(z.string()),
+  ADBPG_SYNC_VAULT_KEY_FILE: optional(z.string()),
+  /** Address of KMS for `kms:NAME`; that of the region inside of a VPC when empty. */
+  ADBPG_SYNC_KMS_ENDPOINT: optional(z.url()),
   /** Names a file that holds a crash point; tests only (shared/run/crash-points.ts). */
   ADBPG_SYNC_CRASH_FILE: optional(z.string()),
 })

@@ -1,2 +1,2 @@
 export { type Config, readConfig } from './config.ts'
-export { openSecrets } from './secrets.ts'
+export { openSecrets, type SecretPlaces } from './secrets.ts'

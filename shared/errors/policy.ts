@@ -31,7 +31,7 @@ export const policies: Record<ErrorCode, Policy> = {
     'job',
     'List the jobs with `adbpg-sync ls jobs`, or put the job document under jobs/ in the configuration bucket.',
   ),
-  'job/literal-secret': never('job', 'Replace the secret by a reference: "env:NAME" or "vault:NAME".'),
+  'job/literal-secret': never('job', 'Replace the secret by a reference: "env:NAME", "kms:NAME" or "vault:NAME".'),
   'job/unknown-parameter': never(
     'job',
     'Pass the parameter with --param name=value, or define it in the job document.',

@@ -1,12 +1,11 @@
 import { TransferError } from '../errors/index.ts'
 import { asDataworksSetting, asDataxSetting } from './convert-settings.ts'
-import type { Datasource } from './datasource.ts'
 import type { JobDocument } from './document.ts'
 import { endParameters } from './end-parameters.ts'
 import { type Fault, faultAt, faultOf, faultsError, isError, type Path, warningAt } from './fault.ts'
 import { isBlank, isScriptObject, type Member, membersAt, type ScriptObject } from './members.ts'
 import type { ParsedDocument } from './parse-document.ts'
-import type { Catalogue } from './resolve-job.ts'
+import type { Catalogue, FoundDatasource } from './resolve-job.ts'
 import { type ScriptEnd, type ScriptShape, shapeOf } from './script-shape.ts'
 
 export const scriptForms = ['datax', 'dataworks', 'job'] as const
@@ -21,7 +20,7 @@ export interface Conversion {
 /** What types of ends are called, and which type a datasource has. */
 export interface Names {
   readonly catalogue: Catalogue
-  readonly findDatasource: (name: string) => Promise<Datasource | null>
+  readonly findDatasource: (name: string) => Promise<FoundDatasource | null>
 }
 
 /**
@@ -100,7 +99,7 @@ async function endOf(role: 'reader' | 'writer', end: ScriptEnd, form: 'datax' | 
 
 async function typeOf(datasource: Member | null, { names }: Work): Promise<string | null> {
   if (datasource === null || typeof datasource.value !== 'string') return null
-  return (await names.findDatasource(datasource.value))?.type ?? null
+  return (await names.findDatasource(datasource.value))?.datasource.type ?? null
 }
 
 function unnamed(role: string, { namePath }: ScriptEnd, datasource: Member | null): Fault {

@@ -1,15 +1,12 @@
 import * as z from 'zod'
 import type { MysqlConnection, OssConnection, PostgresConnection, SecretRef } from '../ports/index.ts'
-import { type Fault, faultAt, faultsError, isError, maxFaults } from './fault.ts'
 import { fixedOffset } from './fixed-offset.ts'
-import { issueFaults } from './issue-faults.ts'
 import { jdbcForm, parseJdbcUrl } from './jdbc-url.ts'
 import { defaultZone, isMysqlAddress, mysqlJdbcForm, parseMysqlUrl, zeroDatesOf, zoneAdvice } from './mysql-url.ts'
-import { readText } from './script-text.ts'
 import { isReference } from './secret-reference.ts'
 
 const Secret = z.custom<SecretRef>((value) => typeof value === 'string' && isReference(value), {
-  message: 'must be a reference, "env:NAME" or "vault:NAME", never the secret itself',
+  message: 'must be a reference, "env:NAME", "kms:NAME" or "vault:NAME", never the secret itself',
 })
 
 const PostgresDatasource = z.strictObject({
@@ -68,7 +65,7 @@ const OssDatasource = z
   })
 
 /**
- * A named connection: `datasources/<name>.json` in the configuration bucket, or a member of a `--datasources` file. A
+ * A named connection under our own names: what `readDatasource` makes of the forms that people and DataWorks write. A
  * database may be given by `url` (or `jdbcUrl`) in the place of host, port and database, and an OSS region may be left to
  * its endpoint.
  */
@@ -77,13 +74,9 @@ export const Datasource = z.preprocess(
   z.discriminatedUnion('type', [PostgresDatasource, MysqlDatasource, OssDatasource]),
 )
 export type Datasource = z.infer<typeof Datasource>
-export const DatasourceFile = z.record(
-  z
-    .string()
-    .regex(/^[A-Za-z]\w{0,63}$/, 'a datasource name has 1 to 64 letters, digits and _, and begins with a letter'),
-  Datasource,
-)
-export type DatasourceFile = z.infer<typeof DatasourceFile>
+export const DatasourceName = z
+  .string()
+  .regex(/^[A-Za-z]\w{0,63}$/, 'a datasource name has 1 to 64 letters, digits and _, and begins with a letter')
 
 function withParts(value: unknown, context: z.core.$RefinementCtx): unknown {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return value
@@ -119,23 +112,6 @@ export function endpointUrl(endpoint: string): string | null {
 /** `https://oss-cn-hangzhou-internal.aliyuncs.com` tells its region; other addresses are served by one that does not check it. */
 export const regionOf = (endpoint: string): string =>
   /oss-([a-z0-9-]+?)(?:-internal)?\.aliyuncs\.com/.exec(endpoint)?.[1] ?? 'cn-hangzhou'
-
-/**
- * The text of a `--datasources` file or of `ADBPG_SYNC_DATASOURCES`: an object of datasources by name, comments allowed.
- * @param from the file or variable, named in the message
- * @throws job/syntax, job/invalid with a line per fault
- */
-export function parseDatasourceFile(text: string, from: string): DatasourceFile {
-  const { value, faults: given, place } = readText(text)
-  const faults: Fault[] = [...given]
-  const parsed = DatasourceFile.safeParse(value)
-  if (value !== undefined && !parsed.success) {
-    const { issues } = parsed.error
-    faults.push(...issues.slice(0, maxFaults).flatMap((issue) => issueFaults(issue, value, (path) => path)))
-  }
-  if (parsed.success && !faults.some(isError)) return parsed.data
-  throw faultsError(faults.length > 0 ? faults.map(place) : [faultAt([], 'is not a file of datasources')], from)
-}
 
 export type Connection = OssConnection | PostgresConnection | MysqlConnection
 

@@ -1,4 +1,4 @@
-export { connectionOf, Datasource, parseDatasourceFile } from './datasource.ts'
+export { connectionOf, type Datasource, DatasourceName } from './datasource.ts'
 export { JobDocument, JobSpec, type ObjectTrigger, policyOf } from './document.ts'
 export { pathText } from './fault.ts'
 export {
@@ -14,5 +14,6 @@ export {
 } from './ids.ts'
 export { type ParameterTrigger, triggerParameters } from './parameters.ts'
 export { type ParsedDocument, parseJobDocument, readJobDocument } from './parse-document.ts'
+export { parseDatasource, parseDatasourceFile, readDatasource } from './read-datasource.ts'
 export { type Catalogue, checkJob, resolveJob } from './resolve-job.ts'
 export { cronOf, SchedulePolicy, type ScheduleTrigger, zoneOf } from './schedule-shape.ts'

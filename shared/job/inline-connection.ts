@@ -157,7 +157,7 @@ function addressOfUrl<A extends JdbcAddress>(
     options.faults.push(
       faultAt(
         path,
-        'holds a password; take it out and give "password": "env:NAME" or "vault:NAME"',
+        'holds a password; take it out and give "password": "env:NAME", "kms:NAME" or "vault:NAME"',
         'job/literal-secret',
       ),
     )

@@ -90,7 +90,7 @@ function parametersOf({ value: given, path }: Member, faults: Fault[]): unknown 
   const entries = Object.entries(value).map(([name, item]): [string, unknown] => {
     const text = typeof item === 'number' || typeof item === 'boolean' ? String(item) : item
     if (isSecretName(name) && typeof text === 'string' && text !== '' && !isReference(text)) {
-      const message = 'looks like a secret in plain text; write a reference: "env:NAME" or "vault:NAME"'
+      const message = 'looks like a secret in plain text; write a reference: "env:NAME", "kms:NAME" or "vault:NAME"'
       faults.push(faultAt([...path, name], message, 'job/literal-secret'))
     }
     return [name, text]

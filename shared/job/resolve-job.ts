@@ -12,6 +12,7 @@ import {
   faultText,
   isError,
   type Path,
+  pathText,
   shownValue,
   warningAt,
   worthTelling,
@@ -43,12 +44,18 @@ export interface Catalogue {
   known(role: 'reader' | 'writer'): readonly string[]
 }
 
+export interface FoundDatasource {
+  readonly datasource: Datasource
+  /** What of its definition has no effect. */
+  readonly warnings: readonly Fault[]
+}
+
 export interface Resolution {
   readonly catalogue: Catalogue
   /** Of the caller and the trigger; the document's own come with it. */
   readonly parameters: Readonly<Record<string, string>>
   readonly dates: RunDates
-  readonly findDatasource: (name: string) => Promise<Datasource | null>
+  readonly findDatasource: (name: string) => Promise<FoundDatasource | null>
   readonly hoistSecret: HoistSecret | null
   /** Adds line and column where the text is at hand. */
   readonly place: (fault: Fault) => Fault
@@ -136,7 +143,9 @@ async function datasourceAt(
   faults: Fault[],
 ): Promise<Datasource | null> {
   const found = typeof named.value === 'string' ? await findDatasource(named.value) : null
-  if (found !== null) return found
+  for (const { path, message } of found?.warnings ?? [])
+    faults.push(warningAt(named.path, `names a datasource whose ${pathText(path)} ${message}`))
+  if (found !== null) return found.datasource
   const message = `no datasource is named ${shownValue([], named.value)}; register it under datasources/ or pass --datasources`
   faults.push(faultAt(named.path, message, 'job/unknown-datasource'))
   return null

@@ -5,9 +5,11 @@ import { isScriptObject } from './members.ts'
 /** Where a literal secret of a script may go; absent, it is a fault. */
 export type HoistSecret = (suggestedName: string, value: string) => SecretRef
 
-export const isReference = (value: string): value is SecretRef => /^(env|vault):[\w./-]+$/.test(value)
+/** A secret of KMS may be a JSON object, of which `kms:NAME#member` takes one member. */
+export const isReference = (value: string): value is SecretRef =>
+  /^(env|vault):[\w./-]+$|^kms:[\w./+=@-]{1,192}(#\w{1,64})?$/.test(value)
 
-const advice = 'write a reference: "env:NAME" or "vault:NAME"'
+const advice = 'write a reference: "env:NAME", "kms:NAME" or "vault:NAME"'
 
 /** The reference at `path`, or a fault. null where nothing is given. */
 export function secretAt(value: unknown, path: Path, hoist: HoistSecret | null, faults: Fault[]): SecretRef | null {

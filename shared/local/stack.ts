@@ -51,6 +51,8 @@ export interface StackOptions {
   readonly stateDir: string
   /** Laid over the environment of every function: settings, crash file, FC API generation. */
   readonly environment?: Readonly<Record<string, string>>
+  /** The same, but kept in memory alone: not written to `stack.json`, so that a copy of the folder holds none of them. */
+  readonly secrets?: Readonly<Record<string, string>>
   /** false trades safety against power loss for speed: tests only. */
   readonly durable?: boolean
   /** First wait before the async queue repeats a failed task; the cloud's own is not documented. */
@@ -102,7 +104,7 @@ async function startServers(
   closers.push(() => oss.close())
   await oss.createBucket(homeBucket)
   const environment = functionEnvironment(options, credentials, ports)
-  const fc = await startFc(options, credentials, roleKeys, ports, environment)
+  const fc = await startFc(options, credentials, roleKeys, ports, { ...environment, ...options.secrets })
   closers.push(() => fc.close())
   runtime = fc
   const file = { pid: process.pid, address: addressOf(credentials, postgres, oss, fc), environment }

@@ -92,8 +92,11 @@ export interface MysqlConnection {
   readonly zeroDates: 'convertToNull' | 'exception' | 'round'
 }
 
-/** `env:NAME` (environment of the function) or `vault:NAME` (local file, later KMS). The only form in which a secret travels. */
-export type SecretRef = `env:${string}` | `vault:${string}`
+/**
+ * The only form in which a secret travels: `env:NAME` (environment of the function), `kms:NAME` or `kms:NAME#member`
+ * (Secrets Manager of KMS) or `vault:NAME` (sealed file on one machine).
+ */
+export type SecretRef = `env:${string}` | `kms:${string}` | `vault:${string}`
 
 export interface Secrets {
   /** @throws job/secret-missing */

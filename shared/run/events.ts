@@ -2,8 +2,8 @@ import * as z from 'zod'
 import { RunId } from '../job/index.ts'
 import type { PostgresConnection, SecretRef } from '../ports/index.ts'
 
-const SecretReference = z.custom<SecretRef>((value) => typeof value === 'string' && /^(env|vault):./.test(value), {
-  message: 'must be a reference: env:NAME or vault:NAME',
+const SecretReference = z.custom<SecretRef>((value) => typeof value === 'string' && /^(env|kms|vault):./.test(value), {
+  message: 'must be a reference: env:NAME, kms:NAME or vault:NAME',
 })
 
 /** Where the ledger of a run is. Travels in every event; the password is a reference, never the secret. */

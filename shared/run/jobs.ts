@@ -2,19 +2,17 @@ import { findReader, findWriter, kindOf, knownKinds } from '../connectors/find-c
 import { asTransferError, TransferError } from '../errors/index.ts'
 import {
   type Catalogue,
-  Datasource,
   type JobDocument,
   type JobSpec,
   type ParameterTrigger,
   type ParsedDocument,
-  parseDatasourceFile,
   parseJobDocument,
   resolveJob,
   triggerParameters,
   zoneOf,
 } from '../job/index.ts'
 import { runDatesOf } from '../schedule/index.ts'
-import { datasourceKey } from '../staging/keys.ts'
+import { findDatasource } from './datasources.ts'
 import type { StartEvent } from './events.ts'
 import { listJobs, readJobText, recordIncident, type StoredJob } from './job-store.ts'
 import type { World } from './world.ts'
@@ -97,40 +95,4 @@ export const catalogue: Catalogue = {
     return role === 'reader' ? await findReader(kind) : await findWriter(kind)
   },
   known: knownKinds,
-}
-
-const maxDatasourceBytes = 64 * 1024
-
-/** The caller's go before those of the environment, and those before the bucket's. @throws job/syntax, job/invalid */
-export async function findDatasource(
-  world: Pick<World, 'store' | 'settings'>,
-  given: Readonly<Record<string, unknown>>,
-  name: string,
-): Promise<Datasource | null> {
-  if (!/^[A-Za-z]\w{0,63}$/.test(name)) return null
-  const definition = Object.hasOwn(given, name)
-    ? given[name]
-    : (datasourceOfEnvironment(world, name) ?? (await storedDatasource(world, name)))
-  if (definition === null) return null
-  const parsed = Datasource.safeParse(definition)
-  if (parsed.success) return parsed.data
-  const faults = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`)
-  throw new TransferError('job/invalid', `datasource ${name}: ${faults.join('; ')}`, { datasource: name })
-}
-
-function datasourceOfEnvironment({ settings }: Pick<World, 'settings'>, name: string): unknown {
-  if (settings.datasources === null) return null
-  const known: Readonly<Record<string, unknown>> = parseDatasourceFile(settings.datasources, 'ADBPG_SYNC_DATASOURCES')
-  return Object.hasOwn(known, name) ? known[name] : null
-}
-
-async function storedDatasource({ store }: Pick<World, 'store'>, name: string): Promise<unknown> {
-  const key = datasourceKey(name)
-  const found = await store.read(key, maxDatasourceBytes)
-  if (found === null) return null
-  try {
-    return JSON.parse(found.body.toString('utf8')) as unknown
-  } catch (cause) {
-    throw new TransferError('job/invalid', `${key} is not JSON`, { datasource: name, key }, { cause })
-  }
 }

@@ -9,12 +9,15 @@ const verbs: Verbs = {
   log: keptLog(),
   signal: new AbortController().signal,
   withSession: () => Promise.reject(new Error('no session here')),
+  readStdin: async () => '',
   exit: () => undefined,
 }
 const program = programOf(verbs, process)
 
 /** Design §9. */
-const promised = 'up run backfill plan status dirty replay retry stop put ls sql doctor convert demo'.split(' ')
+const promised = 'up run backfill plan status dirty replay retry stop put ls sql doctor datasource convert demo'.split(
+  ' ',
+)
 
 it('has the verbs that the design promises, and no other', () => {
   expect(program.commands.map((command) => command.name()).sort()).toEqual([...promised].sort())

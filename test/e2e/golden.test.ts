@@ -3,7 +3,7 @@ import type { Connection } from '../../shared/job/datasource.ts'
 import type { JobEnd } from '../../shared/job/document.ts'
 import { connectionOf, type JobSpec, runKeyOfClient } from '../../shared/job/index.ts'
 import type { PostgresConnection } from '../../shared/ports/index.ts'
-import { findDatasource } from '../../shared/run/jobs.ts'
+import { findDatasource } from '../../shared/run/datasources.ts'
 import { reportRun } from '../../shared/run/report.ts'
 import { startRun } from '../../shared/run/start-run.ts'
 import { checkText } from '../job/script-environment.ts'
@@ -20,9 +20,9 @@ describe('a golden script runs', () => {
   let oss: Connection
   beforeAll(async () => {
     stack = await startTestStack()
-    const datasource = await findDatasource(stack.world, {}, 'oss_local')
-    if (datasource === null) throw new Error('the stack has no oss_local')
-    oss = connectionOf(datasource)
+    const found = await findDatasource(stack.world, {}, 'oss_local')
+    if (found === null) throw new Error('the stack has no oss_local')
+    oss = connectionOf(found.datasource)
   })
   afterAll(() => stack?.close())
 

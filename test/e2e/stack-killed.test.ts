@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { afterAll, expect, it } from 'vitest'
 import { main } from '../../shared/cli/main.ts'
@@ -46,7 +47,12 @@ const verb = async (home: string, ...words: string[]) => {
     },
   }
   const environment = { ...process.env, ADBPG_SYNC_HOME: home }
-  const code = await main([...words, '--json'], { environment, stdout, stderr: { write: () => undefined } })
+  const code = await main([...words, '--json'], {
+    environment,
+    stdin: Readable.from([]),
+    stdout,
+    stderr: { write: () => undefined },
+  })
   return { code, answer: JSON.parse(out) as Record<string, unknown> & { rows: Record<string, unknown>[] } }
 }
 

@@ -4,8 +4,8 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import * as z from 'zod'
-import { main } from '../../shared/cli/main.ts'
 import { listIncidents } from '../../shared/run/job-store.ts'
+import { commandLine, type Ended } from '../support/command-line.ts'
 import { dataxJob, fromOss, intoAdbpg, startTestStack, type TestStack, unique } from '../support/stack.ts'
 import { tempDir } from '../support/temp-dir.ts'
 
@@ -18,12 +18,6 @@ beforeAll(async () => {
 }, 120_000)
 afterAll(() => test?.close())
 
-interface Ended {
-  readonly code: number | null
-  readonly stdout: string
-  readonly stderr: string
-}
-
 const environmentOf = (environment: Readonly<Record<string, string>>) => ({
   PATH: process.env.PATH,
   HOME: folder,
@@ -31,17 +25,7 @@ const environmentOf = (environment: Readonly<Record<string, string>>) => ({
   ...environment,
 })
 
-/** A command next to a stack that is up, without the half second that a process takes to begin. */
-async function type(words: readonly string[], environment: Readonly<Record<string, string>> = {}): Promise<Ended> {
-  const texts = { stdout: '', stderr: '' }
-  const screen = (name: keyof typeof texts) => ({
-    write: (text: string) => {
-      texts[name] += text
-    },
-  })
-  const terminal = { environment: environmentOf(environment), stdout: screen('stdout'), stderr: screen('stderr') }
-  return { code: await main(words, terminal), ...texts }
-}
+const { type, answerOf } = commandLine(environmentOf)
 
 /** The same as a user would type it. */
 async function spawned(words: readonly string[]): Promise<Ended> {
@@ -56,11 +40,6 @@ async function spawned(words: readonly string[]): Promise<Ended> {
   return await new Promise((resolve) => child.once('close', (code) => resolve({ code, ...texts })))
 }
 
-async function answerOf(words: readonly string[], environment: Readonly<Record<string, string>> = {}) {
-  const { code, stdout, stderr } = await type([...words, '--json'], environment)
-  return { code, stderr, answer: JSON.parse(stdout) as Record<string, unknown> }
-}
-
 /** What the README promises of `run --json`, and no more. */
 const Answer = z.strictObject({
   runId: z.string(),
@@ -71,6 +50,7 @@ const Answer = z.strictObject({
   seconds: z.number(),
   chunks: z.number(),
   chunksPlanned: z.number().nullable(),
+  replayed: z.number(),
   dirtyObject: z.string().nullable(),
   error: z.looseObject({ code: z.string(), message: z.string(), advice: z.string() }).nullable(),
   waitsFor: z.array(z.string()),

@@ -1,8 +1,9 @@
+import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { connectionOf, Datasource, parseDatasourceFile } from '../../shared/job/index.ts'
+import { connectionOf, parseDatasource, parseDatasourceFile, readDatasource } from '../../shared/job/index.ts'
 import { parseJdbcUrl } from '../../shared/job/jdbc-url.ts'
 
-const connection = (definition: unknown) => connectionOf(Datasource.parse(definition))
+const connection = (definition: unknown) => connectionOf(parseDatasource(definition, 'test').datasource)
 
 describe('a datasource', () => {
   test('of a database is given by parts or by url', () => {
@@ -40,6 +41,91 @@ describe('a datasource', () => {
     })
   })
 
+  const account = { database: 'dw', username: 'u', password: 'kms:team/pw@1#AccountPassword' }
+  const expectedOfDataworks = { kind: 'postgres', host: 'gp', port: 3432, database: 'dw', user: 'u', ssl: 'require' }
+
+  test.each([
+    [
+      'url mode',
+      {
+        type: 'analyticdb_for_postgresql',
+        envType: 'Prod',
+        address: [{ host: 'gp', port: '3432' }],
+        properties: { sslmode: 'require' },
+        ...account,
+      },
+    ],
+    [
+      'the API, with the properties as a text and names in any case',
+      {
+        Type: 'Analyticdb_For_PostgreSQL',
+        ConnectionPropertiesMode: 'UrlMode',
+        ConnectionProperties: JSON.stringify({ Address: '["gp:3432"]', PROPERTIES: { ssl: 'true' }, ...account }),
+      },
+    ],
+    [
+      'instance mode, with the address beside it',
+      { type: 'adbpg', instanceId: 'gp-1', regionId: 'cn-x', host: 'gp', port: 3432, ssl: 'require', ...account },
+    ],
+  ])('is read in the form of DataWorks: %s', (_, definition) => {
+    expect(connection(definition)).toEqual({ ...expectedOfDataworks, password: account.password })
+  })
+
+  test('of MySQL takes driver settings that mean something here', () => {
+    const properties = { serverTimezone: 'GMT+8', useSSL: 'true', useUnicode: 'true' }
+    const given = { type: 'mysql', address: [{ host: 'fe80::1', port: 3306 }], properties, ...account, database: 'a b' }
+    const { datasource, warnings } = parseDatasource(given, 'test')
+    expect(connectionOf(datasource)).toMatchObject({
+      host: 'fe80::1',
+      database: 'a b',
+      timeZone: '+08:00',
+      ssl: 'require',
+    })
+    expect(warnings.map(({ path }) => path)).toEqual([['properties', 'useUnicode']])
+  })
+
+  test('says what of it has no effect, once each, with what was probably meant', () => {
+    const given = {
+      type: 'oss',
+      endpoint: 'http://h',
+      bucket: 'bkt',
+      hoost: 'h',
+      database: 'd',
+      tag: 'public',
+      accessId: '',
+      accessKey: '',
+    }
+    const { datasource, warnings } = parseDatasource(given, 'test')
+    expect(connectionOf(datasource)).toMatchObject({ credentials: null })
+    expect(warnings.map(({ path, message }) => [path[0], message])).toEqual([
+      ['hoost', 'is not known here and has no effect; did you mean host?'],
+      ['database', 'has no effect for a datasource of this type'],
+    ])
+  })
+
+  test('in our own form is read as it was written', () => {
+    for (const given of [
+      { type: 'oss', endpoint: 'http://h', bucket: 'bkt', regionId: 'cn-shanghai', accessId: 'a', accessKey: 'env:K' },
+      { type: 'mysql', url: 'jdbc:mysql://h/d?serverTimezone=GMT%2B8', username: 'u' },
+      { type: 'adbpg', address: ['h:1'], ...account },
+    ]) {
+      const { datasource } = parseDatasource(given, 'test')
+      expect(parseDatasource(datasource, 'test')).toEqual({ datasource, warnings: [] })
+    }
+  })
+
+  test('never crashes the reader, whatever it is', () => {
+    const names = ['type', 'address', 'properties', 'connectionProperties', 'host', 'port', 'url', 'accessKey', 'x']
+    const member = fc.oneof(fc.jsonValue(), fc.constantFrom('adbpg', 'oss', 'mysql', '[{}]', '{"a":1}'))
+    fc.assert(
+      fc.property(fc.dictionary(fc.constantFrom(...names), member), (definition) => {
+        const { datasource, faults } = readDatasource(definition, [])
+        expect(datasource === null).toBe(faults.some(({ severity }) => severity === 'error'))
+      }),
+      { numRuns: 2000 },
+    )
+  })
+
   test.each([
     [
       'half a pair of keys',
@@ -47,9 +133,25 @@ describe('a datasource', () => {
       /accessKey.*go together/,
     ],
     [
-      'a misspelled name',
-      { type: 'adbpg', host: 'h', database: 'd', username: 'u', pasword: 'env:P' },
-      /pasword.*not known/,
+      'a secret under a name that nobody knows',
+      { type: 'adbpg', host: 'h', database: 'd', username: 'u', mySecret: 'plain' },
+      /mySecret.*plain text/,
+    ],
+    ['no host', { type: 'adbpg', database: 'd', username: 'u' }, /name_1\.host.*is missing/],
+    [
+      'two addresses',
+      { type: 'adbpg', address: [{ host: 'a' }, { host: 'b' }], database: 'd', username: 'u' },
+      /address.*one host and port, got 2/,
+    ],
+    [
+      'an instance without an address',
+      { type: 'analyticdb_for_postgresql', instanceId: 'gp-1', regionId: 'cn-hangzhou', database: 'd', username: 'u' },
+      /instanceId.*give host and port/,
+    ],
+    [
+      'a password among driver settings',
+      { type: 'adbpg', host: 'h', database: 'd', username: 'u', properties: { password: 'plain' } },
+      /properties\.password.*plain text/,
     ],
     ['an unknown type', { type: 'oracle' }, /type.*must be one of adbpg, .*got "oracle"/],
     ['no url', { type: 'adbpg', url: 'mysql://h/d', username: 'u' }, /url.*must look like jdbc:postgresql/],
@@ -67,11 +169,11 @@ describe('a datasource', () => {
 
   test('a file of datasources may hold comments, and its faults tell the line', () => {
     const text = '{\n  // mine\n  "a": { "type": "postgresql", "host": "h", "database": "d", "username": "u", },\n}'
-    expect(Object.keys(parseDatasourceFile(text, 'named.json'))).toEqual(['a'])
+    expect(Object.keys(parseDatasourceFile(text, 'named.json').datasources)).toEqual(['a'])
     expect(() => parseDatasourceFile(text.replace('"d"', '7'), 'named.json')).toThrow(
       /a\.database \(line 3, column 57\): must be a text, got 7/,
     )
-    expect(() => parseDatasourceFile('[]', 'named.json')).toThrow(/must be an object, got an empty list/)
+    expect(() => parseDatasourceFile('[]', 'named.json')).toThrow(/must be an object of datasources, got an empty list/)
     expect(() => parseDatasourceFile('{"a b": {}}', 'named.json')).toThrow(/datasource name/)
     expect(() => parseDatasourceFile('{', 'named.json')).toThrow(/close brace expected/)
   })

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { fixedOffset } from '../../shared/job/fixed-offset.ts'
-import { connectionOf, Datasource } from '../../shared/job/index.ts'
+import { connectionOf, parseDatasource } from '../../shared/job/index.ts'
 import { parseMysqlUrl } from '../../shared/job/mysql-url.ts'
 
 describe('a zone with one offset', () => {
@@ -64,7 +64,7 @@ describe('a URL of MySQL', () => {
       username: 'u',
       zeroDateTimeBehavior: 'exception',
     }
-    expect(connectionOf(Datasource.parse(datasource))).toEqual({
+    expect(connectionOf(parseDatasource(datasource, 'a test').datasource)).toEqual({
       ...plain,
       kind: 'mysql',
       user: 'u',

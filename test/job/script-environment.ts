@@ -1,6 +1,6 @@
 import { findReader, findWriter, kindOf, knownKinds } from '../../shared/connectors/find-connector.ts'
 import { type Fault, faultText } from '../../shared/job/fault.ts'
-import { type Catalogue, checkJob, Datasource, type JobSpec, readJobDocument } from '../../shared/job/index.ts'
+import { type Catalogue, checkJob, type JobSpec, parseDatasource, readJobDocument } from '../../shared/job/index.ts'
 import { runDatesOf } from '../../shared/schedule/index.ts'
 
 /** The real connectors: a script is valid when they say so. */
@@ -30,8 +30,8 @@ const definitions = new Map<string, unknown>([
   ],
 ])
 
-export const findDatasource = async (name: string): Promise<Datasource | null> =>
-  definitions.has(name) ? Datasource.parse(definitions.get(name)) : null
+export const findDatasource = async (name: string) =>
+  definitions.has(name) ? parseDatasource(definitions.get(name), name) : null
 
 export interface CheckedText {
   readonly spec: JobSpec | null

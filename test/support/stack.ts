@@ -92,6 +92,7 @@ async function placeDatabase(stateDir: string): Promise<void> {
 export async function removeState(stateDir: string): Promise<void> {
   await removePostgresData(join(stateDir, 'postgres'))
   await rm(stateDir, { recursive: true, force: true })
+  await rm(`${stateDir}.vault-key`, { force: true })
 }
 
 export const crashFileOf = (stateDir: string) => join(stateDir, 'crash-at')
@@ -103,7 +104,8 @@ export async function startServers(
   { retryBaseMs = 50 }: TestStackOptions,
   log: Log,
 ): Promise<Stack> {
-  const laid = { ...settings, ADBPG_SYNC_CRASH_FILE: crashFileOf(stateDir), ...environment }
+  const keys = { ADBPG_SYNC_CRASH_FILE: crashFileOf(stateDir), ADBPG_SYNC_VAULT_KEY_FILE: `${stateDir}.vault-key` }
+  const laid = { ...settings, ...keys, ...environment }
   const stack = await startStack({
     projectDir,
     stateDir,

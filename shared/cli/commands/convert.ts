@@ -19,7 +19,10 @@ export function addConvert(program: Command, verbs: Verbs): void {
       const form = scriptFormOf(options.to)
       const known = await datasourcesOf(verbs, options.datasources)
       const parsed = parseJobDocument(await readText(file), nameOfFile(file))
-      const findDatasource = async (name: string) => (Object.hasOwn(known, name) ? (known[name] ?? null) : null)
+      const findDatasource = async (name: string) => {
+        const datasource = Object.hasOwn(known, name) ? known[name] : undefined
+        return datasource === undefined ? null : { datasource, warnings: [] }
+      }
       const { script, remarks } = await convertScript(parsed, form, { catalogue, findDatasource })
       for (const remark of remarks) verbs.output.note(faultText(remark))
       verbs.output.answer(script, () => JSON.stringify(script, null, 2))
@@ -35,7 +38,7 @@ const readText = (file: string) =>
 async function datasourcesOf({ environment }: Verbs, file: string | undefined) {
   const given = environment.ADBPG_SYNC_DATASOURCES
   return {
-    ...(given ? parseDatasourceFile(given, 'ADBPG_SYNC_DATASOURCES') : {}),
-    ...(file === undefined ? {} : parseDatasourceFile(await readText(file), file)),
+    ...(given ? parseDatasourceFile(given, 'ADBPG_SYNC_DATASOURCES').datasources : {}),
+    ...(file === undefined ? {} : parseDatasourceFile(await readText(file), file).datasources),
   }
 }

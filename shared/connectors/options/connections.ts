@@ -1,6 +1,6 @@
 import * as z from 'zod'
 
-const SecretRef = z.templateLiteral([z.enum(['env:', 'vault:']), z.string().min(1)])
+const SecretRef = z.templateLiteral([z.enum(['env:', 'kms:', 'vault:']), z.string().min(1)])
 
 export const OssConnectionOption = z.strictObject({
   kind: z.literal('oss'),

@@ -1,0 +1,202 @@
+import Table from 'cli-table3'
+import type { Command } from 'commander'
+import { TransferError } from '../../errors/index.ts'
+import { faultText } from '../../job/fault.ts'
+import { isReference } from '../../job/secret-reference.ts'
+import {
+  type ListedDatasource,
+  listDatasources,
+  readDatasourceNamed,
+  removeDatasource,
+  saveDatasource,
+} from '../../run/datasources.ts'
+import { loadDatedJobs } from '../../run/jobs.ts'
+import type { ExitCode, Verbs } from '../main.ts'
+import { readText } from '../read-text.ts'
+import type { Session } from '../session.ts'
+import { forgetSecrets, keepSecrets } from '../vault.ts'
+
+const examples = `
+Examples
+  adbpg-sync datasource add warehouse --type adbpg --host gp-1.gpdb.rds.aliyuncs.com --database dw \\
+    --username loader --password kms:warehouse-password
+  printf %s "$PW" | adbpg-sync datasource add crm --type mysql --url jdbc:mysql://10.0.0.5/crm \\
+    --username reader --password-stdin            a local secret: sealed in the vault of this machine
+  adbpg-sync datasource add files --type oss --endpoint https://oss-cn-hangzhou-internal.aliyuncs.com --bucket b
+  adbpg-sync datasource add old --file exported-from-dataworks.json
+A secret is never an argument: give env:NAME, kms:NAME or kms:NAME#member, or pipe it in.`
+
+export function addDatasource(program: Command, verbs: Verbs): void {
+  const datasource = program
+    .command('datasource')
+    .description('register, show, list and remove the named connections that jobs use')
+    .addHelpText('after', examples)
+  addAdd(datasource, verbs)
+  datasource
+    .command('list')
+    .description('the datasources there are, with their addresses')
+    .action(() => verbs.withSession((session) => list(verbs, session)))
+  datasource
+    .command('show <name>')
+    .description('one datasource as it is kept: secrets are references')
+    .action((name: string) => verbs.withSession((session) => show(verbs, session, name)))
+  datasource
+    .command('remove <name>')
+    .description('forget a datasource, and the secrets that the vault of this machine keeps for it')
+    .action((name: string) => verbs.withSession((session) => remove(verbs, session, name)))
+}
+
+/** Options by the property they set. */
+const propertyOptions = {
+  type: 'type of the datasource: adbpg, postgresql, mysql, oss …',
+  host: 'host name or address of a database',
+  port: 'its port',
+  database: 'its database',
+  username: 'its user',
+  ssl: 'disable, require or verify-full',
+  url: 'JDBC address in the place of host, port and database',
+  endpoint: 'endpoint of OSS',
+  region: 'region of OSS, where the endpoint does not tell it',
+  bucket: 'bucket of OSS',
+  accessId: 'access key id of OSS; without keys, those of the role of the functions',
+} as const
+
+interface AddOptions extends Partial<Record<keyof typeof propertyOptions, string>> {
+  readonly password?: string
+  readonly accessKey?: string
+  readonly passwordStdin?: boolean
+  readonly accessKeyStdin?: boolean
+  readonly file?: string
+  readonly replace?: boolean
+}
+
+const flagOf = (name: string) => `--${name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`
+
+function addAdd(datasource: Command, verbs: Verbs): void {
+  const add = datasource.command('add <name>').description('register a datasource in the configuration bucket')
+  for (const [name, text] of Object.entries(propertyOptions)) add.option(`${flagOf(name)} <text>`, text)
+  add
+    .option('--password <reference>', 'env:NAME, kms:NAME or vault:NAME')
+    .option('--password-stdin', 'read the password from standard input, and seal it in the vault of this machine')
+    .option('--access-key <reference>', 'env:NAME, kms:NAME or vault:NAME')
+    .option('--access-key-stdin', 'read the secret of the access key from standard input, and seal it likewise')
+    .option('--file <file>', 'JSON of the properties, our own or those of DataWorks; - for standard input')
+    .option('--replace', 'put it in the place of one that is there')
+    .addHelpText('after', examples)
+    .action((name: string, options: AddOptions) =>
+      verbs.withSession(async (session) => await addOne(verbs, session, name, options)),
+    )
+}
+
+async function addOne(verbs: Verbs, session: Session, name: string, options: AddOptions): Promise<ExitCode> {
+  const definition = await definitionOf(verbs, session, options)
+  const kept = await keepSecrets(definition, placeOf(name), session.vault)
+  const { datasource, warnings } = await saveDatasource(session.world, name, kept, {
+    replace: options.replace === true,
+  })
+  for (const warning of warnings) verbs.output.note(`warning: ${faultText(warning)}`)
+  verbs.output.answer(
+    { name, definition: datasource },
+    () => `datasource ${name} is registered; adbpg-sync datasource test ${name}`,
+  )
+  return 0
+}
+
+/** In the vault. */
+const placeOf = (name: string) => `datasources_${name}`
+
+async function definitionOf(verbs: Verbs, session: Session, options: AddOptions): Promise<unknown> {
+  const given = Object.keys(propertyOptions).flatMap((name) => {
+    const value = options[name as keyof typeof propertyOptions]
+    return value === undefined ? [] : [[name, value] as const]
+  })
+  const secrets = await secretsOf(verbs, session, options)
+  if (options.file === undefined) return { ...Object.fromEntries(given), ...secrets }
+  const text = options.file === '-' ? await verbs.readStdin() : await readText(options.file)
+  const value = parsedObject(text, options.file)
+  return { ...value, ...Object.fromEntries(given), ...secrets }
+}
+
+function parsedObject(text: string, file: string): object {
+  try {
+    const value: unknown = JSON.parse(text)
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value
+  } catch (cause) {
+    throw new TransferError('job/syntax', `${file} is not JSON`, { file }, { cause })
+  }
+  throw new TransferError('job/invalid', `${file} must hold one object of properties`, { file })
+}
+
+/** What stands on a command line is seen by every process of the machine and kept in the history of the shell. */
+async function secretsOf(verbs: Verbs, session: Session, options: AddOptions): Promise<Record<string, string>> {
+  const secrets: Record<string, string> = {}
+  for (const name of ['password', 'accessKey'] as const) {
+    const reference = options[name]
+    const isPiped = options[`${name}Stdin`] === true
+    if (reference !== undefined && !isReference(reference)) throw literal(name)
+    if (reference !== undefined) secrets[name] = reference
+    if (isPiped && session.vault === null) throw noVault(name)
+    if (isPiped) secrets[name] = (await verbs.readStdin()).replace(/\r?\n$/, '')
+    if (secrets[name] === '') throw new TransferError('job/invalid', `standard input holds no ${name}`, { name })
+  }
+  return secrets
+}
+
+const literal = (name: string) =>
+  new TransferError(
+    'job/literal-secret',
+    `${flagOf(name)} takes a reference; pipe the secret itself into ${flagOf(`${name}Stdin`)}`,
+  )
+
+const noVault = (name: string) =>
+  new TransferError(
+    'job/literal-secret',
+    `a deployment has no vault; put the secret into KMS or into a variable of the functions, and give ${flagOf(name)} kms:NAME or env:NAME`,
+  )
+
+async function list({ output }: Verbs, { world }: Session): Promise<ExitCode> {
+  const datasources = await listDatasources(world)
+  output.answer(datasources, () => (datasources.length === 0 ? 'no datasources yet' : tableOf(datasources)))
+  return 0
+}
+
+function tableOf(datasources: readonly ListedDatasource[]): string {
+  const table = new Table({ head: ['name', 'type', 'address', 'account', 'from'], style: { head: [], border: [] } })
+  for (const one of datasources) {
+    if ('definition' in one) table.push([one.name, one.definition.type, ...addressOf(one.definition), one.from])
+    else table.push([one.name, '?', one.error.message, '', one.from])
+  }
+  return table.toString()
+}
+
+function addressOf(definition: Extract<ListedDatasource, { definition: unknown }>['definition']): [string, string] {
+  if (definition.type === 'oss') {
+    const { endpoint, bucket, accessId = 'role of the function' } = definition
+    return [`${endpoint} ${bucket}`, accessId]
+  }
+  const { host, port, database, username } = definition
+  return [`${host}:${port}/${database}`, username]
+}
+
+async function show({ output }: Verbs, { world }: Session, name: string): Promise<ExitCode> {
+  const { datasource, warnings } = await readDatasourceNamed(world, name)
+  for (const warning of warnings) output.note(`warning: ${faultText(warning)}`)
+  output.answer({ name, definition: datasource }, () => JSON.stringify(datasource, null, 2))
+  return 0
+}
+
+async function remove({ output }: Verbs, session: Session, name: string): Promise<ExitCode> {
+  const removed = await removeDatasource(session.world, name)
+  await forgetSecrets(Object.values(removed ?? {}).map(String), placeOf(name), session.vault)
+  const jobs = await jobsNaming(session, name)
+  if (jobs.length > 0) output.note(`warning: jobs that name it: ${jobs.join(', ')}`)
+  output.answer({ name, jobs }, () => `datasource ${name} is removed`)
+  return 0
+}
+
+async function jobsNaming({ world }: Session, name: string): Promise<string[]> {
+  const jobs = await loadDatedJobs(world)
+  return jobs
+    .filter(({ job }) => JSON.stringify(job.script).includes(`"datasource":"${name}"`))
+    .map(({ job }) => job.name)
+}

@@ -1,0 +1,121 @@
+import { asTransferError, TransferError } from '../errors/index.ts'
+import { type Datasource, DatasourceName, parseDatasource, parseDatasourceFile } from '../job/index.ts'
+import type { FoundDatasource } from '../job/resolve-job.ts'
+import { datasourceKey, datasourcePrefix } from '../staging/keys.ts'
+import type { World } from './world.ts'
+
+/*
+ * The registry: `datasources/<name>.json` in the configuration bucket, a file each under our own names. Those of the
+ * environment (`ADBPG_SYNC_DATASOURCES`) go before it, and those that a caller sends along go before both.
+ */
+
+type Registry = Pick<World, 'store' | 'settings'>
+
+const maxDatasourceBytes = 64 * 1024
+
+/** @returns null when nobody knows the name. @throws job/syntax, job/invalid */
+export async function findDatasource(
+  world: Registry,
+  given: Readonly<Record<string, unknown>>,
+  name: string,
+): Promise<FoundDatasource | null> {
+  if (!DatasourceName.safeParse(name).success) return null
+  if (Object.hasOwn(given, name)) return parseDatasource(given[name], `datasource ${name}`)
+  const known = datasourcesOfEnvironment(world)
+  const [ofEnvironment] = Object.hasOwn(known, name) ? [known[name]] : []
+  if (ofEnvironment !== undefined) return { datasource: ofEnvironment, warnings: [] }
+  return await readStored(world, name)
+}
+
+const datasourcesOfEnvironment = ({ settings }: Registry): Readonly<Record<string, Datasource>> =>
+  settings.datasources === null ? {} : parseDatasourceFile(settings.datasources, 'ADBPG_SYNC_DATASOURCES').datasources
+
+async function readStored({ store }: Registry, name: string): Promise<FoundDatasource | null> {
+  const key = datasourceKey(name)
+  const found = await store.read(key, maxDatasourceBytes)
+  if (found === null) return null
+  return parseDatasource(parsedJson(found.body.toString('utf8'), key), `datasource ${name}`)
+}
+
+function parsedJson(text: string, key: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch (cause) {
+    throw new TransferError('job/invalid', `${key} is not JSON`, { key }, { cause })
+  }
+}
+
+/** A line of the list: what is known of a datasource, or why it cannot be used. */
+export type ListedDatasource = {
+  readonly name: string
+  readonly from: 'environment' | 'bucket'
+} & ({ readonly definition: Datasource } | { readonly error: { readonly code: string; readonly message: string } })
+
+/** By name; one of the environment hides one of the bucket. One that cannot be read does not hide the others. */
+export async function listDatasources(world: Registry): Promise<ListedDatasource[]> {
+  const listed = new Map<string, ListedDatasource>()
+  for (const [name, definition] of Object.entries(datasourcesOfEnvironment(world)))
+    listed.set(name, { name, from: 'environment', definition })
+  for await (const { key } of world.store.list(datasourcePrefix)) {
+    const name = key.slice(datasourcePrefix.length).replace(/\.json$/, '')
+    if (!listed.has(name)) listed.set(name, await listedFromBucket(world, name))
+  }
+  return [...listed.values()].sort((a, b) => a.name.localeCompare(b.name))
+}
+
+async function listedFromBucket(world: Registry, name: string): Promise<ListedDatasource> {
+  try {
+    const { datasource } = (await readStored(world, name)) ?? unknown(name)
+    return { name, from: 'bucket', definition: datasource }
+  } catch (thrown) {
+    const error = asTransferError(thrown)
+    if (!error.code.startsWith('job/')) throw error
+    return { name, from: 'bucket', error: { code: error.code, message: error.message } }
+  }
+}
+
+/**
+ * Keeps a definition under a name, in our form and without what has no effect. Of two that add the same name at once, one
+ * is refused.
+ * @throws job/invalid for a definition that is none, or a name that is taken when `replace` is false
+ */
+export async function saveDatasource(
+  world: Registry,
+  name: string,
+  definition: unknown,
+  { replace }: { replace: boolean },
+): Promise<FoundDatasource> {
+  const named = DatasourceName.safeParse(name)
+  if (!named.success) throw new TransferError('job/invalid', named.error.issues[0]?.message ?? 'no name', { name })
+  const parsed = parseDatasource(definition, `datasource ${name}`)
+  const body = Buffer.from(`${JSON.stringify(parsed.datasource, null, 2)}\n`)
+  try {
+    await world.store.put(datasourceKey(name), body, { contentType: 'application/json', ifAbsent: !replace })
+  } catch (thrown) {
+    if (asTransferError(thrown).code !== 'target/object-exists') throw thrown
+    const message = `a datasource ${name} is registered already; add --replace to put this one in its place`
+    throw new TransferError('job/invalid', message, { name }, { cause: thrown })
+  }
+  return parsed
+}
+
+/** @returns what was removed; null where it could not be read. @throws job/unknown-datasource */
+export async function removeDatasource(world: Registry, name: string): Promise<Datasource | null> {
+  const head = DatasourceName.safeParse(name).success ? await world.store.head(datasourceKey(name)) : null
+  if (head === null) throw unknownError(name)
+  const listed = await listedFromBucket(world, name)
+  await world.store.remove([datasourceKey(name)])
+  return 'definition' in listed ? listed.definition : null
+}
+
+/** @throws job/unknown-datasource, job/invalid */
+export async function readDatasourceNamed(world: Registry, name: string): Promise<FoundDatasource> {
+  return (await findDatasource(world, {}, name)) ?? unknown(name)
+}
+
+const unknownError = (name: string) =>
+  new TransferError('job/unknown-datasource', `no datasource is named ${name}`, { datasource: name })
+
+function unknown(name: string): never {
+  throw unknownError(name)
+}
