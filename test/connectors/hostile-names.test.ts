@@ -22,6 +22,7 @@ setMaxListeners(0, never)
 const context = (): ConnectorContext => ({
   openStore: () => Promise.reject(new Error('no store here')),
   connectSql: (connection) => server.connect(connection),
+  connectMysql: () => Promise.reject(new Error('no MySQL here')),
   log: server.log,
   signal: never,
 })
