@@ -1,9 +1,8 @@
-import { asTransferError, TransferError } from '../errors/index.ts'
+import { asTransferError } from '../errors/index.ts'
 import { runKeyOfSchedule } from '../job/index.ts'
 import * as ledger from '../ledger/index.ts'
 import type { PostgresConnection } from '../ports/index.ts'
 import { dueTimes, parseCron } from '../schedule/index.ts'
-import { watchedPrefix } from '../staging/keys.ts'
 import type { TickEvent, TimerEvent } from './events.ts'
 import { giveUp } from './give-up.ts'
 import { listLedgers, recordIncident } from './job-store.ts'
@@ -11,6 +10,7 @@ import { type DatedJob, loadDatedJobs, resolveDocument } from './jobs.ts'
 import { repairRun } from './repair-run.ts'
 import { openRun } from './run-context.ts'
 import { startRun } from './start-run.ts'
+import { reportUnwatched } from './unwatched-jobs.ts'
 import type { Deadline, World } from './world.ts'
 
 export interface TickAnswer {
@@ -55,22 +55,6 @@ async function startDue(world: World, event: TimerEvent, deadline: Deadline): Pr
   const jobs = await loadDatedJobs(world)
   await reportUnwatched(world, jobs)
   return await tallyEach(world, jobs, (job) => startDueRuns(world, job, until, deadline))
-}
-
-/** A job that waits where nobody looks would wait for ever, in silence. */
-async function reportUnwatched(world: World, jobs: readonly DatedJob[]): Promise<void> {
-  for (const { job } of jobs) {
-    for (const trigger of job.triggers) {
-      if (trigger.type !== 'object' || trigger.prefix.startsWith(watchedPrefix)) continue
-      if ((trigger.bucket ?? world.store.bucket) !== world.store.bucket || trigger.prefix === '') continue
-      const message = `job ${job.name} waits for objects under ${trigger.prefix}, where none is looked for: s.yaml watches ${watchedPrefix}`
-      await recordIncident(
-        world.store,
-        new TransferError('event/no-job', message, { job: job.name }),
-        world.clock.now(),
-      )
-    }
-  }
 }
 
 /** Looks back, because a tick may be late or lost; the run's key makes a second start harmless. */

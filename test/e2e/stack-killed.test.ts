@@ -56,7 +56,7 @@ async function up(home: string): Promise<{ pid: number; file: StackFile; ended: 
     const text = await readFile(join(home, 'stack.json'), 'utf8').catch(() => null)
     const parsed = text === null ? null : StackFile.safeParse(JSON.parse(text))
     return parsed?.success && parsed.data.pid === started.pid ? parsed.data : null
-  }, 60_000)
+  }, 30_000)
   return { ...started, file }
 }
 
