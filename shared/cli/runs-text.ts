@@ -15,7 +15,7 @@ export function runsText(runs: readonly ledger.RunListRow[], width: number): str
     colWidths: [27, jobColumns, 11, 16, null],
     wordWrap: true,
     wrapOnWordBoundary: false,
-    style: { head: [], border: [], 'padding-left': 1, 'padding-right': 1 },
+    style: { head: [], border: [] },
   })
   for (const { runId, job, state, requestedAt, finishedAt } of runs)
     table.push([runId, job, state, timeText(requestedAt), finishedAt === null ? '' : tookText(requestedAt, finishedAt)])
@@ -38,5 +38,6 @@ const zonedHead = (at: Date) =>
 function tookText(from: Date, to: Date): string {
   const seconds = Math.max(0, to.getTime() - from.getTime()) / 1000
   if (seconds < 100) return `${seconds.toFixed(1)} s`
+  // Up to what is rounded to 59 minutes: the column has no room for more digits.
   return seconds < 3570 ? `${Math.round(seconds / 60)} min` : `${(seconds / 3600).toFixed(1)} h`
 }

@@ -23,15 +23,15 @@ export async function readOrChoosePorts(stateDir: string): Promise<StackPorts> {
   return { postgres, oss, fc }
 }
 
-/** @throws platform/stack-busy with the port that somebody else has taken since they were chosen */
-export async function refuseTakenPorts(stateDir: string, { oss, fc }: StackPorts): Promise<void> {
-  for (const port of [oss, fc]) {
-    const held = await listen(port).catch((cause: unknown) => {
-      const message = `port ${port} of the local stack is taken by another process; end that, or remove ${join(stateDir, 'ports.json')}`
-      throw new TransferError('platform/stack-busy', message, { port }, { cause })
-    })
-    await new Promise((resolve) => held.server.close(resolve))
-  }
+/**
+ * An error of a start, told by the port where somebody else has taken one since they were chosen. Trying the ports beforehand
+ * would hold them for a moment, in the way of another start.
+ */
+export function asPortTaken(error: unknown, stateDir: string): unknown {
+  if (!(error instanceof Error && 'code' in error && error.code === 'EADDRINUSE' && 'port' in error)) return error
+  const port = Number(error.port)
+  const message = `port ${port} of the local stack is taken by another process; end that, or remove ${join(stateDir, 'ports.json')}`
+  return new TransferError('platform/stack-busy', message, { port }, { cause: error })
 }
 
 /** Held open together, so that they differ. */
@@ -41,11 +41,11 @@ async function freePorts(count: number): Promise<number[]> {
   return servers.map((held) => held.port)
 }
 
-function listen(wanted = 0): Promise<{ server: ReturnType<typeof createServer>; port: number }> {
+function listen(): Promise<{ server: ReturnType<typeof createServer>; port: number }> {
   return new Promise((resolve, reject) => {
     const server = createServer()
     server.once('error', reject)
-    server.listen(wanted, '127.0.0.1', () => {
+    server.listen(0, '127.0.0.1', () => {
       const address = server.address()
       resolve({ server, port: typeof address === 'object' && address !== null ? address.port : 0 })
     })

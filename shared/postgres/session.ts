@@ -30,8 +30,12 @@ const sessionSettings = `
 /** The default of Linux is two hours; NAT and load balancers forget a silent connection long before. */
 const keepAliveAfterMs = 30_000
 
+/** `date` and `timestamp` in pg_type: the driver would make instants of them, in the zone of this process. */
+const zoneless: ReadonlySet<number> = new Set([1082, 1114])
+
 /**
- * Opens a session. Counts come back as numbers, bigint and numeric as text, so that no digit is lost.
+ * Opens a session. Counts come back as numbers; bigint and numeric as text, so that no digit is lost; and so do dates and
+ * times without a zone.
  * @throws connect/unreachable, connect/wrong-credentials, connect/refused-by-whitelist, connect/too-many-connections,
  *   platform/deadline when `signal` was aborted
  */
@@ -93,9 +97,6 @@ const noAnswer = (place: ErrorContext, withinMs: number, cause: unknown) =>
   new TransferError('connect/unreachable', `no answer from ${place.host}:${place.port} in ${withinMs} ms`, place, {
     cause,
   })
-
-/** Of types without a zone the driver would make an instant in the zone of this process: they stay as the server writes them. */
-const zoneless = new Set([1082, 1114])
 
 /** Loaded when the first session is opened: a function that touches no database does not pay for the driver. */
 async function loadPg() {

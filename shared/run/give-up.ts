@@ -13,8 +13,8 @@ const maxSendings = 7
 
 /**
  * The platform has used up its retries for an event of ours. A run that could not even be planned, as one end of it was not
- * to be reached, ends here. What an outage may have caused is left to `tick`, which sends
- * the piece again after its lease, a bounded number of times; anything else ends the run. Either way somebody is told.
+ * to be reached, ends here. What an outage may have caused later is left to `tick`, which sends the piece again after its
+ * lease, a bounded number of times; anything else ends the run. Either way somebody is told.
  */
 export async function giveUp(world: World, event: FailureEvent, deadline: Deadline): Promise<void> {
   const { requestId = 'unknown', condition = 'unknown' } = event.requestContext

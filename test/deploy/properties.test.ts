@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import * as z from 'zod'
+import { watchedPrefix } from '../../shared/staging/keys.ts'
 import { configNames, previewDeployment, readDeployment } from '../support/deployment.ts'
 
 const { text } = readDeployment()
@@ -70,6 +71,10 @@ const StrictProperties = z.strictObject({
 
 const deployed = Object.entries(previewed).map(([name, { props }]) => ({ name, props }))
 const secretNames = ['ADBPG_PASSWORD', 'OSS_SECRET', 'PG_PASSWORD']
+
+it('what the object function hears of is what jobs are told', () => {
+  expect(/prefix: (in\S*)/.exec(text)?.[1]).toBe(watchedPrefix)
+})
 
 describe('each function', () => {
   it.each(deployed)('$name has no property, at any level, that we do not know', ({ name, props }) => {

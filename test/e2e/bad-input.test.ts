@@ -231,7 +231,7 @@ describe('bad input', () => {
     const report = await load(name, text, {}, extra)
     expect(report).toMatchObject({ state: 'succeeded', rows: { read: 0, loaded: 0 }, error: null })
     const incidents = await listIncidents(stack.world.store, 1000)
-    expect(incidents.find(({ message }) => message.includes(report.runId))).toMatchObject({
+    expect(incidents.find(({ context }) => context.job === name)).toMatchObject({
       code: 'source/empty',
       advice: expect.stringContaining('no rows'),
       message: expect.stringContaining(`data/${name}.csv`),

@@ -192,7 +192,7 @@ describe('the key of a dropped file', () => {
     await stack.putJob({ ...document, triggers: [{ type: 'object', prefix: 'daily/' }] })
     await stack.tick()
     const incidents = await listIncidents(stack.world.store, 100)
-    expect(incidents.find(({ context }) => context.job === name)?.message).toContain('s.yaml watches in/')
+    expect(incidents.find(({ context }) => context.job === name)?.message).toContain('hears only of in/')
   })
 })
 

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { migrate } from '../../shared/ledger/index.ts'
 import { currentPackage, startTestPostgres, type TestPostgres } from '../support/postgres.ts'
 
+/** The moment is short: without the repair both servers failed within these rounds, as seen on two cores. */
 const rounds = 40
 
 describe.each([undefined, currentPackage])('migration (%s)', (packageName) => {

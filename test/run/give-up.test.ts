@@ -57,9 +57,15 @@ const incidentsOf = async (runId: RunId) =>
 describe('an event that the platform gave up', () => {
   it('over an outage is told, and sent again by the next look', async () => {
     const { world, sent, runId, plan, fail, repair } = await started()
+    // Pieces of a planned run wait for the ends of the job too.
+    await fail({ ...(plan as object), step: 'load', ordinal: 0, part: 0 }, 'connect/unreachable: no answer from h:1')
+    expect(await stateOf(world, runId)).toMatchObject({ state: 'planning' })
+    expect(await incidentsOf(runId)).toHaveLength(1)
     await fail(plan, 'platform/unavailable: 503')
     expect(await stateOf(world, runId)).toMatchObject({ state: 'planning' })
-    expect(await incidentsOf(runId)).toMatchObject([{ code: 'run/gave-up', context: { runId } }])
+    expect((await incidentsOf(runId)).filter(({ message }) => message.startsWith('plan'))).toMatchObject([
+      { code: 'run/gave-up', context: { runId } },
+    ])
     await repair()
     const plans = sent.filter(([name, event]) => name === 'plan' && (event as { runId: string }).runId === runId)
     expect(new Set(plans.map(([, , taskId]) => taskId)).size).toBe(2)

@@ -54,6 +54,8 @@ function textOf(records: readonly DirtyRecord[], width: number): string {
 
 /** The four narrow columns and the borders of all. */
 const fixedColumns = 66
+/** The same of the table for narrow terminals: two columns and the borders. */
+const narrowColumns = 27
 /** Below this the reason and the value would have no room beside six columns. */
 const leastWide = 114
 
@@ -62,7 +64,7 @@ export function tableOf(records: readonly DirtyRecord[], width: number): string 
 }
 
 function narrowTable(records: readonly DirtyRecord[], width: number): string {
-  const open = Math.max(16, Math.floor((width - 27) / 2))
+  const open = Math.max(16, Math.floor((width - narrowColumns) / 2))
   const table = new Table({
     head: ['record', 'column', 'reason', 'value'],
     colWidths: [10, 12, open, open],

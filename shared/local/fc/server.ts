@@ -51,6 +51,8 @@ export async function startFcServer(options: FcServerOptions): Promise<FcServer>
   const parts = await openParts(options, definitions)
   const server = createServer((message, response) => void answer(parts, message, response))
   server.requestTimeout = 0
+  // A client that takes up an idle connection while Node closes it, after 5 s by default, sees a reset.
+  server.keepAliveTimeout = 65_000
   const endpoint = await listen(server, options.port).catch(async (error: unknown) => {
     await parts.close()
     throw error

@@ -62,8 +62,10 @@ describe('limits of one request', () => {
   it('an instance over its memory is killed, and the next request gets a fresh one', async () => {
     const before = JSON.parse((await invoke(server.endpoint, 'hungry')).text) as { pid: number }
     const { text, headers } = await invoke(server.endpoint, 'hungry', 'eat')
-    expect(text).toMatch(/out of memory: process exited \(duration: \d+ms, maxMemoryUsage: (1[3-9]|[2-9]\d)\dMB\)/)
-    expect(Number(headers.get('x-fc-max-memory-usage'))).toBeGreaterThan(128)
+    const [, usedMb] = /out of memory: process exited \(duration: \d+ms, maxMemoryUsage: (\d+)MB\)/.exec(text) ?? []
+    // The function has 128 MB; the first look that sees it above may see 129.
+    expect(Number(usedMb)).toBeGreaterThan(128)
+    expect(headers.get('x-fc-max-memory-usage')).toBe(usedMb)
     const after = JSON.parse((await invoke(server.endpoint, 'hungry')).text) as { pid: number; calls: number }
     expect(after).toMatchObject({ calls: 1 })
     expect(after.pid).not.toBe(before.pid)
