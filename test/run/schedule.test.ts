@@ -394,6 +394,7 @@ describe('a backfill', () => {
     [{ from: '20260230' }, /written as yyyymmdd/],
     [{ from: '20260303' }, /ends .* before it begins/],
     [{ name: 'a b' }, /name has 1 to 64/],
+    [{ parameters: { bizdate: '20260101' } }, /gives bizdate to each/],
     [{ from: '20200101' }, /1000 runs at most/],
   ])('is refused whole when it cannot be meant: %o', async (more, reason) => {
     const one = await makeJob({})
