@@ -49,7 +49,10 @@ export async function startBackfill(
   request: BackfillRequest,
   deadline: Deadline,
 ): Promise<StartedBackfill> {
-  const { parsed, from, to } = request
+  const { parsed, from, to, parameters = {} } = request
+  const dated = ['bizdate', 'cyctime'].find((name) => Object.hasOwn(parameters, name))
+  if (dated !== undefined)
+    throw new TransferError('job/invalid', `a backfill gives ${dated} to each of its runs; leave the parameter out`)
   if (policyOf(parsed.document).mode === 'paused')
     throw new TransferError('job/invalid', `job ${parsed.document.name} is paused (schedule.mode)`)
   const plan = planBackfill(request)

@@ -15,10 +15,11 @@ interface DueRun {
   readonly at: Date
 }
 
-/** What is due of a job, and up to when it has been looked at. */
+/** What is due of a job, and the window in which it was looked for. */
 interface DueRuns {
   readonly job: string
   readonly due: readonly DueRun[]
+  readonly since: Date
   readonly mark: Date
 }
 
@@ -32,6 +33,8 @@ export async function startDue(world: World, event: TimerEvent, deadline: Deadli
   const due = found.flatMap((one) => one.due).sort(byPriority)
   const failed = new Set<string>()
   const tally = await tallyEach(world, due, async (run) => {
+    // In their order, or not at all: a cycle may depend on the one before.
+    if (failed.has(run.dated.job.name)) return 0
     try {
       return await startDueRun(world, run, jobs, deadline)
     } catch (thrown) {
@@ -55,7 +58,7 @@ function byPriority(a: DueRun, b: DueRun): number {
 function dueRunsOf(world: World, dated: DatedJob, seen: Date | null, until: Date): DueRuns {
   const { job, savedAt } = dated
   const policy = policyOf(job)
-  if (policy.mode === 'paused') return { job: job.name, due: [], mark: until }
+  if (policy.mode === 'paused') return { job: job.name, due: [], since: until, mark: until }
   const lookedBack = new Date(Math.max(until.getTime() - world.settings.scheduleLookbackMs, savedAt.getTime()))
   const missedFrom = new Date(
     Math.max(Math.min(seen?.getTime() ?? Number.POSITIVE_INFINITY, lookedBack.getTime()), savedAt.getTime()),
@@ -69,7 +72,7 @@ function dueRunsOf(world: World, dated: DatedJob, seen: Date | null, until: Date
     const recent = timesBetween(trigger.table, lookedBack, until)
     return [...missed, ...recent].map((at) => ({ dated, trigger, at }))
   })
-  return { job: job.name, due, mark }
+  return { job: job.name, due, since: missedFrom, mark }
 }
 
 /** As many as `dueTimes` gives at most. */
@@ -101,19 +104,15 @@ async function startDueRun(
   return outcome === 'started' ? 1 : 0
 }
 
-/** Marks are kept every few minutes only, since each costs a request; those of a job in trouble stay where they are. */
+/** Written every few minutes only, since each costs a request. What a job in trouble was looked at for is looked at again. */
 async function keepMarks(
   world: World,
   before: TickMarks,
   found: readonly DueRuns[],
   failed: ReadonlySet<string>,
 ): Promise<void> {
-  const oldest = world.settings.scheduleLookbackMs / 2
-  const isStale = ({ job, mark }: DueRuns) => mark.getTime() - (before[job]?.getTime() ?? 0) >= oldest
-  if (!found.some((one) => !failed.has(one.job) && isStale(one))) return
-  const entries = found.flatMap(({ job, mark }): [string, Date][] => {
-    const kept = failed.has(job) ? before[job] : mark
-    return kept === undefined ? [] : [[job, kept]]
-  })
-  await writeTickMarks(world.store, Object.fromEntries(entries))
+  const marks = found.map(({ job, since, mark }) => [job, failed.has(job) ? (before[job] ?? since) : mark] as const)
+  const oldestMs = world.settings.scheduleLookbackMs / 2
+  const isStale = marks.some(([job, mark]) => mark.getTime() - (before[job]?.getTime() ?? 0) >= oldestMs)
+  if (isStale) await writeTickMarks(world.store, Object.fromEntries(marks))
 }

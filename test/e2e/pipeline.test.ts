@@ -187,6 +187,19 @@ describe.each(['2023-03-30', '2016-08-15'])('the pipeline through the API of %s'
     await stack.ended(runId)
     const shown = await fetch(`${url}/v1/runs/${runId}`, { headers: { authorization: `Bearer ${token}` } })
     expect(await shown.json()).toMatchObject({ runId, state: 'succeeded', rows: { loaded: 1 } })
+    const dates = { job: JSON.parse(body).job, from: '20260101', to: '20260102', parallel: 2 }
+    const backfill = await fetch(`${url}/v1/backfills`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+      body: JSON.stringify(dates),
+    })
+    expect(backfill.status).toBe(202)
+    const { runs } = (await backfill.json()) as { runs: { runId: RunId; outcome: string; businessDate: string }[] }
+    expect(runs).toMatchObject([
+      { outcome: 'started', businessDate: '20260101' },
+      { outcome: 'started', businessDate: '20260102' },
+    ])
+    for (const run of runs) await stack.ended(run.runId)
     expect(((await (await fetch(`${url}/openapi.json`)).json()) as { openapi: string }).openapi).toBe('3.1.0')
   })
 })

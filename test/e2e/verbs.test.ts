@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import * as z from 'zod'
 import { listIncidents } from '../../shared/run/job-store.ts'
 import { commandLine, type Ended } from '../support/command-line.ts'
+import { eventually } from '../support/fc.ts'
 import { dataxJob, fromOss, intoAdbpg, startTestStack, type TestStack, unique } from '../support/stack.ts'
 import { tempDir } from '../support/temp-dir.ts'
 
@@ -260,6 +261,26 @@ describe('the other verbs', () => {
       code: 2,
       answer: { error: { code: 'job/invalid' } },
     })
+  })
+
+  it('backfill that is interrupted leaves its runs where they are, and says so', async () => {
+    const table = unique('left')
+    const job = join(folder, `${table}.json`)
+    // It fails and is to be gone on with tomorrow: until then there is something to follow.
+    const schedule = { rerun: { times: 1, intervalSeconds: 86_400 } }
+    const document = { ...dataxJob(table, fromOss(`data/${table}.csv`), intoAdbpg(`public.${table}`)), schedule }
+    await writeFile(job, JSON.stringify(document))
+    const following = answerOf(['backfill', job, '--from', '20260101', '--to', '20260102'])
+    await eventually(async () => {
+      const ended = await test.sql(
+        `select 1 from adbpg_sync.run_finished f join adbpg_sync.run r using (run_id) where r.job = '${table}'`,
+      )
+      return ended.length > 0 ? true : null
+    })
+    process.emit('SIGINT')
+    const { code, stderr, answer } = await following
+    expect({ code, answer }).toMatchObject({ code: 1, answer: { runs: [{ state: 'failed' }, { state: 'waiting' }] } })
+    expect(stderr).toContain('the same command follows them again')
   })
 
   it('an unknown run, job, verb or option is told with the next step', async () => {
