@@ -32,6 +32,15 @@ export async function startMariadb(): Promise<TestMariadb | string> {
 
 async function startWith(binaries: MariadbBinaries): Promise<TestMariadb> {
   const dir = await mkdtemp(join(tmpdir(), 'adbpg-sync-mariadb-data-'))
+  try {
+    return await startIn(dir, binaries)
+  } catch (error) {
+    await rm(dir, { recursive: true, force: true })
+    throw error
+  }
+}
+
+async function startIn(dir: string, binaries: MariadbBinaries): Promise<TestMariadb> {
   const data = join(dir, 'data')
   await mkdir(data)
   await makeSystemTables(binaries, data)
