@@ -12,6 +12,7 @@ import { startJob } from '../run/start-job.ts'
 import { retryRun, stopRun } from '../run/steer-run.ts'
 import type { Deadline, World } from '../run/world.ts'
 import { addDatasourceRoutes } from './datasource-routes.ts'
+import { addDoctorRoutes } from './doctor-routes.ts'
 import { json, refusals, security } from './route-parts.ts'
 import { ListQuery, Run, RunList, RunParameters, StartBody, Started } from './schemas.ts'
 
@@ -46,10 +47,11 @@ export interface ApiOptions {
   readonly deadline: Deadline
   /** null: no token is configured, and every call is refused. */
   readonly token: string | null
+  readonly version: string
 }
 
 /** The HTTP API: the verbs of the command line for programs. The same app answers on the cloud and on one machine. */
-export function createApi({ world, deadline, token }: ApiOptions): OpenAPIHono {
+export function createApi({ world, deadline, token, version }: ApiOptions): OpenAPIHono {
   const app = new OpenAPIHono({ defaultHook: (result) => void refuseInvalid(result) })
   app.onError((thrown, context) => {
     const error = thrown instanceof HTTPException ? refusedBody(thrown) : asTransferError(thrown)
@@ -71,6 +73,7 @@ export function createApi({ world, deadline, token }: ApiOptions): OpenAPIHono {
     return context.json({ runs: runs.map(lineOf), silent: [...silent] }, 200)
   })
   addDatasourceRoutes(app, { world, deadline })
+  addDoctorRoutes(app, { world, deadline, version })
   const verbs = { '': null, '/stop': stopRun, '/retry': retryRun } as const
   for (const [suffix, steer] of Object.entries(verbs)) {
     const route = runRoute(

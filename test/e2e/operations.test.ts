@@ -143,3 +143,137 @@ describe('datasource', () => {
     expect((await api('PUT', '/v1/datasources/no-name', definition)).status).toBe(400)
   })
 })
+
+interface Line {
+  readonly about: string
+  readonly check: string
+  readonly state: string
+  readonly detail: string
+  readonly next: string | null
+}
+
+describe('doctor', () => {
+  const look = async (job: string, ...more: string[]) => {
+    const { code, answer } = await answerOf(['doctor', job, ...more])
+    return { code, lines: answer as unknown as Line[] }
+  }
+  const bad = (lines: readonly Line[]) => lines.filter(({ state }) => state === 'failed')
+
+  it('finds a job that would run in order, each thing on a line', async () => {
+    const { job, document } = await fileJob('adbpg_local')
+    const triggers = [
+      { type: 'object', prefix: 'in/x/', suffix: '.csv' },
+      { type: 'schedule', cron: '0 5 0 * * *', timeZone: 'Asia/Shanghai' },
+    ]
+    await writeFile(job, JSON.stringify({ ...document, triggers }))
+    const { code, lines } = await look(job)
+    expect(bad(lines)).toEqual([])
+    expect(code).toBe(0)
+    const names = lines.map(({ about, check }) => `${about}: ${check}`)
+    for (const name of ['start', 'object', 'tick', 'api', 'plan', 'stage', 'load', 'finish'])
+      expect(names).toContain(`functions: ${name}`)
+    for (const name of ['write', 'read', 'list', 'conditional put', 'remove'])
+      expect(names).toContain(`bucket: ${name}`)
+    for (const name of ['dns', 'route', 'whitelist', 'tls', 'login', 'server', 'privileges'])
+      expect(names).toContain(`writer, ledger: ${name}`)
+    for (const name of [
+      'job: trigger',
+      'job: schedule',
+      'reader: split',
+      'reader: read',
+      'writer: table',
+      'writer: privileges',
+    ])
+      expect(names).toContain(name)
+    expect(names).toContain('reader, writer: columns')
+    for await (const { key } of stack.world.store.list('doctor/')) expect(key).toBe('nothing is left behind')
+    const { stdout } = await type(['doctor', job])
+    expect(stdout).toMatch(/^ok +functions +start .* MB, 120 s$/m)
+  })
+
+  it('finds what is wrong with one, and goes on behind it', async () => {
+    const { job, document, table } = await fileJob('adbpg_local')
+    const text = JSON.stringify(document)
+    await writeFile(
+      job,
+      text.replace(`files/${table}.csv`, 'files/none.csv').replace(`public.${table}`, `public.${table}x`),
+    )
+    const { code, lines } = await look(job)
+    expect(code).toBe(1)
+    expect(bad(lines)).toMatchObject([
+      { about: 'reader', check: 'split', detail: expect.stringContaining('source/no-objects') },
+      { about: 'writer', check: 'table', detail: expect.stringContaining(`did you mean public.${table}`) },
+    ])
+  })
+
+  it('looks from the function: a server that only its datasource misses, a job that cannot be read', async () => {
+    const { job } = await fileJob('elsewhere')
+    const file = join(folder, 'elsewhere.json')
+    const { host, database, user } = stack.adbpg
+    const definition = { type: 'adbpg', host, port: 1, database, username: user, password: 'env:ADBPG_LOCAL_PASSWORD' }
+    await writeFile(file, JSON.stringify({ elsewhere: definition }))
+    const closed = await look(job, '--datasources', file)
+    expect(bad(closed.lines)).toMatchObject([
+      { about: 'writer, ledger', check: 'route', next: expect.stringContaining('refuses the port') },
+    ])
+    expect(closed.lines).toContainEqual(expect.objectContaining({ about: 'reader', check: 'read', state: 'ok' }))
+    const unknown = await look(job)
+    expect(unknown.code).toBe(1)
+    expect(bad(unknown.lines)).toMatchObject([
+      { about: 'job', check: 'script', detail: expect.stringContaining('elsewhere') },
+    ])
+  })
+
+  it('reads a database source as a run would, and tells a splitPk that is of no use', async () => {
+    const table = unique('doctor')
+    await stack.sql(`create table public.${table} (id text, note text)`, stack.source)
+    await stack.sql(
+      `insert into public.${table} select 'k' || n, repeat('x', 200) from generate_series(1, 2000) n`,
+      stack.source,
+    )
+    await stack.sql(`create table public.${table} (note text, id text)`)
+    const reader = {
+      name: 'postgresqlreader',
+      parameter: { datasource: 'pg_local', table, column: ['id', 'note'], splitPk: 'id' },
+    }
+    const job = join(folder, `${table}.json`)
+    await writeFile(
+      job,
+      JSON.stringify(dataxJob(table, reader, intoAdbpg(`public.${table}`, { column: ['note', 'id'] }))),
+    )
+    const { code, lines } = await look(job)
+    expect(code).toBe(0)
+    expect(lines).toContainEqual(
+      expect.objectContaining({
+        about: 'reader',
+        check: 'split',
+        state: 'warning',
+        detail: expect.stringContaining('splitPk id is not used'),
+      }),
+    )
+    expect(lines).toContainEqual(expect.objectContaining({ check: 'columns', state: 'warning' }))
+    expect(lines).toContainEqual(
+      expect.objectContaining({
+        about: 'reader',
+        check: 'read',
+        state: 'ok',
+        detail: expect.stringMatching(/first \d+ bytes/),
+      }),
+    )
+  })
+
+  it('asks a datasource alone, by the command line and the API, and is asked of a stored job by the API', async () => {
+    expect(await answerOf(['datasource', 'test', 'adbpg_local'])).toMatchObject({ code: 0 })
+    expect((await type(['datasource', 'test', 'oss_local'])).stdout).toMatch(/ok +oss_local +list/)
+    await answerOf(['datasource', 'add', 'wrong', ...optionsOfStack(), '--password-stdin'], {}, 'not the password')
+    const wrong = await type(['datasource', 'test', 'wrong'])
+    expect(wrong).toMatchObject({ code: 1, stdout: expect.stringMatching(/FAIL wrong +login/) })
+    expect(await api('POST', '/v1/datasources/wrong/test')).toMatchObject({ status: 200, body: { ok: false } })
+    expect((await api('POST', '/v1/datasources/none/test')).status).toBe(404)
+    const { document } = await fileJob('adbpg_local')
+    await stack.putJob(document)
+    const { status, body } = await api('POST', `/v1/jobs/${document.name}/doctor`)
+    expect({ status, ok: body.ok }, JSON.stringify(body)).toEqual({ status: 200, ok: true })
+    await stack.world.store.remove([`jobs/${document.name}.json`])
+  })
+})
