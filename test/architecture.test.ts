@@ -38,6 +38,8 @@ const mayImport: Record<string, readonly string[]> = {
     'schema',
     'staging',
   ],
+  // What editors and the documentation are told of jobs comes from the schemas that check them.
+  editor: ['connectors', 'job'],
   // Looks at what a run would use, in the same ways; it is asked by api and cli, and looks from inside of a function.
   doctor: ['codecs', 'connectors', 'errors', 'job', 'ports', 'postgres', 'run', 'schedule', 'schema', 'staging'],
   api: ['doctor', 'run', 'ledger', 'job', 'errors'],

@@ -4,8 +4,10 @@ import type { MiddlewareHandler } from 'hono'
 import { HTTPException } from 'hono/http-exception'
 import { asTransferError, TransferError } from '../errors/index.ts'
 import type * as ledger from '../ledger/index.ts'
+import { startBackfill } from '../run/backfill.ts'
 import { StartEvent } from '../run/events.ts'
 import { findRun, listRunsEverywhere } from '../run/find-run.ts'
+import { readJob } from '../run/jobs.ts'
 import { reportRun } from '../run/report.ts'
 import { openRun } from '../run/run-context.ts'
 import { startJob } from '../run/start-job.ts'
@@ -14,7 +16,7 @@ import type { Deadline, World } from '../run/world.ts'
 import { addDatasourceRoutes } from './datasource-routes.ts'
 import { addDoctorRoutes } from './doctor-routes.ts'
 import { json, refusals, security } from './route-parts.ts'
-import { ListQuery, Run, RunList, RunParameters, StartBody, Started } from './schemas.ts'
+import { Backfill, BackfillBody, ListQuery, Run, RunList, RunParameters, StartBody, Started } from './schemas.ts'
 
 const startRoute = createRoute({
   method: 'post',
@@ -31,6 +33,14 @@ const listRoute = createRoute({
   security,
   request: { query: ListQuery },
   responses: { 200: json(RunList, 'Runs, and the ledgers that did not answer'), ...refusals },
+})
+const backfillRoute = createRoute({
+  method: 'post',
+  path: '/v1/backfills',
+  summary: 'Run a job for business dates of the past',
+  security,
+  request: { body: { required: true, content: { 'application/json': { schema: BackfillBody } } } },
+  responses: { 202: json(Backfill, 'Its runs, started now or before'), ...refusals },
 })
 const runRoute = (method: 'get' | 'post', path: string, summary: string) =>
   createRoute({
@@ -67,6 +77,12 @@ export function createApi({ world, deadline, token, version }: ApiOptions): Open
   app.openapi(startRoute, async (context) => {
     const { runId, outcome } = await startJob(world, StartEvent.parse(context.req.valid('json')), deadline)
     return context.json({ runId, outcome }, 202)
+  })
+  app.openapi(backfillRoute, async (context) => {
+    const { job, parameters = {}, datasources = {}, ...dates } = context.req.valid('json')
+    const request = { ...dates, parsed: await readJob(world, job), parameters, datasources }
+    const { runs } = await startBackfill(world, request, deadline)
+    return context.json({ runs: [...runs] }, 202)
   })
   app.openapi(listRoute, async (context) => {
     const { runs, silent } = await listRunsEverywhere(world, deadline, context.req.valid('query').limit, null)

@@ -29,11 +29,40 @@ export const StartBody = z
 
 export const Started = z.object({ runId: z.string(), outcome: z.enum(['started', 'existing']) }).openapi('Started')
 
+export const BackfillBody = z
+  .object({
+    job: z.union([z.string(), z.looseObject({ name: z.string(), script: z.unknown() })]).openapi({
+      description: 'Name of a stored job, or a whole job document',
+    }),
+    from: z.string().openapi({ description: 'First business date, yyyymmdd' }),
+    to: z.string().openapi({ description: 'Last business date, yyyymmdd' }),
+    parallel: z.number().int().min(1).max(100).default(1).openapi({ description: 'Business dates at the same time' }),
+    name: z.string().default('backfill').openapi({
+      description: 'A second call with the same name starts nothing twice; another name runs the dates again',
+    }),
+    parameters: z.record(z.string(), z.string()).optional(),
+    datasources: z.record(z.string(), z.unknown()).optional(),
+  })
+  .openapi('StartBackfill')
+
+export const Backfill = z
+  .object({
+    runs: z.array(
+      z.object({
+        runId: z.string(),
+        businessDate: z.string(),
+        scheduledAt: z.string(),
+        outcome: z.enum(['started', 'existing', 'refused']),
+      }),
+    ),
+  })
+  .openapi('Backfill')
+
 export const Run = z
   .object({
     runId: z.string(),
     job: z.string(),
-    state: z.enum(['planning', 'running', 'succeeded', 'failed', 'stopped']),
+    state: z.enum(['waiting', 'planning', 'running', 'succeeded', 'failed', 'stopped']),
     rows: Counts,
     bytes: z.number(),
     seconds: z.number(),
@@ -42,6 +71,7 @@ export const Run = z
     replayed: z.number(),
     dirtyObject: z.string().nullable(),
     error: z.record(z.string(), z.unknown()).nullable(),
+    waitsFor: z.array(z.string()).openapi({ description: 'What has to come about before a cycle begins' }),
     requestedAt: z.string(),
     finishedAt: z.string().nullable(),
     decisions: z.array(z.object({ what: z.string(), why: z.string() })),

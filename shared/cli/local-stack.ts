@@ -11,7 +11,7 @@ import type { Output } from './output.ts'
 export const projectDir = fileURLToPath(new URL('../..', import.meta.url))
 
 export const stateDirOf = (environment: Readonly<Record<string, string | undefined>>): string =>
-  environment.ADBPG_SYNC_HOME ?? join(process.cwd(), '.adbpg-sync')
+  environment.ADBPG_SYNC_HOME || join(process.cwd(), '.adbpg-sync')
 
 export interface LocalAccess {
   readonly environment: Readonly<Record<string, string>>

@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander'
 import { jsonLog } from '../aliyun/json-log.ts'
 import { asTransferError } from '../errors/index.ts'
 import type { Log } from '../ports/index.ts'
+import { addBackfill } from './commands/backfill.ts'
 import { addConvert } from './commands/convert.ts'
 import { addDatasource } from './commands/datasource.ts'
 import { addDemo } from './commands/demo.ts'
@@ -102,6 +103,7 @@ export function programOf(verbs: Verbs, { stdout, stderr }: Pick<Terminal, 'stdo
   const added = [
     addUp,
     addRun,
+    addBackfill,
     addPlan,
     addStatus,
     addDirty,

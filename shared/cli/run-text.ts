@@ -18,6 +18,7 @@ export function summaryText(report: RunReport, bucket: string): string {
     `rows     ${countText(rows.read)} read, ${countText(rows.loaded)} loaded, ${countText(rows.dirty)} dirty, ${countText(rows.filtered)} filtered`,
     `bytes    ${bytesText(bytes)} in ${seconds.toFixed(1)} s = ${speed.toFixed(1)} MB/s, ${countText(chunks)} chunks`,
   ]
+  for (const reason of report.waitsFor) lines.push(`waits    for ${reason}`)
   if (error !== null) lines.push(`error    ${error.code}: ${error.message}`, `next     ${error.advice}`)
   if (report.dirtyObject !== null)
     lines.push(`dirty    oss://${bucket}/${report.dirtyObject}  (adbpg-sync dirty ${report.runId})`)

@@ -72,11 +72,20 @@ const OssReaderOptions = parameters(
     connection: OssConnectionOption,
     object: texts()
       .refine((objects) => objects.length > 0, 'give the key of an object, or a pattern with * or ?')
-      .refine((objects) => objects.every(noLeadingSlash), 'a key does not begin with /'),
+      .refine((objects) => objects.every(noLeadingSlash), 'a key does not begin with /')
+      .meta({
+        description:
+          'Keys, or patterns: `*` any characters, `?` one, `[0-9]` one of these. All files have the same columns.',
+        examples: ['orders/${bizdate}/*.csv', '${object}'],
+      }),
     column: FileColumns,
-    fileFormat: choice(['csv'], { otherwise: 'csv', aliases: { text: 'csv', txt: 'csv' }, refused: laterFormats }),
+    fileFormat: choice(['csv'], {
+      otherwise: 'csv',
+      aliases: { text: 'csv', txt: 'csv' },
+      refused: laterFormats,
+    }).describe('`text` is read as csv, as DataX does; other formats are refused.'),
     ...csvReaderShape,
-    successOnNoObject: flag(false),
+    successOnNoObject: flag(false).describe('No matching object: a run of no rows, in the place of a failure.'),
     cname: noOwnDomain(),
     hivePartitionColumn: notYet('columns made of the path are a later release; give a constant in column'),
     fileAsColumn: notYet('the name of the file as a column is a later release', [false, 'false']),
@@ -111,18 +120,25 @@ const oneObjectPerSlice = 'each slice is an object of its own; one object for al
 const OssWriterOptions = parameters(
   {
     connection: OssConnectionOption,
-    object: oneText().refine(noLeadingSlash, 'a key does not begin with /'),
-    writeMode: choice(['truncate', 'append', 'nonConflict'], {}),
+    object: oneText()
+      .refine(noLeadingSlash, 'a key does not begin with /')
+      .meta({
+        description: 'Prefix of the keys that are written; run and slice follow it.',
+        examples: ['export/orders-${bizdate}'],
+      }),
+    writeMode: choice(['truncate', 'append', 'nonConflict'], {}).describe(
+      '`truncate` removes what has the prefix, `append` leaves it, `nonConflict` fails when there is something. Must be given.',
+    ),
     fileFormat: choice(['csv'], {
       otherwise: 'csv',
       refused: { ...laterFormats, text: 'text joins values without quotes, so a delimiter in one is lost; use csv' },
-    }),
-    fieldDelimiter: delimiterOption(),
+    }).describe('Other formats are refused.'),
+    fieldDelimiter: delimiterOption().describe('One character of one byte; `\\t` and `\\u0001` may be spelled out.'),
     /** Unset: NULL is an empty field, and an empty text is `""`. */
-    nullFormat: nullText(),
-    header: texts(),
-    writeHeader: flag(false),
-    suffix: optionalText(),
+    nullFormat: nullText().describe('What NULL is written as; unset: an empty field, and an empty text is `""`.'),
+    header: texts().describe('The first record of each object.'),
+    writeHeader: flag(false).describe('The names of the columns are the first record of each object.'),
+    suffix: optionalText().describe('End of the keys; a missing dot is added.'),
     encoding: notYet('objects are written in UTF-8', ['utf-8', 'utf8']),
     lineDelimiter: notYet('records end with \\n', ['\n', '\\n']),
     compress: notYet('compressed files are a later release', ['none', 'NONE']),
@@ -134,7 +150,9 @@ const OssWriterOptions = parameters(
     cname: noOwnDomain(),
     writeSingleObject: notYet(oneObjectPerSlice, [false, 'false']),
     encrypt: notYet('set encryption on the bucket', [false, 'false']),
-    generateEmptyFile: flag(true),
+    generateEmptyFile: flag(true).describe(
+      'A table without rows leaves one object; `false` is told to have no effect.',
+    ),
     partition: notYet('partition paths are a later release; put them into object'),
   },
   writerIgnored,

@@ -1,5 +1,6 @@
-import type { JobDocument } from '../job/index.ts'
-import { dueTimes, parseCron } from '../schedule/index.ts'
+import { TransferError } from '../errors/index.ts'
+import { cronOf, type JobDocument, type ScheduleTrigger, zoneOf } from '../job/index.ts'
+import { dayMs, timesBetween, timetableOf } from '../schedule/index.ts'
 import { checked, failed, passed, type Result, skipped, warned } from './finding.ts'
 
 /** What an OSS trigger of the deployment watches. */
@@ -13,13 +14,16 @@ type Trigger = JobDocument['triggers'][number]
 
 /** @param watched the OSS triggers of `s.yaml`; null where it is not at hand */
 export async function checkTriggers(
-  { triggers }: Pick<JobDocument, 'triggers'>,
+  { triggers, schedule }: Pick<JobDocument, 'triggers' | 'schedule'>,
   watched: readonly Watched[] | null,
   home: { readonly bucket: string; readonly now: Date },
 ): Promise<Result[]> {
   if (triggers.length === 0) return [passed('trigger', 'none: the job runs when it is called')]
-  const results = triggers.map((trigger) => checkOne(trigger, watched, home))
-  return await Promise.all(results)
+  const results = await Promise.all(triggers.map((trigger) => checkOne(trigger, watched, home)))
+  const isPaused = schedule?.mode === 'paused' && triggers.some(({ type }) => type === 'schedule')
+  return isPaused
+    ? [...results, warned('schedule', 'paused: no cycle begins', 'Set schedule.mode to normal.')]
+    : results
 }
 
 async function checkOne(
@@ -27,8 +31,7 @@ async function checkOne(
   watched: readonly Watched[] | null,
   { bucket, now }: { bucket: string; now: Date },
 ): Promise<Result> {
-  if (trigger.type === 'schedule')
-    return await checked('schedule', async () => scheduleText(trigger.cron, trigger.timeZone, now))
+  if (trigger.type === 'schedule') return await checked('schedule', async () => scheduleText(trigger, now))
   if (watched === null) return skipped('trigger', 'the triggers of the deployment are known where s.yaml is')
   return objectResult({ bucket: trigger.bucket ?? bucket, prefix: trigger.prefix, suffix: trigger.suffix }, watched)
 }
@@ -57,15 +60,15 @@ function objectResult(wanted: Watched, watched: readonly Watched[]): Result {
 const meet = (one: string, other: string) => one.startsWith(other) || other.startsWith(one)
 const meetAtEnd = (one: string, other: string) => one.endsWith(other) || other.endsWith(one)
 
-const dayMs = 86_400_000
 /** A minute's schedule is found in the first window, that of a leap day in the last. */
 const windowDays = [1, 40, 366, 3000]
 
-function scheduleText(cron: string, timeZone: string, now: Date): string {
-  const item = parseCron(cron, timeZone)
+function scheduleText(trigger: ScheduleTrigger, now: Date): string {
+  const [cron, timeZone] = [cronOf(trigger), zoneOf(trigger)]
+  const table = timetableOf({ ...trigger, cron, timeZone })
   for (const days of windowDays) {
-    const [next] = dueTimes(item, now, new Date(now.getTime() + days * dayMs))
+    const [next] = timesBetween(table, now, new Date(now.getTime() + days * dayMs))
     if (next !== undefined) return `"${cron}" in ${timeZone} is due next at ${next.toISOString()}`
   }
-  return `"${cron}" in ${timeZone} is not due in the next ${windowDays.at(-1)} days`
+  throw new TransferError('job/invalid', `"${cron}" in ${timeZone} is not due in the next ${windowDays.at(-1)} days`)
 }

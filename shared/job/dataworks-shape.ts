@@ -5,6 +5,7 @@ import type { ScriptEnd, ScriptShape } from './script-shape.ts'
 
 /** `extend`, `transform` and the rest are left by the wizard and by older consoles (dataworks-datax.md §1.1). */
 const rootNames = [
+  '$schema',
   'type',
   'version',
   'steps',

@@ -2,7 +2,8 @@ import { type Fault, faultAt, faultOf, type Path, warningAt } from './fault.ts'
 import { isBlank, isScriptObject, type Member, membersAt, warnOfUnknown } from './members.ts'
 import type { ScriptEnd, ScriptShape } from './script-shape.ts'
 
-const rootNames = ['job', 'core', 'common', 'entry', 'plugin']
+/** An editor is told its schema by `$schema`. */
+const rootNames = ['$schema', 'job', 'core', 'common', 'entry', 'plugin']
 const jobNames = ['content', 'setting', 'preHandler', 'postHandler']
 const contentNames = ['reader', 'writer', 'transformer']
 const endNames = ['name', 'parameter']

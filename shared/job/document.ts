@@ -1,54 +1,59 @@
 import * as z from 'zod'
-import { cronFault } from '../schedule/index.ts'
 import { JobName } from './ids.ts'
+import { SchedulePolicy, ScheduleTrigger } from './schedule-shape.ts'
 
 /**
  * The job document: a script in DataX or DataWorks form, wrapped by what the script cannot say. Kept in
  * `jobs/<name>.json` of the configuration bucket. Secrets stand in it only as references.
  */
 export const ObjectTrigger = z.strictObject({
-  type: z.literal('object'),
-  /** null: the bucket that the function's own trigger watches. */
-  bucket: z.string().min(3).optional(),
-  prefix: z.string().default(''),
-  suffix: z.string().default(''),
+  type: z.literal('object').describe('An object that arrives in a bucket.'),
+  bucket: z.string().min(3).optional().describe("Unset: the bucket that the function's own trigger watches."),
+  prefix: z
+    .string()
+    .default('')
+    .meta({ description: 'What its key begins with.', examples: ['in/orders/'] }),
+  suffix: z
+    .string()
+    .default('')
+    .meta({ description: 'What its key ends with.', examples: ['.csv'] }),
 })
-
-export const ScheduleTrigger = z
-  .strictObject({
-    type: z.literal('schedule'),
-    /** Six fields, seconds first, as Function Compute writes them: `0 0 5 * * *`. */
-    cron: z.string(),
-    timeZone: z.string().default('Asia/Shanghai'),
-  })
-  .superRefine(({ cron, timeZone }, context) => {
-    const message = cronFault(cron, timeZone)
-    if (message !== null) context.addIssue({ code: 'custom', path: ['cron'], message })
-  })
 
 export const Trigger = z.discriminatedUnion('type', [ObjectTrigger, ScheduleTrigger])
 export type Trigger = z.infer<typeof Trigger>
 export type ObjectTrigger = z.infer<typeof ObjectTrigger>
-export type ScheduleTrigger = z.infer<typeof ScheduleTrigger>
 
 /**
  * Which column of the reader goes into which of the writer, by names: `{"target": "source"}`, or `byName` for columns that
  * are called the same. Without it, the first goes into the first.
  */
-export const Mapping = z.union([z.literal('byName'), z.record(z.string().min(1), z.string().min(1))])
+export const Mapping = z.union([z.literal('byName'), z.record(z.string().min(1), z.string().min(1))]).meta({
+  description:
+    'Columns by name: {"column of the writer": "column of the reader"}, or "byName" for those that are called the same. Unset: the first goes into the first.',
+  examples: ['byName', { order_id: 'id', note: 'comment' }],
+})
 export type Mapping = z.infer<typeof Mapping>
 
 export const JobDocument = z.strictObject({
-  name: JobName,
-  description: z.string().optional(),
+  name: JobName.describe('Unset in a file: the name of the file.'),
+  description: z.string().optional().describe('For people.'),
   /** DataX `{job:{…}}` or DataWorks `{type:"job",steps:[…]}`; parsed by `parseScript`. */
   script: z.unknown(),
-  /** Values of `${name}` in the script when a trigger or a caller gives none. */
-  parameters: z.record(z.string(), z.string()).default({}),
-  triggers: z.array(Trigger).default([]),
+  parameters: z
+    .record(z.string(), z.string())
+    .default({})
+    .meta({
+      description: 'Values of ${name} in the script when a trigger or a caller gives none.',
+      examples: [{ region: 'hz' }],
+    }),
+  triggers: z.array(Trigger).default([]).describe('What starts the job, beside a call by its name.'),
   mapping: Mapping.optional(),
+  /** What decides about the cycles of its schedules; without it, the defaults of `SchedulePolicy`. */
+  schedule: SchedulePolicy.optional(),
 })
 export type JobDocument = z.infer<typeof JobDocument>
+
+export const policyOf = ({ schedule }: JobDocument): SchedulePolicy => schedule ?? SchedulePolicy.parse({})
 
 /** How many dirty records a run may have. null: no limit of that kind. */
 export const ErrorLimit = z.object({

@@ -28,6 +28,9 @@ export function runIdOf(key: RunKey): RunId {
 
 export const runKeyOfSchedule = (job: JobName, triggerName: string, scheduledAt: string): RunKey =>
   RunKey.parse(`${job}@${triggerName}@${scheduledAt}`)
+/** A backfill of another name is another run of the same time. */
+export const runKeyOfBackfill = (job: JobName, backfill: string, triggerName: string, scheduledAt: string): RunKey =>
+  RunKey.parse(`${job}@backfill:${backfill}@${triggerName}@${scheduledAt}`)
 export const runKeyOfObject = (job: JobName, bucket: string, key: string, etag: string): RunKey =>
   RunKey.parse(`${job}@${bucket}/${key}@${etag}`)
 export const runKeyOfClient = (job: JobName, idempotencyKey: string): RunKey => RunKey.parse(`${job}#${idempotencyKey}`)

@@ -1,8 +1,19 @@
 export { type Connection, connectionOf, type Datasource, DatasourceName } from './datasource.ts'
-export { JobDocument, JobSpec, type ObjectTrigger } from './document.ts'
+export { JobDocument, JobSpec, type ObjectTrigger, policyOf } from './document.ts'
 export { pathText } from './fault.ts'
-export { JobName, RunId, RunKey, runIdOf, runKeyOfClient, runKeyOfObject, runKeyOfSchedule, taskId } from './ids.ts'
-export { builtInParameters, type ParameterTrigger } from './parameters.ts'
+export {
+  JobName,
+  RunId,
+  RunKey,
+  runIdOf,
+  runKeyOfBackfill,
+  runKeyOfClient,
+  runKeyOfObject,
+  runKeyOfSchedule,
+  taskId,
+} from './ids.ts'
+export { type ParameterTrigger, triggerParameters } from './parameters.ts'
 export { type ParsedDocument, parseJobDocument, readJobDocument } from './parse-document.ts'
 export { parseDatasource, parseDatasourceFile, readDatasource } from './read-datasource.ts'
 export { type Catalogue, checkJob, resolveJob } from './resolve-job.ts'
+export { cronOf, SchedulePolicy, type ScheduleTrigger, zoneOf } from './schedule-shape.ts'

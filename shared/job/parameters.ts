@@ -1,4 +1,5 @@
-import { type Fault, faultAt, maxFaults, type Path } from './fault.ts'
+import { type DateFamily, dateValue, looksDated, type RunDates, readDay, readScheduledTime } from '../schedule/index.ts'
+import { type Fault, faultAt, maxFaults, type Path, warningAt } from './fault.ts'
 import { didYouMean } from './nearest-name.ts'
 
 /** What started a run, as far as parameters can tell it. */
@@ -13,87 +14,172 @@ export type ParameterTrigger =
       readonly size: number
     }
 
-/**
- * Values every run has: `bizdate` (the day before, yyyymmdd) and `cyctime` (yyyymmddhh24miss) in the zone of the job, and
- * for a dropped file `bucket`, `object`, `etag` and `size`. The grammar of date expressions is not here yet.
- */
-export function builtInParameters(
-  trigger: ParameterTrigger,
-  scheduledAt: Date,
-  timeZone: string,
-): Record<string, string> {
-  const stamp = digitsOf(scheduledAt, timeZone)
-  const values: Record<string, string> = { bizdate: dayBeforeOf(stamp.slice(0, 8)), cyctime: stamp }
-  if (trigger.type === 'object') {
-    values.bucket = trigger.bucket
-    values.object = trigger.key
-    values.etag = trigger.etag
-    values.size = String(trigger.size)
-  }
-  return values
-}
-
-function digitsOf(at: Date, timeZone: string): string {
-  const parts = new Intl.DateTimeFormat('en-CA', {
-    timeZone,
-    year: 'numeric',
-    month: '2-digit',
-    day: '2-digit',
-    hour: '2-digit',
-    minute: '2-digit',
-    second: '2-digit',
-    hourCycle: 'h23',
-  }).formatToParts(at)
-  const part = (type: string) => parts.find((one) => one.type === type)?.value ?? ''
-  return ['year', 'month', 'day', 'hour', 'minute', 'second'].map(part).join('')
-}
-
-/** Calendar arithmetic on the local day, so that a clock change cannot move it. */
-function dayBeforeOf(yyyymmdd: string): string {
-  const [year, month, day] = [yyyymmdd.slice(0, 4), yyyymmdd.slice(4, 6), yyyymmdd.slice(6)].map(Number)
-  const date = new Date(Date.UTC(year ?? 0, (month ?? 1) - 1, (day ?? 1) - 1))
-  return date.toISOString().slice(0, 10).replaceAll('-', '')
-}
-
 type Values = Readonly<Record<string, string>>
 
-/** DataWorks assigns `name=$bizdate`: a value of the document may name other parameters, one level deep. */
-export function resolveValues(own: Values, given: Values, faults: Fault[]): Values {
-  const entries = Object.entries(given).map(([name, value]) => {
-    const isOwn = Object.hasOwn(own, name) && own[name] === value
-    if (!isOwn || !value.includes('$')) return [name, value] as const
-    return [name, fillText(value, given, ['parameters', name], faults, name)] as const
-  })
-  return Object.fromEntries(entries)
+/** For a dropped file `bucket`, `object`, `etag` and `size`; other triggers tell nothing but the time. */
+export function triggerParameters(trigger: ParameterTrigger): Record<string, string> {
+  if (trigger.type !== 'object') return {}
+  const { bucket, key, etag, size } = trigger
+  return { bucket, object: key, etag, size: String(size) }
 }
 
-/** Replaces `${name}` and, for known names, DataX's bare `$name` in every text of a value. */
-export function fillParameters(value: unknown, values: Values, path: Path, faults: Fault[]): unknown {
-  if (typeof value === 'string') return fillText(value, values, path, faults)
-  if (Array.isArray(value)) return value.map((item, index) => fillParameters(item, values, [...path, index], faults))
+/** What references in a script may name. */
+export interface Parameters {
+  readonly values: Values
+  /** Names whose value holds something that a stranger may have chosen: the key of a dropped file. */
+  readonly foreign: ReadonlySet<string>
+  readonly dates: RunDates
+}
+
+export interface ParameterSources {
+  /** The document's own, which may be made of others: DataWorks' `name=$bizdate`. */
+  readonly own: Values
+  /** The caller's and the trigger's: texts as they are, whatever they hold. */
+  readonly given: Values
+  readonly dates: RunDates
+}
+
+/**
+ * Values win in this order: given, the document's own, built in. A `bizdate` or `cyctime` that is given moves the whole
+ * family of dates with it.
+ */
+export function readParameters({ own, given, dates: planned }: ParameterSources, faults: Fault[]): Parameters {
+  const dates = datesGiven(given, planned)
+  const builtIn = builtInValues(dates)
+  const names = Object.keys({ ...builtIn, ...own, ...given })
+  const resolved = new Map<string, string>()
+  const foreign = new Set(['object', 'bucket'])
+  const resolve = (name: string, under: readonly string[]): string | undefined => {
+    if (Object.hasOwn(given, name)) return given[name]
+    // A name within its own value is the built-in one: `bizdate=$bizdate` is DataWorks' own default.
+    if (!Object.hasOwn(own, name) || under.at(-1) === name)
+      return Object.hasOwn(builtIn, name) ? builtIn[name] : undefined
+    const known = resolved.get(name)
+    if (known !== undefined) return known
+    const path = ['parameters', name]
+    if (under.includes(name)) {
+      addFault(faults, faultAt(path, `is made of itself: ${[...under, name].join(' → ')}`))
+      return ''
+    }
+    const find = (other: string) => {
+      const value = resolve(other, [...under, name])
+      if (foreign.has(other)) foreign.add(name)
+      return value
+    }
+    const lookup = { find, names, foreign: noNames, dates, isAssignment: true }
+    const value = fillText(own[name] ?? '', lookup, path, faults)
+    resolved.set(name, value)
+    return value
+  }
+  return { values: Object.fromEntries(names.map((name) => [name, resolve(name, []) ?? ''])), foreign, dates }
+}
+
+/** Where a value is only put together, nothing is SQL yet. */
+const noNames: ReadonlySet<string> = new Set()
+
+function datesGiven(given: Values, { business, scheduled }: RunDates): RunDates {
+  const { bizdate = '', cyctime = '' } = given
+  return { business: readDay(bizdate) ?? business, scheduled: readScheduledTime(cyctime) ?? scheduled }
+}
+
+/** Names of DataWorks for dates (dataworks-datax.md §5.2). */
+function builtInValues(dates: RunDates): Values {
+  const write = (family: DateFamily, format: string) => {
+    const value = dateValue(family, format, dates)
+    return 'text' in value ? value.text : ''
+  }
+  const bizmonth = write('business', 'yyyymm')
+  const isThisMonth = bizmonth === write('scheduled', 'yyyymm')
+  return {
+    bizdate: write('business', 'yyyymmdd'),
+    cyctime: write('scheduled', 'yyyymmddhh24miss'),
+    gmtdate: write('scheduled', 'yyyymmdd'),
+    // The last month that is over: of the schedule, not of today, so that a repeat gives the same.
+    bizmonth: isThisMonth ? write('business', 'yyyymm-1') : bizmonth,
+  }
+}
+
+/** Replaces `${name}`, dates, and for known names DataX's bare `$name` in every text of a value. */
+export function fillParameters(value: unknown, parameters: Parameters, path: Path, faults: Fault[]): unknown {
+  const { values, foreign, dates } = parameters
+  const find = (name: string) => (Object.hasOwn(values, name) ? values[name] : undefined)
+  return fillValue(value, { find, names: Object.keys(values), foreign, dates, isAssignment: false }, path, faults)
+}
+
+interface Lookup {
+  readonly find: (name: string) => string | undefined
+  readonly names: readonly string[]
+  readonly foreign: ReadonlySet<string>
+  readonly dates: RunDates
+  /** A value of the document: there `$yyyymmdd` is a date, and nothing in brackets is a server's. */
+  readonly isAssignment: boolean
+}
+
+function fillValue(value: unknown, lookup: Lookup, path: Path, faults: Fault[]): unknown {
+  if (typeof value === 'string') return fillText(value, lookup, path, faults)
+  if (Array.isArray(value)) return value.map((item, index) => fillValue(item, lookup, [...path, index], faults))
   if (typeof value !== 'object' || value === null) return value
   const entries = Object.entries(value).map(
-    ([name, item]) => [name, fillParameters(item, values, [...path, name], faults)] as const,
+    ([name, item]) => [name, fillValue(item, lookup, [...path, name], faults)] as const,
   )
   return Object.fromEntries(entries)
 }
 
 /** `${…}` of any content, `$[…]` of DataWorks' date grammar, and a bare `$name`. */
-const references = /\$\{([^{}]*)\}|\$\[([a-z][^[\]]*)\]|\$(\w+)/g
+const references = /\$\{([^{}]*)\}|\$\[([A-Za-z%\s][^[\]]*)\]|\$(\w+)/g
 
-function fillText(text: string, values: Values, path: Path, faults: Fault[], except?: string): string {
+function fillText(text: string, lookup: Lookup, path: Path, faults: Fault[]): string {
   if (!text.includes('$')) return text
-  const known = (name: string) => (name !== except && Object.hasOwn(values, name) ? values[name] : undefined)
-  return text.replaceAll(references, (whole, braced?: string, dated?: string, bare?: string) => {
-    if (bare !== undefined) return known(bare) ?? whole
-    const name = (braced ?? '').trim().replace(/^bdp\.system\./, '')
-    const value = dated === undefined ? known(name) : undefined
-    if (value !== undefined && isForeignSql(path, name, value)) faults.push(foreignSqlFault(path, whole))
-    if (value !== undefined) return value
-    const isMeant = dated === undefined || looksDated(dated)
-    if (isMeant && faults.length < maxFaults) faults.push(unknownReference(whole, dated ?? name, values, path))
-    return whole
+  return text.replaceAll(references, (whole, braced?: string, bracketed?: string, bare?: string) => {
+    if (braced !== undefined) return bracedValue(whole, braced, lookup, path, faults)
+    if (bracketed !== undefined) {
+      const isMeant = lookup.isAssignment || looksDated(bracketed) || /^\s*(yyyy|add_?months?\()/i.test(bracketed)
+      return isMeant ? writtenDate('scheduled', whole, bracketed, lookup, path, faults) : whole
+    }
+    return bareValue(whole, bare ?? '', lookup, path, faults)
   })
+}
+
+function bracedValue(whole: string, braced: string, lookup: Lookup, path: Path, faults: Fault[]): string {
+  const name = braced.trim().replace(/^bdp\.system\./, '')
+  const value = lookup.find(name)
+  if (value === undefined) {
+    if (looksDated(braced)) return writtenDate('business', whole, braced, lookup, path, faults)
+    addFault(faults, unknownReference(whole, name, lookup.names, path))
+    return whole
+  }
+  if (lookup.foreign.has(name) && isForeignSql(path, value)) addFault(faults, foreignSqlFault(path, whole))
+  return value
+}
+
+/** Parts of the business date that an assignment may name without braces (dataworks-datax.md §5.2). */
+const bareDates = new Set(['yyyymmdd', 'yyyymm', 'yyyy', 'yy', 'mm', 'dd'])
+
+function bareValue(whole: string, name: string, lookup: Lookup, path: Path, faults: Fault[]): string {
+  const value = lookup.find(name)
+  if (value !== undefined) {
+    if (lookup.foreign.has(name) && isForeignSql(path, value)) addFault(faults, foreignSqlFault(path, whole))
+    return value
+  }
+  const isDate = lookup.isAssignment && bareDates.has(name)
+  return isDate ? writtenDate('business', whole, name, lookup, path, faults) : whole
+}
+
+function writtenDate(
+  family: DateFamily,
+  whole: string,
+  expression: string,
+  { dates }: Lookup,
+  path: Path,
+  faults: Fault[],
+): string {
+  const value = dateValue(family, expression, dates)
+  if ('fault' in value) {
+    addFault(faults, faultAt(path, `${shown(whole)}: ${value.fault}`))
+    return whole
+  }
+  if (value.warning !== null) addFault(faults, warningAt(path, `${shown(whole)}: ${value.warning}`))
+  return value.text
 }
 
 /** Texts of a script that are SQL and run with the rights of the datasource. */
@@ -103,9 +189,9 @@ const sqlNames = new Set(['where', 'querysql', 'presql', 'postsql', 'column', 's
  * The key of a dropped file is chosen by whoever may drop files, who need not be the author of the job. In SQL only a key
  * that can end neither a text nor a statement is let through.
  */
-function isForeignSql(path: Path, name: string, value: string): boolean {
+function isForeignSql(path: Path, value: string): boolean {
   const isSql = path.some((step) => typeof step === 'string' && sqlNames.has(step.toLowerCase()))
-  return isSql && (name === 'object' || name === 'bucket') && !/^(?!.*--)[\w./=-]*$/.test(value)
+  return isSql && !/^(?!.*--)[\w./=-]*$/.test(value)
 }
 
 const foreignSqlFault = (path: Path, whole: string) =>
@@ -114,20 +200,30 @@ const foreignSqlFault = (path: Path, whole: string) =>
     `the value of ${whole} comes from outside and holds characters that SQL could take for its own; use it in object only`,
   )
 
-/** `yyyymmdd-1`, `hh24miss-1/24`, `add_months(yyyymmdd,-1)` (dataworks-datax.md §5.2): nothing but tokens and arithmetic. */
-function looksDated(expression: string): boolean {
-  const rest = expression.slice(0, 60).replaceAll(/add_months|yyyy|yy|mm|dd|hh24|hh12|mi|ss/g, '')
-  return rest.length < Math.min(expression.length, 60) && !/[a-z]/i.test(rest)
+/** Names of DataWorks that mean nothing here, and what to do instead. */
+const strangers: ReadonlyMap<string, string> = new Map(
+  ['jobid', 'nodeid', 'taskid'].map((name) => [
+    name,
+    'is a number that DataWorks gives its own workflows, nodes and instances; pass a parameter of this name',
+  ]),
+)
+
+function unknownReference(whole: string, name: string, names: readonly string[], path: Path): Fault {
+  const stranger = strangers.get(name) ?? scopeOf(name)
+  if (stranger !== undefined) return faultAt(path, `${shown(whole)} ${stranger}`, 'job/unsupported')
+  const near = didYouMean(name, names)
+  const known = [...names].sort().join(', ') || 'none'
+  const message = `no value for the parameter ${shown(whole)}${near}; there are values for ${known}`
+  return faultAt(path, message, 'job/unknown-parameter')
 }
 
-function unknownReference(whole: string, braced: string, values: Values, path: Path): Fault {
-  const shown = whole.length > 60 ? `${whole.slice(0, 57)}…` : whole
-  if (looksDated(braced)) {
-    const reason = `date expressions such as ${shown} are a later release; use $\{bizdate} or $\{cyctime}, or pass a parameter`
-    return faultAt(path, reason, 'job/unsupported')
-  }
-  const names = Object.keys(values).sort()
-  const near = didYouMean(braced, names)
-  const message = `no value for the parameter ${shown}${near}; there are values for ${names.join(', ') || 'none'}`
-  return faultAt(path, message, 'job/unknown-parameter')
+const scopeOf = (name: string): string | undefined =>
+  /^(workflow|workspace|projects?)\.\w/.test(name)
+    ? 'belongs to a workflow or workspace of DataWorks; put the value into the parameters of the job'
+    : undefined
+
+const shown = (whole: string) => (whole.length > 60 ? `${whole.slice(0, 57)}…` : whole)
+
+function addFault(faults: Fault[], fault: Fault): void {
+  if (faults.length < maxFaults) faults.push(fault)
 }

@@ -3,6 +3,7 @@ import { type Fault, faultAt, faultsError, isError, isSecretName, maxFaults, typ
 import { issueFaults } from './issue-faults.ts'
 import { isScriptObject, type Member, type Members, membersAt } from './members.ts'
 import { didYouMean } from './nearest-name.ts'
+import { readParameterLine } from './parameter-line.ts'
 import { readText } from './script-text.ts'
 import { isReference } from './secret-reference.ts'
 
@@ -20,7 +21,7 @@ export interface ReadDocument {
 }
 
 /** A script says nothing of these: they belong to the document around it. */
-const wrapperNames = ['name', 'description', 'script', 'parameters', 'triggers', 'mapping']
+const wrapperNames = ['$schema', 'name', 'description', 'script', 'parameters', 'triggers', 'schedule', 'mapping']
 const scriptNames = ['job', 'steps', 'type', 'configuration']
 
 /**
@@ -56,7 +57,7 @@ const hasScriptName = (value: unknown): boolean =>
 
 function bareDocument(value: unknown, { known }: Members, bareName: string | null, faults: Fault[]): unknown {
   for (const [name, { path }] of known) {
-    if (name === 'description') continue
+    if (name === 'description' || name === '$schema') continue
     faults.push(faultAt(path, `has no meaning beside a bare script; write {"name": …, "script": {…}, "${name}": …}`))
   }
   return { name: bareName ?? '', script: value }
@@ -75,14 +76,16 @@ function wrappedDocument({ known, unknown }: Members, bareName: string | null, f
         'is missing; it must be a DataX job {"job": …} or a DataWorks script {"type": "job", "steps": …}',
       ),
     )
-  const values = Object.fromEntries([...known].map(([name, { value }]) => [name, value]))
+  const meant = [...known].filter(([name]) => name !== '$schema')
+  const values = Object.fromEntries(meant.map(([name, { value }]) => [name, value]))
   const parameters = known.get('parameters')
   if (parameters !== undefined) values.parameters = parametersOf(parameters, faults)
   return { ...(bareName === null ? {} : { name: bareName }), ...values }
 }
 
-/** Numbers and switches are texts here, because they are put into texts. */
-function parametersOf({ value, path }: Member, faults: Fault[]): unknown {
+/** Numbers and switches are texts here, because they are put into texts. DataWorks keeps all in one line. */
+function parametersOf({ value: given, path }: Member, faults: Fault[]): unknown {
+  const value = typeof given === 'string' ? readParameterLine(given, path, faults) : given
   if (!isScriptObject(value)) return value
   const entries = Object.entries(value).map(([name, item]): [string, unknown] => {
     const text = typeof item === 'number' || typeof item === 'boolean' ? String(item) : item

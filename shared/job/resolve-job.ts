@@ -1,4 +1,5 @@
 import type * as z from 'zod'
+import type { RunDates } from '../schedule/index.ts'
 import { type Connection, connectionOf, type Datasource } from './datasource.ts'
 import type { JobDocument, JobEnd, JobSpec } from './document.ts'
 import { checkOptions } from './end-options.ts'
@@ -21,7 +22,7 @@ import { type MappedColumns, mappedColumns } from './mapped-columns.ts'
 import { foldNames, isBlank, type Member, warnOfUnknown } from './members.ts'
 import { didYouMean } from './nearest-name.ts'
 import { optionNames } from './option-names.ts'
-import { fillParameters, resolveValues } from './parameters.ts'
+import { fillParameters, readParameters } from './parameters.ts'
 import { type ScriptEnd, shapeOf } from './script-shape.ts'
 import { type HoistSecret, refuseLooseSecret } from './secret-reference.ts'
 import { settingsOf } from './settings.ts'
@@ -51,7 +52,9 @@ export interface FoundDatasource {
 
 export interface Resolution {
   readonly catalogue: Catalogue
+  /** Of the caller and the trigger; the document's own come with it. */
   readonly parameters: Readonly<Record<string, string>>
+  readonly dates: RunDates
   readonly findDatasource: (name: string) => Promise<FoundDatasource | null>
   readonly hoistSecret: HoistSecret | null
   /** Adds line and column where the text is at hand. */
@@ -78,8 +81,8 @@ export async function resolveJob(document: JobDocument, scriptPath: Path, resolu
 /** As `resolveJob`, with the faults as a result: for editors, which show them in place. @throws what `findDatasource` does */
 export async function checkJob(document: JobDocument, scriptPath: Path, resolution: Resolution): Promise<CheckedJob> {
   const faults: Fault[] = []
-  const values = resolveValues(document.parameters, resolution.parameters, faults)
-  const filled = fillParameters(document.script, values, scriptPath, faults)
+  const sources = { own: document.parameters, given: resolution.parameters, dates: resolution.dates }
+  const filled = fillParameters(document.script, readParameters(sources, faults), scriptPath, faults)
   const shape = shapeOf(filled, scriptPath, faults)
   const reader = shape && (await resolveEnd('reader', shape.reader, resolution, faults))
   const mapped = mappedColumns(document.mapping ?? null)

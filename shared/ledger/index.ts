@@ -1,4 +1,5 @@
 export * from './chunks.ts'
+export * from './cycles.ts'
 export * from './dirty.ts'
 export * from './dispatches.ts'
 export { isDuplicate } from './insert-once.ts'

@@ -4,7 +4,7 @@ import { JobName, JobSpec, RunId, RunKey } from '../job/index.ts'
 
 /** Counts cross the wire as text, because bigint does not fit a JavaScript number by type; ours fit by value. */
 export const Count = z.coerce.number().int().min(0).max(Number.MAX_SAFE_INTEGER)
-const json = <T extends z.ZodType>(schema: T) =>
+export const json = <T extends z.ZodType>(schema: T) =>
   z
     .string()
     .transform((text) => JSON.parse(text))
@@ -21,6 +21,12 @@ export const ErrorReportRow = z.object({
 export const TriggerFact = z.discriminatedUnion('type', [
   z.object({ type: z.literal('client'), key: z.string() }),
   z.object({ type: z.literal('schedule'), scheduledAt: z.string() }),
+  z.object({
+    type: z.literal('backfill'),
+    backfill: z.string(),
+    businessDate: z.string(),
+    scheduledAt: z.string(),
+  }),
   z.object({ type: z.literal('object'), bucket: z.string(), key: z.string(), etag: z.string(), size: z.number() }),
 ])
 export type TriggerFact = z.infer<typeof TriggerFact>
@@ -46,7 +52,7 @@ export const RunRow = z
   }))
 export type RunRow = z.infer<typeof RunRow>
 
-const RunState = z.enum(['succeeded', 'failed', 'stopped'])
+export const RunState = z.enum(['succeeded', 'failed', 'stopped'])
 export type EndState = z.infer<typeof RunState>
 
 export const FinishedRow = z
@@ -61,12 +67,13 @@ export const RunListRow = z
     requested_at: z.date(),
     state: RunState.nullable(),
     finished_at: z.date().nullable(),
+    waiting: z.boolean(),
   })
   .transform((row) => ({
     runId: row.run_id,
     job: row.job,
     requestedAt: row.requested_at,
-    state: row.state ?? ('running' as const),
+    state: row.state ?? (row.waiting ? ('waiting' as const) : ('running' as const)),
     finishedAt: row.finished_at,
   }))
 export type RunListRow = z.infer<typeof RunListRow>

@@ -1,8 +1,10 @@
 import type { ErrorReport } from '../errors/index.ts'
 import type { JobName, JobSpec, RunId, RunKey } from '../job/index.ts'
 import type { Sql } from '../ports/index.ts'
-import { insertOnce } from './insert-once.ts'
+import { insertCycle, type NewCycle } from './cycles.ts'
+import { insertOnce, isDuplicate } from './insert-once.ts'
 import { type EndState, FailureRow, FinishedRow, RunListRow, RunRow, type TriggerFact } from './rows.ts'
+import { insertPlan } from './slices.ts'
 import { statements } from './statements.ts'
 
 export interface NewRun {
@@ -12,13 +14,36 @@ export interface NewRun {
   readonly spec: JobSpec
   readonly trigger: TriggerFact
   readonly requestedAt: Date
+  /** null: started by a caller or a dropped file. */
+  readonly cycle: NewCycle | null
 }
 
 /** @returns false when the run was there already: its trigger has been delivered before. */
-export function insertRun(sql: Sql, run: NewRun): Promise<boolean> {
-  const { runId, runKey, job, spec, trigger, requestedAt } = run
+export async function insertRun(sql: Sql, run: NewRun): Promise<boolean> {
+  const { runId, runKey, job, spec, trigger, requestedAt, cycle } = run
   const values = [runId, runKey, job, JSON.stringify(spec), JSON.stringify(trigger), requestedAt]
-  return insertOnce(sql, statements['insert-run'], values)
+  if (cycle === null) return await insertOnce(sql, statements['insert-run'], values)
+  if ((await readRun(sql, runId)) !== null) return false
+  try {
+    await sql.transaction(async () => {
+      await sql.query(statements['insert-run'], values)
+      await insertCycle(sql, runId, job, cycle)
+      if (cycle.policy.mode === 'dryRun') await insertDryEnd(sql, runId, requestedAt)
+    })
+    return true
+  } catch (error) {
+    if (isDuplicate(error)) return false
+    throw error
+  }
+}
+
+const dryRun = { what: 'nothing is moved', why: 'the schedule of the job says dryRun' }
+
+/** Ended before it begins, so that no repair can take it for a run whose plan was lost. */
+async function insertDryEnd(sql: Sql, runId: RunId, at: Date): Promise<void> {
+  const plan = { epoch: 0, slices: [], staged: false, held: false, decisions: [dryRun], capabilities: null }
+  await insertPlan(sql, { runId, ...plan, plannedAt: at })
+  await insertFinished(sql, { runId, generation: 0, state: 'succeeded', error: null, at })
 }
 
 export async function readRun(sql: Sql, runId: RunId): Promise<RunRow | null> {

@@ -2,6 +2,7 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import * as z from 'zod'
+import { TransferError } from '../errors/index.ts'
 
 /**
  * Ports of one local stack: free ones, chosen once. They stay the same over restarts, because a run keeps the address of
@@ -22,6 +23,17 @@ export async function readOrChoosePorts(stateDir: string): Promise<StackPorts> {
   return { postgres, oss, fc }
 }
 
+/** @throws platform/stack-busy with the port that somebody else has taken since they were chosen */
+export async function refuseTakenPorts(stateDir: string, { oss, fc }: StackPorts): Promise<void> {
+  for (const port of [oss, fc]) {
+    const held = await listen(port).catch((cause: unknown) => {
+      const message = `port ${port} of the local stack is taken by another process; end that, or remove ${join(stateDir, 'ports.json')}`
+      throw new TransferError('platform/stack-busy', message, { port }, { cause })
+    })
+    await new Promise((resolve) => held.server.close(resolve))
+  }
+}
+
 /** Held open together, so that they differ. */
 async function freePorts(count: number): Promise<number[]> {
   const servers = await Promise.all([...Array(count)].map(() => listen()))
@@ -29,11 +41,11 @@ async function freePorts(count: number): Promise<number[]> {
   return servers.map((held) => held.port)
 }
 
-function listen(): Promise<{ server: ReturnType<typeof createServer>; port: number }> {
+function listen(wanted = 0): Promise<{ server: ReturnType<typeof createServer>; port: number }> {
   return new Promise((resolve, reject) => {
     const server = createServer()
     server.once('error', reject)
-    server.listen(0, '127.0.0.1', () => {
+    server.listen(wanted, '127.0.0.1', () => {
       const address = server.address()
       resolve({ server, port: typeof address === 'object' && address !== null ? address.port : 0 })
     })

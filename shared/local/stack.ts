@@ -6,7 +6,7 @@ import type { Log } from '../ports/index.ts'
 import { readOrMakeCredentials, type StackCredentials } from './credentials.ts'
 import { type FcServer, startFcServer } from './fc/server.ts'
 import { type OssServer, type OssServerOptions, startOssServer } from './oss/server.ts'
-import { readOrChoosePorts, type StackPorts } from './ports.ts'
+import { readOrChoosePorts, refuseTakenPorts, type StackPorts } from './ports.ts'
 import { ensureDatabases } from './postgres/databases.ts'
 import { type PostgresServer, startPostgres } from './postgres/server.ts'
 import { makeRoleKeys } from './role-keys.ts'
@@ -75,6 +75,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   const { stateDir } = options
   const credentials = await readOrMakeCredentials(stateDir)
   const ports = await readOrChoosePorts(stateDir)
+  await refuseTakenPorts(stateDir, ports)
   const closers: (() => Promise<void>)[] = []
   try {
     return await startServers(options, credentials, ports, closers)

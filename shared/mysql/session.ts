@@ -1,7 +1,10 @@
-import type { Connection, ConnectionOptions, FieldPacket, Query } from 'mysql2'
+import type { Connection, ConnectionOptions, FieldPacket } from 'mysql2'
 import { type ErrorContext, TransferError } from '../errors/index.ts'
-import type { Log, MysqlConnection, MysqlField, MysqlRowSink, MysqlSession, Secrets } from '../ports/index.ts'
+import type { Log, MysqlConnection, MysqlSession, Secrets } from '../ports/index.ts'
+import { aborted } from './aborted.ts'
+import { hangUp, sayGoodbye } from './hang-up.ts'
 import { asMysqlError } from './mysql-errors.ts'
+import { fieldOf, streamRows } from './row-stream.ts'
 
 export interface MysqlOptions {
   readonly secrets: Secrets
@@ -11,7 +14,6 @@ export interface MysqlOptions {
 }
 
 const keepAliveAfterMs = 30_000
-const farewellWithinMs = 2_000
 
 /**
  * What every session sets. The time limits are those of a server that waits for us, or we for it, while a staged chunk is
@@ -59,11 +61,13 @@ async function openClient(config: ConnectionOptions, { signal, log }: MysqlOptio
   const { createConnection } = (await import('mysql2')).default
   if (signal.aborted) throw aborted(signal)
   const client = createConnection(config)
-  const onAbort = () => client.destroy()
-  signal.addEventListener('abort', onAbort, { once: true })
+  // Without a listener an error of the socket would end the process, also one that comes late.
+  client.on('error', () => undefined)
+  let onAbort = () => {}
   try {
     await new Promise<void>((resolve, reject) => {
-      signal.addEventListener('abort', () => reject(aborted(signal)), { once: true })
+      onAbort = () => reject(aborted(signal))
+      signal.addEventListener('abort', onAbort, { once: true })
       client.connect((error) => (error === null ? resolve() : reject(error)))
     })
   } catch (error) {
@@ -72,7 +76,6 @@ async function openClient(config: ConnectionOptions, { signal, log }: MysqlOptio
   } finally {
     signal.removeEventListener('abort', onAbort)
   }
-  // Without a listener an error of an idle socket would end the process; the next query reports it.
   client.on('error', (error) => log.warn('a MySQL session broke', { error: asMysqlError(error, place).report() }))
   return client
 }
@@ -82,11 +85,6 @@ function asConnectError(thrown: unknown, place: ErrorContext): TransferError {
   const error = asMysqlError(thrown, place)
   if (error.context.sqlstate !== undefined || error.code === 'connect/unreachable') return error
   return new TransferError('connect/unreachable', error.message, error.context, { cause: thrown })
-}
-
-function aborted({ reason }: AbortSignal): TransferError {
-  if (reason instanceof TransferError) return reason
-  return new TransferError('platform/deadline', 'the work was stopped before it was done', {}, { cause: reason })
 }
 
 function sessionOn(client: Connection, config: ConnectionOptions, signal: AbortSignal): MysqlSession {
@@ -108,9 +106,9 @@ function sessionOn(client: Connection, config: ConnectionOptions, signal: AbortS
   }
 
   return {
-    query: (sql, values = []) =>
+    query: (statement, values = []) =>
       ask<never>((done) =>
-        client.query({ sql, values: [...values], typeCast: (field) => field.string('utf8') }, (error, rows) =>
+        client.query({ sql: filled(statement, values), typeCast: (field) => field.string('utf8') }, (error, rows) =>
           done(error, rows as never),
         ),
       ),
@@ -137,123 +135,8 @@ function sessionOn(client: Connection, config: ConnectionOptions, signal: AbortS
   }
 }
 
-const fieldOf = (field: FieldPacket): MysqlField => ({
-  name: field.name,
-  type: field.columnType ?? 0,
-  characterSet: (field as { characterSet?: number }).characterSet ?? 0,
-  flags: typeof field.flags === 'number' ? field.flags : 0,
-  length: (field as { columnLength?: number }).columnLength ?? 0,
-  decimals: field.decimals ?? 0,
-})
-
-/** What a packet of mysql2 is, as far as we look: fields from `offset` to `end` of its buffer. */
-interface RowPacket {
-  readonly buffer: Buffer
-  readonly offset: number
-  readonly end: number
-  isEOF(): boolean
-}
-
-/**
- * The driver calls `row` of a query for every packet after the fields, and takes what it returns for the handler of the
- * next one (mysql2 3.24.6, lib/commands/query.js). Its own makes an object and a value per field; ours hands the bytes on,
- * which is why the version is pinned. The packet is reused: nothing of it is kept.
- */
-interface RawQuery {
-  row(packet: RowPacket, connection: unknown): unknown
-}
-
-async function* streamRows<P>(
-  client: Connection,
-  sql: string,
-  open: (fields: readonly MysqlField[]) => MysqlRowSink<P>,
-  signal: AbortSignal,
-  end: () => Promise<void>,
-): AsyncGenerator<P> {
-  if (signal.aborted) throw aborted(signal)
-  const query = client.query(sql) as Query & RawQuery
-  const state: { sink: MysqlRowSink<P> | null; failure: unknown; isOver: boolean; wake: () => void } = {
-    ...{ sink: null, failure: null, isOver: false, wake: () => undefined },
-  }
-  const stop = (failure: unknown) => {
-    state.failure ??= failure
-    state.isOver = true
-    state.wake()
-  }
-  const onAbort = () => stop(aborted(signal))
-  const last = query.row
-  const row = (packet: RowPacket, connection: unknown): unknown => {
-    if (packet.isEOF() || state.sink === null) return last.call(query, packet, connection)
-    guarded(() => state.sink?.row(packet.buffer, packet.offset, packet.end))
-    if (state.sink.isFull() || state.isOver) {
-      client.pause()
-      state.wake()
-    }
-    return row
-  }
-  /** What is thrown here would come out of the socket, where nobody can catch it. */
-  const guarded = (work: () => void) => {
-    try {
-      if (!state.isOver) work()
-    } catch (error) {
-      stop(error)
-    }
-  }
-  query.row = row
-  query.on('fields', (fields: FieldPacket[] | undefined) =>
-    guarded(() => {
-      if (fields === undefined) return
-      if (state.sink !== null) throw new TransferError('source/sql-failed', 'the query gives more than one result')
-      state.sink = open(fields.map(fieldOf))
-    }),
-  )
-  query.on('error', stop)
-  query.on('end', () => stop(null))
-  client.once('error', stop)
-  signal.addEventListener('abort', onAbort, { once: true })
-  try {
-    for (;;) {
-      if (state.failure !== null) throw asMysqlError(state.failure)
-      if (state.sink?.isFull()) {
-        yield state.sink.take()
-        client.resume()
-      } else if (state.isOver) break
-      else await new Promise<void>((resolve) => (state.wake = resolve))
-    }
-    if (state.sink !== null) yield state.sink.take()
-  } finally {
-    signal.removeEventListener('abort', onAbort)
-    client.removeListener('error', stop)
-    if (!state.isOver || state.failure !== null) await end()
-  }
-}
-
-/**
- * Ends a session in the middle of a statement. A server that computes, or waits for a lock, does not see a closed socket, so
- * another session kills it; where that is not possible, the socket alone must do.
- */
-async function hangUp(client: Connection, config: ConnectionOptions): Promise<void> {
-  const { threadId } = client
-  client.destroy()
-  if (threadId === null || threadId === undefined) return
-  const { createConnection } = (await import('mysql2')).default
-  const killer = createConnection({ ...config, connectTimeout: farewellWithinMs })
-  killer.on('error', () => undefined)
-  await withinPatience(new Promise<void>((resolve) => killer.query(`kill ${threadId}`, () => resolve())))
-  killer.destroy()
-}
-
-/** A polite end; a server that does not answer any more is not waited for. */
-async function sayGoodbye(client: Connection): Promise<void> {
-  await withinPatience(new Promise<void>((resolve) => client.end(() => resolve())))
-  client.destroy()
-}
-
-async function withinPatience(work: Promise<void>): Promise<void> {
-  let timer: NodeJS.Timeout | undefined
-  const patience = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, farewellWithinMs)
-  })
-  await Promise.race([work, patience])
-  clearTimeout(timer)
+/** As hex, in which nothing has to be escaped, whatever the `sql_mode` of the server is. */
+function filled(statement: string, values: readonly string[]): string {
+  let index = 0
+  return statement.replaceAll('?', () => `_utf8mb4 x'${Buffer.from(values[index++] ?? '').toString('hex')}'`)
 }

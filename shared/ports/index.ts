@@ -137,6 +137,8 @@ export interface MysqlField {
 
 /** Takes the rows of a result as they lie in the protocol: each field has its length before it, 0xfb is NULL. */
 export interface MysqlRowSink<P> {
+  /** Of a longer row no more than about this much is held, and `row` gets its beginning alone. */
+  readonly maxRowBytes: number
   row(bytes: Buffer, start: number, end: number): void
   /** Asked after each row: true stops the server until `take` was called. */
   isFull(): boolean
@@ -146,8 +148,8 @@ export interface MysqlRowSink<P> {
 
 /** One session of a MySQL-like server. Errors are TransferErrors with the SQLSTATE in `context.sqlstate`, and no values of rows. */
 export interface MysqlSession extends AsyncDisposable {
-  /** Every value as text. `?` in the text takes a value. */
-  query(text: string, values?: readonly (string | number)[]): Promise<Record<string, string | null>[]>
+  /** Every value as text. Each `?` of the statement takes a value. */
+  query(statement: string, values?: readonly string[]): Promise<Record<string, string | null>[]>
   /** @returns the number of rows changed; of `on duplicate key update`, 1 for a new row, 2 for a changed one, 0 for none */
   run(statement: string): Promise<{ affected: number }>
   /** The columns of a query, which is not executed. */

@@ -36,7 +36,7 @@ const keepAliveAfterMs = 30_000
  *   platform/deadline when `signal` was aborted
  */
 export async function connectSql(connection: PostgresConnection, options: SqlOptions): Promise<SqlSession> {
-  const { Client } = await loadPg()
+  const { Client, types } = await loadPg()
   const { host, port, database, user } = connection
   const place = { host, port, database, user }
   const client = new Client({
@@ -46,6 +46,9 @@ export async function connectSql(connection: PostgresConnection, options: SqlOpt
     application_name: options.applicationName,
     keepAlive: true,
     keepAliveInitialDelayMillis: keepAliveAfterMs,
+    types: {
+      getTypeParser: (oid, format) => (zoneless.has(oid) ? (text: string) => text : types.getTypeParser(oid, format)),
+    },
   })
   // Without a listener an error of an idle socket would end the process; the next query reports it.
   client.on('error', (error) =>
@@ -90,6 +93,9 @@ const noAnswer = (place: ErrorContext, withinMs: number, cause: unknown) =>
   new TransferError('connect/unreachable', `no answer from ${place.host}:${place.port} in ${withinMs} ms`, place, {
     cause,
   })
+
+/** Of types without a zone the driver would make an instant in the zone of this process: they stay as the server writes them. */
+const zoneless = new Set([1082, 1114])
 
 /** Loaded when the first session is opened: a function that touches no database does not pay for the driver. */
 async function loadPg() {

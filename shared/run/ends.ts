@@ -44,7 +44,7 @@ function wantedColumns(context: EndsContext): WantedColumns | null {
   let asked: Promise<readonly string[]> | null = null
   const ask = async () => {
     await using target = await openTarget(context)
-    return target.kind === 'copy' ? (await target.columns()).map(({ name }) => name) : []
+    return target.kind !== 'object' ? (await target.columns()).map(({ name }) => name) : []
   }
   return () => {
     asked ??= ask()

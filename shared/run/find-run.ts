@@ -47,7 +47,7 @@ export async function listRunsEverywhere(
 }
 
 /** All at once: one database that is gone must not make everybody wait for those behind it. */
-async function askEach<T>(
+export async function askEach<T>(
   world: World,
   deadline: Deadline,
   ask: (sql: Sql, address: PostgresConnection) => Promise<T>,

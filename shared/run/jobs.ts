@@ -1,7 +1,6 @@
 import { findReader, findWriter, kindOf, knownKinds } from '../connectors/find-connector.ts'
 import { asTransferError, TransferError } from '../errors/index.ts'
 import {
-  builtInParameters,
   type Catalogue,
   type JobDocument,
   type JobSpec,
@@ -9,7 +8,10 @@ import {
   type ParsedDocument,
   parseJobDocument,
   resolveJob,
+  triggerParameters,
+  zoneOf,
 } from '../job/index.ts'
+import { runDatesOf } from '../schedule/index.ts'
 import { findDatasource } from './datasources.ts'
 import type { StartEvent } from './events.ts'
 import { listJobs, readJobText, recordIncident, type StoredJob } from './job-store.ts'
@@ -59,23 +61,31 @@ export async function readJob(world: World, job: StartEvent['job']): Promise<Par
 export interface Occasion {
   readonly trigger: ParameterTrigger
   readonly scheduledAt: Date
+  /** Whose clocks dates are read from; by default those of the job's first schedule. */
+  readonly timeZone?: string
   readonly parameters?: Readonly<Record<string, string>>
   readonly datasources?: Readonly<Record<string, unknown>>
 }
 
-/** Values win in this order: the caller's, the trigger's, the job's own. */
+/** Values win in this order: the caller's, the trigger's, the job's own. Dates are those of the zone of its first schedule. */
 export async function resolveDocument(world: World, parsed: ParsedDocument, occasion: Occasion): Promise<JobSpec> {
   const { trigger, scheduledAt, parameters = {}, datasources = {} } = occasion
   const { document, scriptPath, place } = parsed
-  const schedule = document.triggers.find((one) => one.type === 'schedule')
-  const timeZone = schedule?.type === 'schedule' ? schedule.timeZone : 'Asia/Shanghai'
+  const timeZone = occasion.timeZone ?? zoneOfJob(document)
   return await resolveJob(document, scriptPath, {
     catalogue,
-    parameters: { ...document.parameters, ...builtInParameters(trigger, scheduledAt, timeZone), ...parameters },
+    parameters: { ...triggerParameters(trigger), ...parameters },
+    dates: runDatesOf(scheduledAt, timeZone),
     findDatasource: (name) => findDatasource(world, datasources, name),
     hoistSecret: null,
     place,
   })
+}
+
+/** DataWorks' own zone for a job without a schedule. */
+export function zoneOfJob({ triggers }: JobDocument): string {
+  const schedule = triggers.find((one) => one.type === 'schedule')
+  return schedule?.type === 'schedule' ? zoneOf(schedule) : 'Asia/Shanghai'
 }
 
 export const catalogue: Catalogue = {

@@ -1,6 +1,8 @@
 import * as ledger from '../ledger/index.ts'
 import { type Piece, sendAgainIfLost } from './dispatch.ts'
+import { isOvertime } from './overtime.ts'
 import type { RunContext } from './run-context.ts'
+import { releaseIfReady } from './waiting.ts'
 import { isComplete } from './window.ts'
 
 /** One look of `tick` sends at most this many pieces of a run; the next look sends the rest. */
@@ -11,6 +13,7 @@ const piecesPerLook = 200
  * between two steps. Sending too much is harmless, because each step finds in the ledger that its work is done.
  */
 export async function repairRun(context: RunContext): Promise<number> {
+  if (await isOvertime(context)) return 1
   let sent = 0
   for (const piece of await duePieces(context)) if (await sendAgainIfLost(context, piece)) sent += 1
   if (sent > 0) context.log.info(`sent ${sent} lost pieces again`)
@@ -22,7 +25,7 @@ async function duePieces(context: RunContext): Promise<Piece[]> {
   const { sql, run } = context
   if ((await ledger.readHalt(sql, run.runId, run.generation)) !== null) return [{ step: 'finish' }]
   const plan = await ledger.readPlan(sql, run.runId)
-  if (plan === null) return [{ step: 'plan' }]
+  if (plan === null) return (await releaseIfReady(context)) ? [{ step: 'plan' }] : []
   if (await isComplete(context)) return [{ step: 'finish' }]
   const holder: Piece[] = plan.held ? [{ step: 'plan' }] : []
   return [...holder, ...(await dueSlices(context, plan)), ...(await dueChunks(context))]

@@ -3,12 +3,13 @@ import type { JobName, RunId } from '../job/index.ts'
 import * as ledger from '../ledger/index.ts'
 import type { Sql } from '../ports/index.ts'
 import { dirtyPrefix } from '../staging/keys.ts'
+import { hasSucceeded, unmetWaits } from './waiting.ts'
 
 /** What `run`, `status` and the API say of a run. */
 export interface RunReport {
   readonly runId: RunId
   readonly job: JobName
-  readonly state: 'planning' | 'running' | 'succeeded' | 'failed' | 'stopped'
+  readonly state: 'waiting' | 'planning' | 'running' | 'succeeded' | 'failed' | 'stopped'
   readonly rows: { readonly read: number; readonly loaded: number; readonly dirty: number; readonly filtered: number }
   readonly bytes: number
   readonly seconds: number
@@ -21,6 +22,8 @@ export interface RunReport {
   /** Prefix of the dirty records in the configuration bucket; null when there are none. */
   readonly dirtyObject: string | null
   readonly error: ErrorReport | null
+  /** What has to come about before a cycle begins; empty for all others. */
+  readonly waitsFor: readonly string[]
   readonly requestedAt: string
   readonly finishedAt: string | null
   readonly decisions: readonly { readonly what: string; readonly why: string }[]
@@ -33,20 +36,29 @@ export async function reportRun(sql: Sql, runId: RunId, now: Date): Promise<RunR
   const plan = await ledger.readPlan(sql, runId)
   const ending = await ledger.readFinished(sql, runId, run.generation)
   const progress = await progressOf(sql, runId, plan, ending?.state === 'succeeded')
+  const waitsFor = plan === null && ending === null ? await waitsOf(sql, runId) : []
   const until = ending?.finishedAt ?? now
   return {
     runId,
     job: run.job,
-    state: ending?.state ?? (plan === null ? 'planning' : 'running'),
+    state: ending?.state ?? (waitsFor.length > 0 ? 'waiting' : plan === null ? 'planning' : 'running'),
     ...progress,
     seconds: Math.max(0, until.getTime() - run.requestedAt.getTime()) / 1000,
     dirtyObject: progress.rows.dirty > 0 || ending?.error?.context.dirtyObject ? dirtyPrefix(runId) : null,
     replayed: progress.rows.dirty > 0 ? await ledger.countReplayed(sql, runId) : 0,
     error: ending?.error ?? null,
+    waitsFor,
     requestedAt: run.requestedAt.toISOString(),
     finishedAt: ending?.finishedAt.toISOString() ?? null,
     decisions: plan?.decisions ?? [],
   }
+}
+
+/** As this ledger has it. What has come about is noticed by `tick`, within a minute. */
+async function waitsOf(sql: Sql, runId: RunId): Promise<string[]> {
+  if ((await ledger.listWaits(sql, runId)).length === 0) return []
+  const unmet = await unmetWaits(sql, runId, (job, at) => hasSucceeded(sql, job, at))
+  return unmet.length === 0 ? ['the next tick, which will begin it'] : unmet
 }
 
 type Progress = Pick<RunReport, 'rows' | 'bytes' | 'chunks' | 'chunksPlanned'>

@@ -6,12 +6,15 @@ import { send } from './dispatch.ts'
 import { ledgerOf } from './ends.ts'
 import { registerLedger } from './job-store.ts'
 import { openRun } from './run-context.ts'
+import { releaseIfReady } from './waiting.ts'
 import type { Deadline, World } from './world.ts'
 
 export interface RunRequest {
   readonly runKey: RunKey
   readonly spec: JobSpec
   readonly trigger: ledger.TriggerFact
+  /** Of a schedule or a backfill: the time it is for and what it waits for. */
+  readonly cycle?: ledger.NewCycle
 }
 
 export interface StartedRun {
@@ -27,7 +30,7 @@ export interface StartedRun {
  * @throws job/no-adbpg-end, connect/*
  */
 export async function startRun(world: World, request: RunRequest, deadline: Deadline): Promise<StartedRun> {
-  const { runKey, spec, trigger } = request
+  const { runKey, spec, trigger, cycle = null } = request
   const runId = runIdOf(runKey)
   const address = await ledgerOf(world, spec)
   await using sql = await world.connectSql(address, deadline.signal)
@@ -40,10 +43,12 @@ export async function startRun(world: World, request: RunRequest, deadline: Dead
     spec,
     trigger,
     requestedAt: world.clock.now(),
+    cycle,
   })
   world.reach('start/after-run-row')
   const context = await openRun(world, sql, { address, runId }, deadline)
-  if ((await ledger.readPlan(sql, runId)) === null) await send(context, { step: 'plan' })
+  const isPlanned = (await ledger.readPlan(sql, runId)) !== null
+  if (!isPlanned && (await releaseIfReady(context))) await send(context, { step: 'plan' })
   context.log.info(isNew ? 'run started' : 'trigger delivered again: the run exists', { runKey })
   return { runId, outcome: isNew ? 'started' : 'existing', ledger: address }
 }

@@ -16,7 +16,7 @@ export async function stopRun(context: RunContext): Promise<'stopping' | 'ended'
 /**
  * Goes on with what a failed or stopped run has not done. Chunks that are in the table stay there: their ledger rows
  * belong to the run, not to a generation.
- * @throws job/invalid when the run has not ended, or ended well
+ * @throws job/invalid when the run has not ended, or ended well, or is a cycle that must not be run again
  */
 export async function retryRun(context: RunContext): Promise<{ generation: number }> {
   const { sql, run, world } = context
@@ -25,6 +25,12 @@ export async function retryRun(context: RunContext): Promise<{ generation: numbe
     throw new TransferError('job/invalid', `run ${run.runId} has not ended yet`, { runId: run.runId })
   if (ending.state === 'succeeded') {
     throw new TransferError('job/invalid', `run ${run.runId} succeeded; start a new run`, { runId: run.runId })
+  }
+  const cycle = await ledger.readCycle(sql, run.runId)
+  if (cycle?.policy.rerun.allowed === 'never') {
+    throw new TransferError('job/invalid', `the schedule of ${run.job} forbids to run a cycle again (rerun.allowed)`, {
+      runId: run.runId,
+    })
   }
   const generation = run.generation + 1
   await ledger.insertRetry(sql, run.runId, generation, `${ending.state} before`, world.clock.now())

@@ -1,15 +1,14 @@
-import { asTransferError } from '../errors/index.ts'
-import { runKeyOfSchedule } from '../job/index.ts'
 import * as ledger from '../ledger/index.ts'
-import type { PostgresConnection } from '../ports/index.ts'
-import { dueTimes, parseCron } from '../schedule/index.ts'
-import type { TickEvent, TimerEvent } from './events.ts'
+import type { PostgresConnection, Sql } from '../ports/index.ts'
+import { dayMs } from '../schedule/index.ts'
+import { startDue } from './due-runs.ts'
+import type { TickEvent } from './events.ts'
 import { giveUp } from './give-up.ts'
-import { listLedgers, recordIncident } from './job-store.ts'
-import { type DatedJob, loadDatedJobs, resolveDocument } from './jobs.ts'
+import { listLedgers } from './job-store.ts'
 import { repairRun } from './repair-run.ts'
 import { openRun } from './run-context.ts'
-import { startRun } from './start-run.ts'
+import { retryRun } from './steer-run.ts'
+import { type Tally, tallyEach } from './tally.ts'
 import type { Deadline, World } from './world.ts'
 
 export interface TickAnswer {
@@ -29,61 +28,9 @@ export async function tick(world: World, event: TickEvent, deadline: Deadline): 
   return { started: started.count, repaired: repaired.count, troubles: started.troubles + repaired.troubles }
 }
 
-interface Tally {
-  count: number
-  troubles: number
-}
-
-/** One job or ledger in trouble must not keep the others waiting: it becomes an incident, and the next tick tries again. */
-async function tallyEach<T>(world: World, items: readonly T[], work: (item: T) => Promise<number>): Promise<Tally> {
-  const tally: Tally = { count: 0, troubles: 0 }
-  for (const item of items) {
-    try {
-      tally.count += await work(item)
-    } catch (thrown) {
-      tally.troubles += 1
-      world.log.error('tick met trouble', { error: asTransferError(thrown).report() })
-      await recordIncident(world.store, thrown, world.clock.now())
-    }
-  }
-  return tally
-}
-
-async function startDue(world: World, event: TimerEvent, deadline: Deadline): Promise<Tally> {
-  const until = new Date(event.triggerTime)
-  const jobs = await loadDatedJobs(world)
-  return await tallyEach(world, jobs, (job) => startDueRuns(world, job, until, deadline))
-}
-
-/** Looks back, because a tick may be late or lost; the run's key makes a second start harmless. */
-async function startDueRuns(world: World, dated: DatedJob, until: Date, deadline: Deadline): Promise<number> {
-  const { job, savedAt } = dated
-  const after = new Date(Math.max(until.getTime() - world.settings.scheduleLookbackMs, savedAt.getTime()))
-  let started = 0
-  for (const [index, trigger] of job.triggers.entries()) {
-    if (trigger.type !== 'schedule') continue
-    for (const due of dueTimes(parseCron(trigger.cron, trigger.timeZone), after, until)) {
-      started += await startDueRun(world, dated, `schedule${index}`, due, deadline)
-    }
-  }
-  return started
-}
-
-async function startDueRun(
-  world: World,
-  { job, parsed }: DatedJob,
-  triggerName: string,
-  due: Date,
-  deadline: Deadline,
-): Promise<number> {
-  const trigger = { type: 'schedule', scheduledAt: due.toISOString() } as const
-  const runKey = runKeyOfSchedule(job.name, triggerName, trigger.scheduledAt)
-  const spec = await resolveDocument(world, parsed, { trigger, scheduledAt: due })
-  const { outcome } = await startRun(world, { runKey, spec, trigger }, deadline)
-  return outcome === 'started' ? 1 : 0
-}
-
 const runsPerLedger = 500
+/** Looked at in order of priority. Most of a long backfill waits for its beginning, which costs two look-ups each. */
+const waitingPerLedger = 2000
 
 /** All at once: a database that is gone must not make the others wait for its time-out. */
 async function repairAll(world: World, deadline: Deadline): Promise<Tally> {
@@ -104,5 +51,17 @@ async function repairLedger(world: World, address: PostgresConnection, deadline:
   for (const runId of await ledger.listOpenRuns(sql, runsPerLedger)) {
     sent += await repairRun(await openRun(world, sql, { address, runId }, deadline))
   }
-  return sent
+  for (const runId of await ledger.listWaitingRuns(sql, waitingPerLedger)) {
+    sent += await repairRun(await openRun(world, sql, { address, runId }, deadline))
+  }
+  return sent + (await rerunFailed(world, sql, address, deadline))
+}
+
+/** Goes on with cycles that failed, as often and as late as their schedule says. */
+async function rerunFailed(world: World, sql: Sql, address: PostgresConnection, deadline: Deadline): Promise<number> {
+  const now = world.clock.now()
+  // No interval is longer than a day, and what has been failed for two was not found in time.
+  const due = await ledger.listReruns(sql, new Date(now.getTime() - 2 * dayMs), now, runsPerLedger)
+  for (const runId of due) await retryRun(await openRun(world, sql, { address, runId }, deadline))
+  return due.length
 }

@@ -27,6 +27,12 @@ export function parseCron(expression: string, timeZone: string): CronItem {
   )
 }
 
+/** The zone whose clocks a valid schedule goes by. */
+export function zoneOfCron(expression: string, timeZone: string): string {
+  const text = readCronText(expression)
+  return typeof text === 'string' ? timeZone : (text.timeZone ?? timeZone)
+}
+
 /** What is wrong with a schedule, in a sentence; null when it is one and will be due some day. */
 export function cronFault(expression: string, timeZone: string): string | null {
   const text = readCronText(expression)
@@ -53,7 +59,7 @@ const dayMs = 86_400_000
  * The times after `after` and up to `until` at which the item is due, in order, at most the first thousand. Cutting a
  * window in two never adds or loses a time.
  *
- * When clocks change, a schedule with `*` for the hour follows the clock through every hour there is; one with hours of
+ * When clocks change, a schedule of every hour (`*`, `0-23`) follows the clock through every hour there is; one with hours of
  * its own is due once a day all the same: a time that is skipped counts at the end of the gap, one that comes twice the
  * first time.
  */
@@ -68,7 +74,7 @@ export function dueTimes(item: CronItem, after: Date, until: Date): Date[] {
 
 function* allDue({ fields, timeZone }: CronItem, after: number, until: number): Iterable<number> {
   const matcher = matcherOf(fields)
-  const keepsHours = fields[2] !== '*'
+  const keepsHours = !isEveryHour(fields[2])
   let last = after
   // A day more, because what is due may depend on the change of clocks before it.
   for (const period of zonePeriods(timeZone, after - dayMs, until)) {
@@ -79,6 +85,9 @@ function* allDue({ fields, timeZone }: CronItem, after: number, until: number): 
     }
   }
 }
+
+/** DataWorks writes `00 0/30 00-23 * * ?` for every half hour. */
+const isEveryHour = (hour: string) => /^(\*|0*0-23)(\/0*1)?$/.test(hour)
 
 /** Wall times that match within a period of one offset, as instants. */
 function* dueIn(matcher: Cron, period: ZonePeriod, keepsHours: boolean, after: number): Iterable<number> {

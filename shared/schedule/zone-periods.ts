@@ -45,7 +45,8 @@ function firstWith(offsetAt: (at: number) => number, offsetMs: number, low: numb
   return from * 1000
 }
 
-function offsetReader(timeZone: string): (at: number) => number {
+/** How far the clocks of a zone are ahead of UTC at an instant, in ms. */
+export function offsetReader(timeZone: string): (at: number) => number {
   const format = new Intl.DateTimeFormat('en-US', {
     timeZone,
     hourCycle: 'h23',
@@ -58,9 +59,8 @@ function offsetReader(timeZone: string): (at: number) => number {
   })
   return (at) => {
     const second = Math.floor(at / 1000) * 1000
-    const parts = new Map(format.formatToParts(second).map(({ type, value }) => [type, Number(value)]))
-    const part = (type: string) => parts.get(type as Intl.DateTimeFormatPartTypes) ?? 0
-    const wall = Date.UTC(part('year'), part('month') - 1, part('day'), part('hour'), part('minute'), part('second'))
-    return wall - second
+    // One text is made in a third of the time of its parts: `3/8/2026, 03:00:00`.
+    const [month = 1, day = 1, year = 0, ...clock] = format.format(second).split(/\D+/, 6).map(Number)
+    return Date.UTC(year, month - 1, day, clock[0], clock[1], clock[2]) - second
   }
 }

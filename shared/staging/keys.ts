@@ -1,5 +1,8 @@
 import { RunId } from '../job/index.ts'
 
+/** What the trigger of the object function watches (s.yaml). */
+export const watchedPrefix = 'in/'
+
 /*
  * The one place that builds and parses keys of the configuration and staging bucket. None of them lies under `in/`, the
  * prefix that the object trigger watches, so what we write can never start a run.
@@ -10,6 +13,7 @@ export const datasourcePrefix = 'datasources/'
 export const ledgerPrefix = 'ledgers/'
 export const incidentPrefix = 'incidents/'
 
+export const tickMarksKey = 'state/ticks.json'
 export const jobKey = (name: string) => `${jobPrefix}${name}.json`
 export const datasourceKey = (name: string) => `${datasourcePrefix}${name}.json`
 export const ledgerKey = (digest: string) => `${ledgerPrefix}${digest}.json`

@@ -286,6 +286,34 @@ describe.skipIf(without !== null)(`on MariaDB${without === null ? '' : `: ${with
     })
   })
 
+  describe('the way to the server', () => {
+    const cipher = "select variable_value from information_schema.session_status where variable_name = 'ssl_cipher'"
+
+    test('is encrypted where the connection asks for it, and a certificate is checked where it asks for that', async ({
+      skip,
+    }) => {
+      skip(!server.hasTls, 'there is no openssl to make a certificate')
+      await using plain = await open({ querySql: cipher })
+      expect(await textOf(plain)).toBe('\n')
+      await using encrypted = await open({ querySql: cipher }, { ssl: 'require' })
+      expect(await textOf(encrypted)).toMatch(/^TLS_|AES/)
+      await using verified = await open({ querySql: cipher }, { ssl: 'verify-full' })
+      expect(await failure(textOf(verified))).toMatchObject({
+        code: 'connect/unreachable',
+        message: expect.stringMatching(/certificate/),
+      })
+    })
+
+    test('is what the server refuses: hosts, too many sessions', async () => {
+      await server.root.query(
+        `create user limited identified by '${testPassword}' with max_user_connections 1; grant select on test.* to limited`,
+      )
+      await using source = await open({ querySql: 'select 1' }, { user: 'limited' })
+      await source.columns()
+      expect(await failure(textOf(source))).toMatchObject({ code: 'connect/too-many-connections' })
+    })
+  })
+
   describe('splitting', () => {
     const want = { concurrent: 4, targetBytes: 1024, arrived: null }
 

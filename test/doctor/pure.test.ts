@@ -26,7 +26,7 @@ describe('triggers', () => {
   const now = new Date('2026-11-25T03:00:00Z')
   const watched: Watched[] = [{ bucket: 'home', prefix: 'in/', suffix: '.csv' }]
   const of = (...triggers: object[]) =>
-    checkTriggers({ triggers } as Pick<JobDocument, 'triggers'>, watched, { bucket: 'home', now })
+    checkTriggers({ triggers } as Pick<JobDocument, 'triggers' | 'schedule'>, watched, { bucket: 'home', now })
   const object = (change: object) => ({ type: 'object', prefix: 'in/orders/', suffix: '.csv', ...change })
 
   it.each([

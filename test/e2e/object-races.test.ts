@@ -175,6 +175,27 @@ describe('a dropped file', () => {
   })
 })
 
+describe('the key of a dropped file', () => {
+  it('is itself, also where it holds what stands for other characters in a pattern', async () => {
+    const job = await dropJob()
+    await job.drop('one', 'a1')
+    await job.drop('two', 'a?')
+    await job.drop('three', '*')
+    for (const runId of await job.runs(3))
+      expect(await stack.ended(runId)).toMatchObject({ state: 'succeeded', rows: { loaded: rows } })
+    expect(await job.loaded()).toEqual({ one: whole, two: whole, three: whole })
+  })
+
+  it('outside of what the object function watches is told of the job that waits there', async () => {
+    const name = unique('unwatched')
+    const document = dataxJob(name, fromOss('${object}'), intoAdbpg('public.none'))
+    await stack.putJob({ ...document, triggers: [{ type: 'object', prefix: 'daily/' }] })
+    await stack.tick()
+    const incidents = await listIncidents(stack.world.store, 100)
+    expect(incidents.find(({ context }) => context.job === name)?.message).toContain('s.yaml watches in/')
+  })
+})
+
 describe('a document', () => {
   const large = (bytes: number) => ({ description: 'x'.repeat(bytes) })
 

@@ -53,6 +53,7 @@ const Answer = z.strictObject({
   replayed: z.number(),
   dirtyObject: z.string().nullable(),
   error: z.looseObject({ code: z.string(), message: z.string(), advice: z.string() }).nullable(),
+  waitsFor: z.array(z.string()),
   requestedAt: z.string(),
   finishedAt: z.string(),
   decisions: z.array(z.looseObject({ what: z.string(), why: z.string() })),
@@ -211,6 +212,54 @@ describe('the other verbs', () => {
     } finally {
       await test.world.store.remove(['ledgers/0000000000000000.json'])
     }
+  })
+
+  it('backfill runs a job for business dates, goes on where it was, and shows each', async () => {
+    const table = unique('filled')
+    await test.sql(`create table public.${table} (id bigint, note text)`)
+    const days = ['20260101', '20260102', '20260103']
+    for (const day of days) await test.world.store.put(`data/${table}/${day}.csv`, Buffer.from(`1,${day}\n`))
+    const job = join(folder, `${table}.json`)
+    const file = fromOss(`data/${table}/$\{bizdate}.csv`, {
+      column: [
+        { index: 0, type: 'long' },
+        { index: 1, type: 'string' },
+        { type: 'string', value: '$cyctime' },
+      ],
+    })
+    await test.sql(`alter table public.${table} add column at text`)
+    await writeFile(job, JSON.stringify(dataxJob(table, file, intoAdbpg(`public.${table}`))))
+    const words = ['backfill', job, '--from', '20260101', '--parallel', '2']
+    const first = await answerOf([...words, '--to', '20260102'])
+    expect(first).toMatchObject({ code: 0, answer: { runs: [{ state: 'succeeded' }, { state: 'succeeded' }] } })
+    const second = await answerOf([...words, '--to', '20260103'])
+    expect(second.answer.runs).toMatchObject(
+      days.map((businessDate, index) => ({
+        businessDate,
+        outcome: index < 2 ? 'existing' : 'started',
+        state: 'succeeded',
+      })),
+    )
+    expect(await test.sql(`select note, at from public.${table} order by note`)).toEqual([
+      { note: '20260101', at: '20260102000000' },
+      { note: '20260102', at: '20260103000000' },
+      { note: '20260103', at: '20260104000000' },
+    ])
+    const failing = await answerOf([...words, '--to', '20260106'])
+    expect(failing.code).toBe(1)
+    expect(failing.answer.runs).toMatchObject([
+      {},
+      {},
+      {},
+      { state: 'failed' },
+      { state: 'failed' },
+      { state: 'waiting' },
+    ])
+    expect((await type([...words, '--to', '20260106'])).stdout).toMatch(/20260106.*waiting/)
+    expect(await answerOf([...words, '--parallel', '0'])).toMatchObject({
+      code: 2,
+      answer: { error: { code: 'job/invalid' } },
+    })
   })
 
   it('an unknown run, job, verb or option is told with the next step', async () => {

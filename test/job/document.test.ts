@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { TransferError } from '../../shared/errors/index.ts'
 import { parseJobDocument, pathText, readJobDocument } from '../../shared/job/index.ts'
@@ -32,6 +33,22 @@ describe('a job document', () => {
     )
   })
 
+  test("reads DataWorks' line of parameters", () => {
+    const read = (line: string) =>
+      parseJobDocument(JSON.stringify({ script: {}, parameters: line }), 'a').document.parameters
+    expect(read(' dt=$bizdate  hour=$[hh24 - 1/24] at=${yyyy mm} empty= x=a,b ')).toEqual({
+      dt: '$bizdate',
+      hour: '$[hh24 - 1/24]',
+      at: '${yyyy mm}',
+      empty: '',
+      x: 'a,b',
+    })
+    expect(read('')).toEqual({})
+    expect(() => read('dt = $bizdate')).toThrow(/parameters.*none around =.*see "dt = /)
+    expect(() => read('a=1 a=2')).toThrow(/gives a twice/)
+    expect(() => read('password=x')).toThrow(/looks like a secret/)
+  })
+
   test('names the zone and the weekday that a schedule must have', () => {
     const withTrigger = (trigger: unknown) => JSON.stringify({ script, triggers: [trigger] })
     expect(() =>
@@ -40,6 +57,43 @@ describe('a job document', () => {
     expect(() => parseJobDocument(withTrigger({ type: 'object', prefx: 'a' }), 'a')).toThrow(
       /triggers\[0\]\.prefx.*not known/,
     )
+  })
+
+  test.each([
+    [{ cron: '0 0 5 * * *', cycle: { every: 'day' } }, /either cron or cycle/],
+    [{}, /either cron or cycle/],
+    [{ cycle: { every: 'minute', step: 7 } }, /cycle\.step/],
+    [{ cycle: { every: 'hour', from: '05:00', to: '03:00' } }, /cycle.*must not be before from/],
+    [{ cycle: { every: 'month', days: [30], months: [2] } }, /cycle\.months.*not known/],
+    [{ cycle: { every: 'year', months: [2], days: [30] } }, /cycle.*no day of any year/],
+    [{ cycle: { every: 'day', at: '5:00' } }, /cycle\.at.*such as 05:30/],
+    [{ cycle: { every: 'day' }, from: '2026-13-01' }, /from.*2026-11-24/],
+    [{ cycle: { every: 'day' }, from: '2026-02-01', until: '2026-01-31' }, /until.*before from/],
+  ])('refuses a schedule that is none: %o', (trigger, reason) => {
+    const text = JSON.stringify({ script, triggers: [{ type: 'schedule', ...trigger }] })
+    expect(() => parseJobDocument(text, 'a')).toThrow(reason)
+  })
+
+  test('takes every schedule that docs/scheduling.md shows', () => {
+    const page = readFileSync(new URL('../../docs/scheduling.md', import.meta.url), 'utf8')
+    const cycles = [...page.matchAll(/`(\{"every".*?\})`/g)].map(([, text = '']) => JSON.parse(text) as unknown)
+    expect(cycles).toHaveLength(7)
+    for (const cycle of cycles) {
+      const text = JSON.stringify({ script, triggers: [{ type: 'schedule', cycle }] })
+      expect(parseJobDocument(text, 'a').document.triggers).toMatchObject([{ cycle }])
+    }
+    const [whole = ''] = [...page.matchAll(/```json\n(\{\n {2}"name".*?)```/gs)].map(([, text = '']) => text)
+    expect(parseJobDocument(whole, null).document.schedule).toMatchObject({ dependsOn: ['customers'], missed: 'last' })
+  })
+
+  test.each([
+    [{ mode: 'frozen' }, /schedule\.mode.*paused/],
+    [{ rerun: { times: 99 } }, /schedule\.rerun\.times/],
+    [{ priority: 0 }, /schedule\.priority/],
+    [{ dependOn: ['x'] }, /schedule\.dependOn.*not known/],
+    [{ timeoutMinutes: 0 }, /schedule\.timeoutMinutes/],
+  ])('refuses what a schedule cannot say: %o', (schedule, reason) => {
+    expect(() => parseJobDocument(JSON.stringify({ script, schedule }), 'a')).toThrow(reason)
   })
 
   test('throws one error with all faults, a line each, and says in numbers how many and where the first is', () => {

@@ -1,10 +1,16 @@
 import { expect, it } from 'vitest'
 import type { Fault } from '../../shared/job/fault.ts'
-import { fillParameters } from '../../shared/job/parameters.ts'
+import { fillParameters, readParameters } from '../../shared/job/parameters.ts'
+import { runDatesOf } from '../../shared/schedule/index.ts'
+
+const parametersOf = (object: string) => {
+  const given = { object, day: "2026-01-01'" }
+  return readParameters({ own: {}, given, dates: runDatesOf(new Date(0), 'UTC') }, [])
+}
 
 const fill = (text: string, object: string, place: string) => {
   const faults: Fault[] = []
-  const value = fillParameters({ [place]: text }, { object, day: "2026-01-01'" }, ['parameter'], faults)
+  const value = fillParameters({ [place]: text }, parametersOf(object), ['parameter'], faults)
   return { value, faults: faults.map(({ message }) => message) }
 }
 

@@ -1,87 +1,232 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: references of scripts are what is tested here
+import { readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import type { Fault } from '../../shared/job/fault.ts'
-import { builtInParameters } from '../../shared/job/index.ts'
-import { fillParameters, resolveValues } from '../../shared/job/parameters.ts'
+import { type Fault, pathText } from '../../shared/job/fault.ts'
+import { triggerParameters } from '../../shared/job/index.ts'
+import { fillParameters, readParameters } from '../../shared/job/parameters.ts'
+import { runDatesOf } from '../../shared/schedule/index.ts'
 
-const fill = (text: string, values: Record<string, string>) => {
+type Values = Record<string, string>
+const dates = runDatesOf(new Date('2014-05-15T10:30:00Z'), 'UTC')
+
+const fill = (text: string, given: Values = {}, own: Values = {}, at = dates) => {
   const faults: Fault[] = []
+  const filled = fillParameters(text, readParameters({ own, given, dates: at }, faults), ['x'], faults)
   return {
-    text: fillParameters(text, values, ['x'], faults),
-    faults: faults.map(({ code, message }) => `${code} ${message}`),
+    text: filled,
+    faults: faults.map(({ severity, code, path, message }) => `${severity} ${code} ${pathText(path)}: ${message}`),
   }
+}
+const filled = (text: string, given: Values = {}, own: Values = {}) => {
+  const { text: value, faults } = fill(text, given, own)
+  expect(faults).toEqual([])
+  return value
 }
 
 describe('values that every run has', () => {
-  test('bizdate is the day before in the zone of the job, cyctime the second', () => {
-    const at = new Date('2026-02-28T16:30:05Z')
-    expect(builtInParameters({ type: 'client' }, at, 'Asia/Shanghai')).toEqual({
-      bizdate: '20260228',
-      cyctime: '20260301003005',
-    })
-    expect(builtInParameters({ type: 'client' }, at, 'UTC')).toEqual({ bizdate: '20260227', cyctime: '20260228163005' })
+  test.each([
+    ['${bizdate}', '20140514'],
+    ['$bizdate', '20140514'],
+    ['${bdp.system.bizdate}', '20140514'],
+    ['${yyyymmdd}', '20140514'],
+    ['${cyctime}', '20140515103000'],
+    ['$cyctime', '20140515103000'],
+    ['${bdp.system.cyctime}', '20140515103000'],
+    ['$[yyyymmddhh24miss]', '20140515103000'],
+    ['${gmtdate}', '20140515'],
+    ['$gmtdate', '20140515'],
+    ['${bizmonth}', '201404'],
+  ])('%s is %s', (text, value) => {
+    expect(filled(text)).toBe(value)
+    expect(filled('${v}', {}, { v: text })).toBe(value)
   })
 
-  test('a change of clocks does not move bizdate', () => {
-    expect(builtInParameters({ type: 'schedule' }, new Date('2026-03-09T04:10:00Z'), 'America/New_York').bizdate).toBe(
-      '20260308',
-    )
-    expect(builtInParameters({ type: 'schedule' }, new Date('2026-11-02T05:10:00Z'), 'America/New_York').bizdate).toBe(
-      '20261101',
-    )
+  test('bizmonth is the last month that is over', () => {
+    const bizmonth = (day: string) => fill('$bizmonth', {}, {}, runDatesOf(new Date(`${day}T00:00:00Z`), 'UTC')).text
+    expect([bizmonth('2026-03-01'), bizmonth('2026-03-02'), bizmonth('2026-01-01'), bizmonth('2026-01-15')]).toEqual([
+      '202602',
+      '202602',
+      '202512',
+      '202512',
+    ])
+  })
+
+  test('the zone decides which day it is, and a change of clocks moves nothing', () => {
+    const at = (instant: string, zone: string) =>
+      fill('$bizdate $cyctime', {}, {}, runDatesOf(new Date(instant), zone)).text
+    expect(at('2026-02-28T16:30:05Z', 'Asia/Shanghai')).toBe('20260228 20260301003005')
+    expect(at('2026-02-28T16:30:05Z', 'UTC')).toBe('20260227 20260228163005')
+    expect(at('2026-03-09T04:10:00Z', 'America/New_York')).toBe('20260308 20260309001000')
+    expect(at('2026-11-02T05:10:00Z', 'America/New_York')).toBe('20261101 20261102001000')
   })
 
   test('a dropped file tells bucket, object, etag and size', () => {
-    const trigger = { type: 'object', bucket: 'b', key: 'a/ü.csv', etag: 'ABC', size: 7 } as const
-    expect(builtInParameters(trigger, new Date(0), 'UTC')).toMatchObject({
+    expect(triggerParameters({ type: 'object', bucket: 'b', key: 'a/ü.csv', etag: 'ABC', size: 7 })).toEqual({
       bucket: 'b',
       object: 'a/ü.csv',
       etag: 'ABC',
       size: '7',
     })
+    expect(triggerParameters({ type: 'schedule' })).toEqual({})
   })
+})
+
+test('the table of docs/scheduling.md is true', () => {
+  const rows = readFileSync(new URL('../../docs/scheduling.md', import.meta.url), 'utf8')
+    .split('\n')
+    .map((line) => line.split('|').map((cell) => cell.trim()))
+    .filter(([, form = '', value]) => /^`\$/.test(form) && value !== undefined)
+  expect(rows.length).toBeGreaterThan(12)
+  for (const [, forms = '', value = ''] of rows) {
+    const values = value.split(', ')
+    for (const [index, [, form = '']] of [...forms.matchAll(/`([^`]+)`/g)].entries())
+      expect(filled(form), form).toBe(values[index] ?? values[0])
+  }
 })
 
 describe('references in a text', () => {
   test('braces must be known, a bare name may be', () => {
-    expect(fill('${a}-$a-${ a }-$b-$1-$', { a: '1' })).toEqual({ text: '1-1-1-$b-$1-$', faults: [] })
+    expect(filled('${a}-$a-${ a }-$b-$1-$', { a: '1' })).toBe('1-1-1-$b-$1-$')
     expect(fill('${aa}', { ab: '1', c: '2' }).faults).toEqual([
-      'job/unknown-parameter no value for the parameter ${aa}; did you mean ab?; there are values for ab, c',
+      'error job/unknown-parameter x: no value for the parameter ${aa}; did you mean ab?; there are values for ab, bizdate, bizmonth, c, cyctime, gmtdate',
     ])
   })
 
-  test.each(['${yyyymmdd}', '${yyyy-mm-dd-1}', '$[yyyymmddhh24miss]', '$[add_months(yyyymmdd,-1)]', '$[hh24-1/24]'])(
-    'a date expression is not left in the text for a server to read: %s',
-    (text) => {
-      expect(fill(text, {}).faults).toEqual([expect.stringMatching(/^job\/unsupported date expressions/)])
-    },
-  )
-
   test('SQL keeps its own dollars', () => {
-    const sql = "do $$ begin perform $1; end $$; select '$.a[0]', '^x$[0-9]', $tag$ text $tag$"
-    expect(fill(sql, { a: 'no' })).toEqual({ text: sql, faults: [] })
+    const sql =
+      "do $$ begin perform $1; end $$; select '$.a[0]', '^x$[0-9]', $tag$ text $tag$, '$[last]', '$dd', '$[a-z]'"
+    expect(filled(sql, { a: 'no' })).toBe(sql)
   })
 
   test('names of objects are values of their own', () => {
-    expect(fill('${constructor}', {}).faults).toHaveLength(1)
-    expect(fill('$toString', {}).text).toBe('$toString')
+    expect(fill('${constructor}').faults).toHaveLength(1)
+    expect(filled('$toString')).toBe('$toString')
+    expect(filled('$constructor', {}, { b: '$valueOf' })).toBe('$constructor')
   })
 
   test('a value that looks like a reference, such as the name of a dropped file, stays what it is', () => {
     fc.assert(
       fc.property(fc.string(), (object) => {
-        const values = resolveValues({}, { object, b: 'no' }, [])
-        expect(fill('x/${object}', values)).toEqual({ text: `x/${object}`, faults: [] })
+        expect(filled('x/${object}', { object, b: 'no' })).toBe(`x/${object}`)
+        expect(filled('x/${own}', { object, b: 'no' }, { own: '${object}' })).toBe(`x/${object}`)
       }),
     )
-    expect(fill('${object}', resolveValues({}, { object: '${b}$b', b: 'no' }, [])).text).toBe('${b}$b')
+    expect(filled('${object}', { object: '${b}$b$[yyyy]', b: 'no' })).toBe('${b}$b$[yyyy]')
   })
 
-  test('a value of the document may name others, one level deep and never itself', () => {
-    const own = { dt: '$bizdate', loop: '${loop}' }
-    const faults: Fault[] = []
-    expect(resolveValues(own, { ...own, bizdate: '20260101' }, faults)).toMatchObject({ dt: '20260101' })
-    expect(faults).toMatchObject([{ path: ['parameters', 'loop'], code: 'job/unknown-parameter' }])
+  test('dates stand anywhere in a text, next to names', () => {
+    expect(filled('dt=${yyyymmdd-1}/hh=$[hh24-1/24]/${name}.csv', { name: 'orders' })).toBe(
+      'dt=20140513/hh=09/orders.csv',
+    )
+    expect(filled("update_time >= '$[yyyy-mm-dd hh24:mi:ss-1/24]'")).toBe("update_time >= '2014-05-15 09:30:00'")
   })
+
+  test('a parameter goes before the date that its name might be', () => {
+    expect(filled('${mm}-${dd}', { mm: 'x' })).toBe('x-14')
+  })
+
+  test.each([
+    ['${yyyymmddhh24}', /did you mean \$\[yyyymmddhh24\]/],
+    ['$[yyyyMMdd]', /did you mean \$\[yyyymmdd\]/],
+    ['$[yyyy-mm-ddThh24:mi]', /"T" is no part of a date.*goes outside/],
+    ['$[add_months(yyyymmdd,1.5)]', /whole number/],
+  ])('a date that is none is told by its place: %s', (text, reason) => {
+    expect(fill(text).faults).toEqual([expect.stringMatching(reason)])
+    expect(fill(text).faults[0]).toMatch(/^error job\/invalid x: /)
+    expect(fill('${v}', {}, { v: text }).faults[0]).toMatch(/^error job\/invalid parameters\.v: /)
+  })
+
+  test('what belongs to DataWorks alone is refused with the reason', () => {
+    expect(fill('${nodeid}').faults).toEqual([
+      expect.stringMatching(/^error job\/unsupported x: .*number that DataWorks/),
+    ])
+    expect(fill('${workflow.day}').faults).toEqual([
+      expect.stringMatching(/^error job\/unsupported x: .*to a workflow/),
+    ])
+  })
+})
+
+describe('values of the document', () => {
+  test('may be made of others, at any depth and in any order', () => {
+    const own = { path: 'in/${dt}/${hour}', dt: '$bizdate', hour: '$[hh24-1/24]', plain: 'abc', text: "'123'" }
+    expect(filled('${path} ${plain} ${text}', {}, own)).toBe("in/20140514/09 abc '123'")
+    expect(filled('${path}', { dt: 'x' }, own)).toBe('in/x/09')
+  })
+
+  test('name parts of the business date without braces, as DataWorks does', () => {
+    expect(filled('${a} ${b} ${c}', {}, { a: '$yyyymmdd', b: '$yyyy/$mm', c: '$dd' })).toBe('20140514 2014/05 14')
+  })
+
+  test('may give a built-in name another meaning, made of the built-in one', () => {
+    expect(filled('${bizdate}', {}, { bizdate: '$bizdate' })).toBe('20140514')
+    expect(filled('${bizdate}', {}, { bizdate: '${yyyy-mm-dd}' })).toBe('2014-05-14')
+  })
+
+  test('are not made of themselves', () => {
+    expect(fill('x', {}, { loop: '${loop}' }).faults).toEqual([
+      expect.stringMatching(/^error job\/unknown-parameter parameters\.loop/),
+    ])
+    expect(fill('x', {}, { a: '${b}', b: '${a}' }).faults[0]).toMatch(
+      /^error job\/invalid parameters\.a: is made of itself: a → b → a/,
+    )
+  })
+
+  test('do not hide that a stranger chose the key of a file', () => {
+    const faults: Fault[] = []
+    const parameters = readParameters({ own: { key: '${object}' }, given: { object: "a'; drop" }, dates }, faults)
+    expect(fillParameters({ where: "name = '${key}'" }, parameters, [], faults)).toBeDefined()
+    expect(faults).toMatchObject([{ path: ['where'], message: expect.stringContaining('comes from outside') }])
+  })
+})
+
+describe('what a caller gives', () => {
+  test('goes before the document, and stays as it is', () => {
+    expect(filled('${dt}', { dt: '$[yyyymmdd]' }, { dt: '$bizdate' })).toBe('$[yyyymmdd]')
+  })
+
+  test('moves the whole family when it is a day or a time', () => {
+    expect(filled('$bizdate ${yyyymmdd-1} ${v} $[yyyymmdd]', { bizdate: '20240301' }, { v: '${yyyymm-1}' })).toBe(
+      '20240301 20240229 202402 20140515',
+    )
+    expect(filled('$cyctime $[hh24-1/24] $gmtdate ${yyyymmdd}', { cyctime: '20240301003000' })).toBe(
+      '20240301003000 23 20240301 20140514',
+    )
+    expect(filled('$bizdate ${yyyymmdd}', { bizdate: '2024-03-01' })).toBe('2024-03-01 20140514')
+    expect(filled('$bizdate ${yyyymmdd}', { bizdate: '20240231' })).toBe('20240231 20140514')
+  })
+})
+
+test('no text crashes the filler, and what it leaves is told or was no reference', () => {
+  const piece = fc.constantFrom(
+    '$',
+    '[',
+    ']',
+    '{',
+    '}',
+    'yyyy',
+    'mm',
+    'dd',
+    'hh24',
+    'add_months(',
+    ')',
+    ',',
+    '-',
+    '1',
+    '/',
+    '*',
+    '0',
+    'a',
+    ' ',
+    '年',
+    '\u0000',
+  )
+  const nearly = fc.array(piece, { maxLength: 20 }).map((pieces) => pieces.join(''))
+  fc.assert(
+    fc.property(fc.oneof(nearly, fc.string({ unit: 'binary' })), (text) => {
+      const { faults } = fill(text, { a: '1' }, { own: text })
+      expect(faults.length).toBeLessThanOrEqual(100)
+    }),
+    { numRuns: 1000 },
+  )
 })

@@ -1,6 +1,7 @@
 import { findReader, findWriter, kindOf, knownKinds } from '../../shared/connectors/find-connector.ts'
 import { type Fault, faultText } from '../../shared/job/fault.ts'
 import { type Catalogue, checkJob, type JobSpec, parseDatasource, readJobDocument } from '../../shared/job/index.ts'
+import { runDatesOf } from '../../shared/schedule/index.ts'
 
 /** The real connectors: a script is valid when they say so. */
 export const catalogue: Catalogue = {
@@ -15,6 +16,7 @@ export const catalogue: Catalogue = {
 const database = { host: '127.0.0.1', username: 'postgres', password: 'env:ADBPG_LOCAL_PASSWORD' }
 const definitions = new Map<string, unknown>([
   ['adbpg_local', { type: 'adbpg', ...database, database: 'adbpg' }],
+  ['my_local', { type: 'mysql', ...database, database: 'shop', timeZone: 'Asia/Shanghai' }],
   ['pg_local', { type: 'postgresql', ...database, database: 'source' }],
   [
     'oss_local',
@@ -39,15 +41,13 @@ export interface CheckedText {
 }
 
 /** A text all the way to a specification, as the command line does it. */
-export async function checkText(
-  text: string,
-  parameters: Readonly<Record<string, string>> = { bizdate: '20261123', cyctime: '20261124050000' },
-): Promise<CheckedText> {
+export async function checkText(text: string, parameters: Readonly<Record<string, string>> = {}): Promise<CheckedText> {
   const { parsed, faults } = readJobDocument(text, 'golden')
   if (parsed === null) return { spec: null, faults, printed: faults.map(faultText).join('\n') }
   const checked = await checkJob(parsed.document, parsed.scriptPath, {
     catalogue,
     parameters: { ...parsed.document.parameters, ...parameters },
+    dates: runDatesOf(new Date('2026-11-23T21:00:00Z'), 'Asia/Shanghai'),
     findDatasource,
     hoistSecret: null,
     place: parsed.place,

@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { shownValue } from '../../shared/job/fault.ts'
 import { checkJob, parseDatasourceFile, parseJobDocument, readDatasource, resolveJob } from '../../shared/job/index.ts'
 import type { SecretRef } from '../../shared/ports/index.ts'
+import { runDatesOf } from '../../shared/schedule/index.ts'
 import { catalogue, checkText } from './script-environment.ts'
 
 const folder = fileURLToPath(new URL('../golden/jobs/', import.meta.url))
@@ -54,9 +55,11 @@ const inline = {
   },
 }
 
+const dates = runDatesOf(new Date(0), 'UTC')
 const resolution = {
   catalogue,
   parameters: {},
+  dates,
   findDatasource: async () => null,
   hoistSecret: null,
   place: <T>(fault: T) => fault,
@@ -104,9 +107,9 @@ describe('a secret in plain text', () => {
   test('is refused too when a parameter brings it', async () => {
     const text = JSON.stringify(inline).replaceAll(secret, '$' + '{pw}')
     const { document, scriptPath } = parseJobDocument(text, 'j')
-    const checked = await checkJob(document, scriptPath, { ...resolution, parameters: { pw: secret } })
+    const checked = await checkJob(document, scriptPath, { ...resolution, dates, parameters: { pw: secret } })
     expect(checked.faults.map(({ code }) => code)).toEqual(['job/literal-secret', 'job/literal-secret'])
-    const asReference = await checkJob(document, scriptPath, { ...resolution, parameters: { pw: 'env:PW' } })
+    const asReference = await checkJob(document, scriptPath, { ...resolution, dates, parameters: { pw: 'env:PW' } })
     expect(asReference.spec?.writer.options).toMatchObject({ connection: { password: 'env:PW' } })
   })
 

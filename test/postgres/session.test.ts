@@ -33,6 +33,21 @@ describe.each([
     await sql.query('truncate pairs')
   })
 
+  test('dates and times without a zone come as the server writes them, wherever this process is', async () => {
+    const before = process.env.TZ
+    process.env.TZ = 'Asia/Shanghai'
+    try {
+      const { rows } = await sql.query(`select date '2026-01-01' as d, timestamp '2026-01-01 00:00:00.123456' as t,
+        timestamptz '2026-01-01 00:00:00+00' as z, 'infinity'::date as i`)
+      expect(rows).toEqual([
+        { d: '2026-01-01', t: '2026-01-01 00:00:00.123456', z: new Date('2026-01-01T00:00:00Z'), i: 'infinity' },
+      ])
+    } finally {
+      if (before === undefined) delete process.env.TZ
+      else process.env.TZ = before
+    }
+  })
+
   afterAll(async () => {
     process.off('uncaughtExceptionMonitor', keepUncaught)
     for (const session of opened.splice(0)) await session[Symbol.asyncDispose]()

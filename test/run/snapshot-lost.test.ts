@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { isAlive } from '../../shared/ledger/index.ts'
 import type { FunctionName } from '../../shared/ports/index.ts'
 import { PlanEvent, StageEvent, StartEvent } from '../../shared/run/events.ts'
 import { planRun } from '../../shared/run/plan-run.ts'
@@ -34,6 +35,10 @@ it('an export whose planner died goes on in a new epoch: its slices wait for tha
   await eventually(() => sent.filter(([name]) => name === 'stage').length > 1)
   killed.abort()
   await planning
+  await using sql = await stack.world.connectSql(stack.adbpg, ample.signal)
+  // The server ends the planner's sessions one after the other; while it counts as alive, its slices are tried again.
+  const planner = { runId, generation: 0, step: 'plan', piece: 'run' } as const
+  await eventually(async () => ((await isAlive(sql, planner)) ? null : true))
   const stages = sent.splice(0).filter(([name]) => name === 'stage')
   expect(stages.length).toBeGreaterThan(1)
   // As often as the platform would repeat it, and more.
@@ -43,7 +48,6 @@ it('an export whose planner died goes on in a new epoch: its slices wait for tha
   const hasty = { ...deliverer.world, settings: { ...stack.world.settings, leaseMs: 0 } }
   await tick(hasty, { triggerTime: new Date().toISOString(), triggerName: 'every-minute', payload: '' }, ample)
   await deliverer.drain()
-  await using sql = await stack.world.connectSql(stack.adbpg, ample.signal)
   expect(await reportRun(sql, runId, new Date())).toMatchObject(sound)
   await expectDone()
 })

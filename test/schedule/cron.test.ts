@@ -116,6 +116,8 @@ describe('when clocks change in New York', () => {
     const halfHours = (after: string, until: string) => due('0 */30 * * * *', zone, after, until).length
     expect(halfHours('2026-03-08T05:00:00Z', '2026-03-08T09:00:00Z')).toBe(8)
     expect(halfHours('2026-11-01T04:00:00Z', '2026-11-01T08:00:00Z')).toBe(8)
+    for (const hour of ['00-23', '0-23', '*/1', '0/1'])
+      expect(due(`00 */30 ${hour} * * ?`, zone, '2026-11-01T04:00:00Z', '2026-11-01T08:00:00Z'), hour).toHaveLength(8)
   })
 
   test('a day has one daily run, whatever its length', () => {

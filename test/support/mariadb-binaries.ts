@@ -51,13 +51,30 @@ async function download(dir: string): Promise<void> {
   const debs = join(draft, 'debs')
   await mkdir(debs)
   try {
-    await run('apt-get', ['download', ...packages], { cwd: debs })
+    await downloadInto(debs, join(draft, 'apt'))
     for (const deb of await readdir(debs)) await run('dpkg', ['-x', join(debs, deb), draft])
-    await rm(debs, { recursive: true })
+    for (const folder of [debs, join(draft, 'apt')]) await rm(folder, { recursive: true, force: true })
     await rename(draft, dir)
   } catch (error) {
     await rm(draft, { recursive: true, force: true })
     if (!existsSync(dir)) throw error
+  }
+}
+
+/** A fresh machine has no lists of packages; an ordinary user gets them into a folder of its own. */
+async function downloadInto(debs: string, state: string): Promise<void> {
+  const apt = (...words: readonly string[]) =>
+    run('apt-get', ['-o', 'Acquire::http::Timeout=15', ...words], { cwd: debs, timeout: 60_000 })
+  const download = (options: readonly string[]) => apt(...options, 'download', ...packages)
+  try {
+    await download([])
+  } catch {
+    for (const folder of ['lists/partial', 'cache/archives/partial'])
+      await mkdir(join(state, folder), { recursive: true })
+    const own = [`Dir::State::lists=${state}/lists`, `Dir::Cache=${state}/cache`, 'APT::Sandbox::User=']
+    const options = own.flatMap((option) => ['-o', option])
+    await apt(...options, 'update')
+    await download(options)
   }
 }
 

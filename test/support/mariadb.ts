@@ -1,8 +1,9 @@
-import { spawn } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import type { Connection } from 'mysql2/promise'
 import { findFreePort } from '../../shared/local/postgres/free-port.ts'
 import type { MysqlConnection } from '../../shared/ports/index.ts'
@@ -17,6 +18,8 @@ export interface TestMariadb {
   readonly session: Connection
   /** A session that may do everything; for what an administrator does to the server. */
   readonly root: Connection
+  /** It has a certificate that nobody vouches for. */
+  readonly hasTls: boolean
   readonly pid: number
   close(): Promise<void>
 }
@@ -32,11 +35,13 @@ async function startWith(binaries: MariadbBinaries): Promise<TestMariadb> {
   const data = join(dir, 'data')
   await mkdir(data)
   await makeSystemTables(binaries, data)
+  const tls = await makeCertificate(dir)
   const port = await findFreePort()
   const server = spawnGuarded(binaries, [
     ...settings(binaries, data),
     ...[`--socket=${join(dir, 'socket')}`, `--pid-file=${join(dir, 'pid')}`],
     ...[`--port=${port}`, '--bind-address=127.0.0.1', '--local-infile=1', '--max-allowed-packet=32M'],
+    ...(tls === null ? [] : [`--ssl-cert=${tls.certificate}`, `--ssl-key=${tls.key}`]),
   ])
   const closed = once(server, 'exit')
   const { createConnection } = await import('mysql2/promise')
@@ -54,6 +59,7 @@ async function startWith(binaries: MariadbBinaries): Promise<TestMariadb> {
     },
     session,
     root,
+    hasTls: tls !== null,
     pid: Number(await readFile(join(dir, 'pid'), 'utf8')),
     async close() {
       session.destroy()
@@ -93,6 +99,17 @@ grant all on *.* to administrator with grant option;\n`
   bootstrap.stdin.end(['create database mysql;', 'use mysql;', ...tables, account].join('\n'))
   const [code] = (await once(bootstrap, 'exit')) as [number | null]
   if (code !== 0) throw new Error(`MariaDB made no system tables: ${told.join('').slice(-2000)}`)
+}
+
+/** null where there is no openssl to make one. */
+async function makeCertificate(dir: string): Promise<{ certificate: string; key: string } | null> {
+  const [certificate, key] = [join(dir, 'certificate.pem'), join(dir, 'key.pem')]
+  const kind = ['-newkey', 'rsa:2048', '-nodes', '-days', '2', '-subj', '/CN=localhost']
+  const made = promisify(execFile)('openssl', ['req', '-x509', ...kind, '-keyout', key, '-out', certificate])
+  return await made.then(
+    () => ({ certificate, key }),
+    () => null,
+  )
 }
 
 /** A shell stops the server when our end of the pipe closes, also when this process is killed. */

@@ -54,8 +54,28 @@ function textOf(records: readonly DirtyRecord[], width: number): string {
 
 /** The four narrow columns and the borders of all. */
 const fixedColumns = 66
+/** Below this the reason and the value would have no room beside six columns. */
+const leastWide = 114
 
-function tableOf(records: readonly DirtyRecord[], width: number): string {
+export function tableOf(records: readonly DirtyRecord[], width: number): string {
+  return width < leastWide ? narrowTable(records, width) : wideTable(records, width)
+}
+
+function narrowTable(records: readonly DirtyRecord[], width: number): string {
+  const open = Math.max(16, Math.floor((width - 27) / 2))
+  const table = new Table({
+    head: ['record', 'column', 'reason', 'value'],
+    colWidths: [10, 12, open, open],
+    wordWrap: true,
+    wrapOnWordBoundary: false,
+    style: { head: [], border: [] },
+  })
+  for (const { record, column, code, reason, raw } of records)
+    table.push([record, column ?? '', `${code}: ${reason}`, shortened(raw, open - 2)])
+  return table.toString()
+}
+
+function wideTable(records: readonly DirtyRecord[], width: number): string {
   const open = Math.max(24, Math.floor((width - fixedColumns) / 2))
   const table = new Table({
     head: ['record', 'byte', 'column', 'code', 'reason', 'value'],

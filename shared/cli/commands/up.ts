@@ -18,7 +18,7 @@ async function up({ environment, output, log, signal }: Verbs): Promise<void> {
   const stateDir = stateDirOf(environment)
   const running = await readRunningStack(stateDir)
   if (running !== null) {
-    throw new TransferError('platform/misconfigured', `a stack is up here already (process ${running.pid})`, {
+    throw new TransferError('platform/stack-busy', `a stack is up here already (process ${running.pid})`, {
       pid: running.pid,
     })
   }

@@ -20,71 +20,103 @@ export interface InsertOptions {
   readonly maxPacketBytes: number
 }
 
-/** Larger statements are no faster: with 1 MB the server is busy (measured on MariaDB 10.11). */
+/** Statements of 64 rows and of 65,536 are equally fast: the server is the slower one (measured on MariaDB 10.11). */
 const statementBytes = 1024 * 1024
 
 /**
- * Rows of COPY text as multi-row INSERTs. While the server works on one statement the next is made. LOAD DATA LOCAL would
- * turn values that do not fit, and duplicate keys, into warnings (its default is IGNORE), and many servers forbid it.
+ * Rows of COPY text as multi-row INSERTs. LOAD DATA LOCAL would turn values that do not fit, and duplicate keys, into
+ * warnings (its default is IGNORE), and many servers forbid it.
  */
 export function insertRows(sql: MysqlSession, options: InsertOptions): PutRecords {
-  const { before, after } = statementParts(options)
+  const parts = statementParts(options)
   const writers = options.columns.map((column) => literalOf(column, options.timeZone))
-  const maxBytes = Math.min(statementBytes, options.maxPacketBytes - 1024)
-  const room = options.maxPacketBytes - before.length - after.length - 1024
+  const maxBytes = Math.min(statementBytes, options.maxPacketBytes - reservedBytes)
+  const room = options.maxPacketBytes - parts.before.length - parts.after.length - reservedBytes
 
   return async (body) => {
-    const values = new SqlBytes()
-    const counts = { rows: 0, affected: 0 }
-    let rows = 0
-    let sent: Promise<void> = Promise.resolve()
+    const statements = sendStatements(sql, parts)
+    const { values } = statements
+    const add = (record: RawRecord) => {
+      if (statements.rows() > 0) values.add(',')
+      writeRow(record, writers, values, room)
+    }
+    try {
+      for await (const batch of batchesOf(body, batchOptions)) {
+        for (const record of batch) {
+          const begin = values.length
+          naming(record.number, () => add(record))
+          if (statements.rows() > 0 && values.length > room) {
+            // The row does not fit behind the others: it goes with the next statement.
+            values.length = begin
+            await statements.send()
+            add(record)
+          }
+          const rows = statements.count()
+          if (rows >= options.batchSize || values.length >= maxBytes) await statements.send()
+        }
+      }
+      if (statements.rows() > 0) await statements.send()
+    } finally {
+      await statements.sent()
+    }
+    const { rows, affected } = statements.done
+    const copied = options.mode === 'insert' ? affected : rows
+    return { copied, loaded: options.mode === 'ignore' ? affected : copied }
+  }
+}
 
-    async function flush(): Promise<void> {
+/** Of a packet, for what is not the statement. */
+const reservedBytes = 1024
+const batchOptions = {
+  encoding: copyText,
+  newline: 0x0a,
+  maxRecords: 4096,
+  maxBytes: 1024 * 1024,
+  maxRecordBytes: Number.MAX_SAFE_INTEGER,
+}
+
+/** One statement is with the server while the next is made. */
+function sendStatements(sql: MysqlSession, { before, after }: { before: string; after: string }) {
+  const values = new SqlBytes()
+  const done = { rows: 0, affected: 0 }
+  /** Of the statement that is being made. */
+  let rows = 0
+  let sent: Promise<void> = Promise.resolve()
+
+  async function run(statement: string, count: number): Promise<void> {
+    try {
+      done.affected += (await sql.run(statement)).affected
+    } catch (error) {
+      const line = error instanceof TransferError ? error.context.line : undefined
+      throw typeof line === 'number' ? atLine(error, done.rows + line) : error
+    }
+    done.rows += count
+  }
+
+  return {
+    values,
+    done,
+    rows: () => rows,
+    count: () => {
+      rows += 1
+      return rows
+    },
+    async send() {
       await sent
-      const statement = `${before}${values.take()}${after}`
-      sent = send(statement, rows, counts)
+      sent = run(`${before}${values.take()}${after}`, rows)
       // Its failure is told by whoever waits for it next.
       sent.catch(() => undefined)
       rows = 0
-    }
-
-    try {
-      const bounds = { maxRecords: 4096, maxBytes: 1024 * 1024, maxRecordBytes: Number.MAX_SAFE_INTEGER }
-      for await (const batch of batchesOf(body, { encoding: copyText, newline: 0x0a, ...bounds })) {
-        for (const record of batch) {
-          const begin = values.length
-          try {
-            if (rows > 0) values.add(',')
-            writeRow(record, writers, values, room)
-          } catch (error) {
-            throw atLine(error, record.number)
-          }
-          if (rows > 0 && values.length > room) {
-            // The row does not fit behind the others: it goes with the next statement.
-            values.length = begin
-            await flush()
-            writeRow(record, writers, values, room)
-          }
-          rows += 1
-          if (rows >= options.batchSize || values.length >= maxBytes) await flush()
-        }
-      }
-      if (rows > 0) await flush()
-    } finally {
-      await sent
-    }
-    const copied = options.mode === 'insert' ? counts.affected : counts.rows
-    return { copied, loaded: options.mode === 'ignore' ? counts.affected : copied }
+    },
+    sent: () => sent,
   }
+}
 
-  async function send(statement: string, rows: number, counts: { rows: number; affected: number }): Promise<void> {
-    try {
-      counts.affected += (await sql.run(statement)).affected
-    } catch (error) {
-      const line = error instanceof TransferError ? error.context.line : undefined
-      throw typeof line === 'number' ? atLine(error, counts.rows + line) : error
-    }
-    counts.rows += rows
+function naming(line: number, work: () => void): void {
+  try {
+    work()
+  } catch (error) {
+    throw atLine(error, line)
   }
 }
 

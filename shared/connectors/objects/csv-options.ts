@@ -22,18 +22,24 @@ const untouched = 'files are given to COPY as they lie'
 /** The bean properties of javacsv (dataworks-datax.md §3.5). What COPY does by itself is accepted, the rest refused. */
 export const CsvReaderConfig = z
   .strictObject({
-    textQualifier: z.string().length(1).optional(),
-    escapeMode: z.coerce.number().int().min(1).max(2).optional(),
+    textQualifier: z.string().length(1).optional().describe('The quote; `"` when unset.'),
+    escapeMode: z.coerce
+      .number()
+      .int()
+      .min(1)
+      .max(2)
+      .optional()
+      .describe('1: a quote within quotes is doubled. 2: it has a backslash before it.'),
     useTextQualifier: notYet('COPY always honours quotes; a file without them reads the same', [true, 'true']),
     useComments: notYet(`comment lines are not left out: ${untouched}`, [false, 'false']),
     trimWhitespace: notYet(`fields are not trimmed: ${untouched}`, [false, 'false']),
     recordDelimiter: notYet('records end with a newline, as the first one does', [0, '0', '\n', '\r\n', '\u0000']),
     delimiter: notYet('set fieldDelimiter instead'),
     skipEmptyRecords: notYet(`empty lines are not left out, they are dirty: ${untouched}`, [false, 'false']),
-    safetySwitch: z.unknown(),
-    caseSensitive: z.unknown(),
-    captureRawRecord: z.unknown(),
-    comment: z.unknown(),
+    safetySwitch: z.unknown().describe('Without meaning here: `maxRecordBytes` bounds a record.'),
+    caseSensitive: z.unknown().describe('Without meaning here.'),
+    captureRawRecord: z.unknown().describe('Without meaning here: a dirty record is always kept as it lies.'),
+    comment: z.unknown().describe('Without meaning unless comments are used, which they cannot be.'),
   })
   .partial()
 
@@ -44,18 +50,24 @@ export const nullText = () =>
   z.preprocess((value) => (typeof value === 'number' ? String(value) : value), z.string().nullish())
 
 export const csvReaderShape = {
-  fieldDelimiter: delimiterOption(),
-  encoding: optionalText().refine(
-    (charset) => charset === undefined || serverCharset(charset) !== null,
-    'is a charset that COPY does not know; UTF-8, GBK, GB18030, Big5 and Latin-1 are known',
-  ),
+  fieldDelimiter: delimiterOption().describe('One character of one byte; `\\t` and `\\u0001` may be spelled out.'),
+  encoding: optionalText()
+    .refine(
+      (charset) => charset === undefined || serverCharset(charset) !== null,
+      'is a charset that COPY does not know; UTF-8, GBK, GB18030, Big5 and Latin-1 are known',
+    )
+    .describe('Charset of the file, by its usual names; UTF-8 when unset. The server converts.'),
   /** Unset: an empty unquoted field is NULL, a quoted one an empty text. */
-  nullFormat: nullText(),
-  skipHeader: flag(false),
-  csvReaderConfig: z.preprocess(
-    (value) => (value === null || value === '' ? undefined : foldedNames(csvReaderNames)(value)),
-    CsvReaderConfig.optional(),
+  nullFormat: nullText().describe(
+    'What an unquoted field must be to mean NULL. Unset: an empty one is NULL, and `""` is an empty text.',
   ),
+  skipHeader: flag(false).describe('The first record of each file is its header, which `mapping` reads.'),
+  csvReaderConfig: z
+    .preprocess(
+      (value) => (value === null || value === '' ? undefined : foldedNames(csvReaderNames)(value)),
+      CsvReaderConfig.optional(),
+    )
+    .describe('The properties of the CSV parser of DataX. What COPY does by itself is taken, the rest refused.'),
   compress: notYet('compressed files are a later release; unpack them first', ['none', 'NONE']),
   lineDelimiter: notYet('records end with \\n, \\r\\n or \\r, as the first one does', [
     '\n',

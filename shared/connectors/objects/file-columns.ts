@@ -32,14 +32,17 @@ const FieldIndex = z.preprocess(
 
 const FileColumnObject = z
   .strictObject({
-    index: FieldIndex,
-    value: z.preprocess(
-      (value) => (value === undefined || value === null ? value : String(value)),
-      z.string().nullish(),
+    index: FieldIndex.describe('The field of the file, from 0.'),
+    value: z
+      .preprocess((value) => (value === undefined || value === null ? value : String(value)), z.string().nullish())
+      .describe('A constant in the place of a field; null means NULL.'),
+    type: TypeName.describe(
+      'Checked for being a type of DataX; the column of the destination decides how a text is read.',
     ),
-    type: TypeName,
-    format: z.preprocess(unsetWhenBlank, z.string().optional()),
-    name: z.preprocess(unsetWhenBlank, z.string().optional()),
+    format: z
+      .preprocess(unsetWhenBlank, z.string().optional())
+      .describe('Pattern of a date, of those that the server reads by itself.'),
+    name: z.preprocess(unsetWhenBlank, z.string().optional()).describe('A name for `mapping`. Our own option.'),
   })
   .superRefine((column, context) => {
     if ((column.index === undefined) === (column.value === undefined)) {
@@ -54,10 +57,14 @@ const FileColumnObject = z
 const FileColumn = z.preprocess(foldedNames(['index', 'value', 'type', 'format', 'name']), FileColumnObject)
 
 /** `["*"]` takes every field as it lies. */
-export const FileColumns = z.preprocess(
-  (value) => (typeof value === 'string' && value.trim() === '*' ? ['*'] : unsetWhenBlank(value)),
-  z.union([z.tuple([z.literal('*')]), z.array(FileColumn).min(1)]).default(['*']),
-)
+export const FileColumns = z
+  .preprocess(
+    (value) => (typeof value === 'string' && value.trim() === '*' ? ['*'] : unsetWhenBlank(value)),
+    z.union([z.tuple([z.literal('*')]), z.array(FileColumn).min(1)]).default(['*']),
+  )
+  .describe(
+    '`["*"]`: every field, in the order of the file. Or a list of fields and constants, in the order of the writer.',
+  )
 export type FileColumns = z.infer<typeof FileColumns>
 type FileColumn = z.infer<typeof FileColumn>
 

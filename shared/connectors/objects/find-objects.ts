@@ -5,15 +5,20 @@ import type { ObjectHead, ObjectStore } from '../../ports/index.ts'
  * The objects that the patterns name, each once, in order of their keys. `*` stands for any characters, `/` among them,
  * `?` for one, and `[0-9]` for one of these, as the pages of ossreader have it (dataworks-datax.md §3.5). A pattern that is
  * the key of an object means that object alone.
+ * @param arrived the key that started the run: where a pattern is just that, its characters mean themselves
  * @throws source/bucket-missing, source/no-objects naming the patterns that match nothing
  */
-export async function findObjects(store: ObjectStore, patterns: readonly string[]): Promise<ObjectHead[]> {
+export async function findObjects(
+  store: ObjectStore,
+  patterns: readonly string[],
+  arrived: string | null = null,
+): Promise<ObjectHead[]> {
   const found = new Map<string, ObjectHead>()
   const unmatched: string[] = []
   for (const pattern of patterns) {
     const before = found.size
     let matched = false
-    for await (const head of matching(store, pattern)) {
+    for await (const head of matching(store, pattern, arrived)) {
       matched = true
       found.set(head.key, head)
     }
@@ -23,9 +28,10 @@ export async function findObjects(store: ObjectStore, patterns: readonly string[
   return [...found.values()].sort((a, b) => Buffer.compare(Buffer.from(a.key), Buffer.from(b.key)))
 }
 
-async function* matching(store: ObjectStore, pattern: string): AsyncGenerator<ObjectHead> {
-  const wildcard = pattern.search(/[*?[]/)
-  const head = /[*?]/.test(pattern) ? null : await store.head(pattern)
+async function* matching(store: ObjectStore, pattern: string, arrived: string | null): AsyncGenerator<ObjectHead> {
+  const wildcard = pattern === arrived ? -1 : pattern.search(/[*?[]/)
+  const mayBeKey = wildcard === -1 || !/[*?]/.test(pattern)
+  const head = mayBeKey ? await store.head(pattern) : null
   if (head !== null) yield head
   if (head !== null || wildcard === -1) return
   const shape = shapeOf(pattern)

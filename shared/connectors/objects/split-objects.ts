@@ -73,7 +73,8 @@ async function objectsOf(
   arrived: ArrivedObject | null,
 ): Promise<ObjectHead[]> {
   try {
-    const objects = await findObjects(store, options.object)
+    const arrivedHere = arrived?.bucket === store.bucket ? arrived.key : null
+    const objects = await findObjects(store, options.object, arrivedHere)
     if (arrived !== null) refuseOtherVersion(store, options.object, objects, arrived)
     return objects
   } catch (error) {

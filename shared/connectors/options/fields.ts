@@ -21,7 +21,10 @@ export const count = (bounds: { min: number; max: number; otherwise: number }) =
   )
 
 /** A longer record is refused. It is held in memory whole, so this bounds the memory of a function too. */
-export const recordBytes = () => count({ min: 1024, max: 1024 ** 3, otherwise: 64 * 1024 * 1024 })
+export const recordBytes = () =>
+  count({ min: 1024, max: 1024 ** 3, otherwise: 64 * 1024 * 1024 }).describe(
+    'Bytes. A longer record is dirty: it would have to be held in memory whole. Our own option.',
+  )
 
 export const optionalText = () => z.preprocess((value) => asText(unsetWhenBlank(value)), z.string().optional())
 
@@ -45,10 +48,12 @@ export const columnTexts = () =>
 
 /** A list of one is the one; a list of several is refused by the schema of a text. */
 export const oneText = () =>
-  z.preprocess((value) => {
-    const [only, ...others] = asList(value)
-    return others.length === 0 ? only : value
-  }, z.string().min(1))
+  z
+    .preprocess((value) => {
+      const [only, ...others] = asList(value)
+      return others.length === 0 ? only : value
+    }, z.string().min(1))
+    .meta({ type: ['string', 'array'] })
 
 /** Names within an option in any case, as the names of options are. */
 export const foldedNames =
@@ -88,12 +93,14 @@ export const choice = <const T extends string>(
       if (reason !== undefined) context.addIssue({ code: 'custom', message: reason, params: unsupportedIssue })
     })
     .pipe(z.enum(values))
-  return z.preprocess((value) => {
-    if (typeof value !== 'string') return unsetWhenBlank(value) ?? options.otherwise
-    const given = value.trim().toLowerCase()
-    if (given === '') return options.otherwise
-    return known.get(given) ?? aliases.get(given) ?? given
-  }, chosen)
+  return z
+    .preprocess((value) => {
+      if (typeof value !== 'string') return unsetWhenBlank(value) ?? options.otherwise
+      const given = value.trim().toLowerCase()
+      if (given === '') return options.otherwise
+      return known.get(given) ?? aliases.get(given) ?? given
+    }, chosen)
+    .meta({ enum: [...values, ...aliases.keys()], ...(options.otherwise && { default: options.otherwise }) })
 }
 
 const isBlank = (value: unknown) =>
@@ -120,6 +127,14 @@ export const notYet = (reason: string, harmless: readonly unknown[] = []) =>
     })
     .transform(() => undefined)
     .optional()
+    .meta({ description: `Left unset${harmlessText(harmless)}; else refused: ${reason}.` })
+
+/** The values that mean "not set", each once, as a script would write them. */
+function harmlessText(harmless: readonly unknown[]): string {
+  const written = harmless.map((value) => JSON.stringify(value).replaceAll('"', '').replaceAll('\\\\', '\\'))
+  const texts = [...new Set(written.map((text) => text.toLowerCase()))]
+  return texts.length === 0 ? '' : `, or ${texts.join(', ')}`
+}
 
 /** A parameter of the plugins' own, beside `job.setting.dryRun` (dataworks-datax.md §3.3). */
 export const noDryRun = () =>

@@ -46,14 +46,26 @@ const oneTable = texts().superRefine((tables, context) => {
 export const ReaderOptions = parameters(
   {
     connection: PostgresConnectionOption,
-    schema: optionalText(),
-    table: oneTable,
-    /** `["*"]`, or SQL expressions. */
-    column: columnTexts(),
-    where: optionalText(),
-    querySql: texts().refine((queries) => queries.length <= 1, 'one statement per job for now; make a job of each'),
-    splitPk: optionalText(),
-    addQuote: flag(false),
+    schema: optionalText().describe('Schema of the table, where `table` does not name it.'),
+    table: oneTable.meta({
+      description:
+        'One table or view, `name` or `schema.name`; what is not in double quotes is folded to lower case. Several tables, also `t_[00-15]`, are refused.',
+      examples: ['public.orders'],
+    }),
+    column: columnTexts().meta({
+      description: '`["*"]`, or SQL expressions, which run with the rights of the datasource.',
+      examples: [['id', 'upper(name)', "'${bizdate}'"]],
+    }),
+    where: optionalText().describe('SQL of a condition; runs with the rights of the datasource.'),
+    querySql: texts()
+      .refine((queries) => queries.length <= 1, 'one statement per job for now; make a job of each')
+      .describe(
+        'One statement, in the place of table, column, where and splitPk; runs with the rights of the datasource.',
+      ),
+    splitPk: optionalText().describe(
+      'An integer column whose ranges are read side by side; unset: the primary key, or the segments of ADBPG. Of another type: one slice.',
+    ),
+    addQuote: flag(false).describe('Names keep their case, as if each were in double quotes.'),
     dryRun: noDryRun(),
     maxRecordBytes: recordBytes(),
   },

@@ -55,30 +55,38 @@ const keyColumns = () =>
 export const WriterOptions = parameters(
   {
     connection: PostgresConnectionOption,
-    schema: optionalText(),
-    table: oneText(),
-    /** `["*"]`, or names of columns. */
+    schema: optionalText().describe('Schema of the table, where `table` does not name it.'),
+    table: oneText().meta({
+      description: '`name` or `schema.name`; what is not in double quotes is folded to lower case.',
+      examples: ['public.orders'],
+    }),
     column: columnTexts()
       .refine((columns) => columns.length > 0, 'give ["*"], or a list of column names')
-      .refine((columns) => columns.length === 1 || !columns.includes('*'), '"*" stands alone, or for no column'),
-    preSql: texts(),
-    postSql: texts(),
+      .refine((columns) => columns.length === 1 || !columns.includes('*'), '"*" stands alone, or for no column')
+      .describe('`["*"]`: every column that is not generated. Or names, in the order of the reader.'),
+    preSql: texts().describe('SQL before the first row, with the rights of the datasource; `@table` is the table.'),
+    postSql: texts().describe('SQL after the last row, if all went well, with the rights of the datasource.'),
     /** Both `copy` and `insert` mean COPY: what `insert` promises, COPY does faster. */
     writeMode: choice(['copy', 'insert', 'replace', 'ignore'], {
       otherwise: 'copy',
       aliases: { ...asVerb, ...asReplace },
-    }),
+    }).describe('`copy` and `insert` both load by COPY; the others are conflict modes.'),
     conflictMode: choice(['reject', 'replace', 'ignore'], {
       otherwise: 'reject',
       aliases: { report: 'reject', ...asReplace },
+    }).describe('A record whose key is in the table: dirty, updates the row, or is left out and counted.'),
+    ignoreInsert: flag(false).describe('As conflictMode ignore.'),
+    insertIgnore: flag(false).describe('As conflictMode ignore.'),
+    uniqueIndexColumn: keyColumns().describe('Columns of the key; unset: the primary key, or the only unique index.'),
+    uniqueIndexColumns: keyColumns().meta({
+      description: 'The same as a list of lists, of which the first counts.',
+      items: { type: ['string', 'array'] },
     }),
-    ignoreInsert: flag(false),
-    insertIgnore: flag(false),
-    uniqueIndexColumn: keyColumns(),
-    uniqueIndexColumns: keyColumns(),
-    updateColumn: texts(),
+    updateColumn: texts().describe(
+      'Columns that replace updates; unset: all that are loaded but keys and distribution keys.',
+    ),
     emptyAsNull: notYet('set nullFormat of the reader: "" makes empty fields NULL', [false, 'false']),
-    addQuote: flag(false),
+    addQuote: flag(false).describe('Names keep their case, as if each were in double quotes.'),
     dryRun: noDryRun(),
   },
   writerIgnored,

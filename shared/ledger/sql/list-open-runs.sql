@@ -5,5 +5,9 @@ where not exists (
   where f.run_id = r.run_id
     and f.generation = coalesce((select max(t.generation) from adbpg_sync.run_retry t where t.run_id = r.run_id), 0)
 )
+and (
+  not exists (select 1 from adbpg_sync.run_wait w where w.run_id = r.run_id)
+  or exists (select 1 from adbpg_sync.run_released d where d.run_id = r.run_id)
+)
 order by r.requested_at
 limit $1

@@ -1,4 +1,6 @@
-select r.run_id, r.job, r.requested_at, f.generation, f.state, f.finished_at
+select r.run_id, r.job, r.requested_at, f.generation, f.state, f.finished_at,
+       exists (select 1 from adbpg_sync.run_wait w where w.run_id = r.run_id)
+       and not exists (select 1 from adbpg_sync.run_released d where d.run_id = r.run_id) as waiting
 from adbpg_sync.run r
 left join adbpg_sync.run_finished f
   on f.run_id = r.run_id

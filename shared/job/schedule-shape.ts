@@ -1,0 +1,101 @@
+import * as z from 'zod'
+import { type Cycle, cronFault, cronOfCycle, readLocalTime, zoneOfCron } from '../schedule/index.ts'
+import { JobName } from './ids.ts'
+
+/** When a job runs and what else decides about it: what DataWorks keeps in its schedule panel (dataworks-datax.md §5.3). */
+
+const ClockTime = z.string().regex(/^([01]\d|2[0-3]):[0-5]\d$/, 'must be a time such as 05:30')
+const at = ClockTime.default('00:00')
+const Hour = z.number().int().min(0).max(23)
+const Days = z.array(z.union([z.number().int().min(1).max(31), z.literal('L')])).min(1)
+const Weekday = z.enum(['MON', 'TUE', 'WED', 'THU', 'FRI', 'SAT', 'SUN'])
+
+const ScheduleCycle = z.discriminatedUnion('every', [
+  z.strictObject({
+    every: z.literal('minute'),
+    /** Divides an hour, so that each hour has the same times. */
+    step: z.union([1, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30].map((step) => z.literal(step))),
+    fromHour: Hour.default(0),
+    toHour: Hour.default(23),
+  }),
+  z.strictObject({
+    every: z.literal('hour'),
+    step: z.number().int().min(1).max(23).default(1),
+    from: at,
+    to: ClockTime.default('23:59'),
+  }),
+  z.strictObject({
+    every: z.literal('hours'),
+    hours: z.array(Hour).min(1),
+    minute: z.number().int().min(0).max(59).default(0),
+  }),
+  z.strictObject({ every: z.literal('day'), at }),
+  z.strictObject({ every: z.literal('week'), days: z.array(Weekday).min(1), at }),
+  z.strictObject({ every: z.literal('month'), days: Days, at }),
+  z.strictObject({ every: z.literal('year'), months: z.array(z.number().int().min(1).max(12)).min(1), days: Days, at }),
+])
+
+const LocalTime = z
+  .string()
+  .refine((text) => readLocalTime(text) !== null, 'must be a day or a time such as 2026-11-24 or 2026-11-24 05:00:00')
+
+export const ScheduleTrigger = z
+  .strictObject({
+    type: z.literal('schedule'),
+    /** Six fields, seconds first, as Function Compute writes them: `0 0 5 * * *`. This or `cycle`. */
+    cron: z.string().optional(),
+    cycle: ScheduleCycle.optional(),
+    timeZone: z.string().default('Asia/Shanghai'),
+    /** The time in which the schedule counts, on the clocks of the zone; a day is meant whole. */
+    from: LocalTime.optional(),
+    until: LocalTime.optional(),
+  })
+  .superRefine((trigger, context) => {
+    const { cron, cycle, timeZone, from, until } = trigger
+    const refuse = (path: string, message: string) => context.addIssue({ code: 'custom', path: [path], message })
+    if ((cron === undefined) === (cycle === undefined))
+      return void refuse('cron', 'a schedule has either cron or cycle')
+    const isBackwards = cycle !== undefined && (windowFault(cycle) ?? null)
+    if (isBackwards) return void refuse('cycle', isBackwards)
+    const message = cronFault(cronOf(trigger), timeZone)
+    if (message !== null) refuse(cron === undefined ? 'cycle' : 'cron', message)
+    if (from !== undefined && until !== undefined && (readLocalTime(from) ?? 0) > (readLocalTime(until) ?? 0))
+      refuse('until', `must not be before from, ${from}`)
+  })
+export type ScheduleTrigger = z.infer<typeof ScheduleTrigger>
+
+function windowFault(cycle: Cycle): string | null {
+  if (cycle.every === 'minute' && cycle.fromHour > cycle.toHour) return 'toHour must not be before fromHour'
+  return cycle.every === 'hour' && cycle.from > cycle.to ? 'to must not be before from' : null
+}
+
+export const cronOf = ({ cron, cycle }: { cron?: string | undefined; cycle?: Cycle | undefined }): string =>
+  cron ?? (cycle === undefined ? '' : cronOfCycle(cycle))
+
+/** The zone whose clocks a trigger goes by. */
+export const zoneOf = (trigger: ScheduleTrigger): string => zoneOfCron(cronOf(trigger), trigger.timeZone)
+
+export const SchedulePolicy = z.strictObject({
+  /** `dryRun`: a cycle succeeds without moving data (空跑). `paused`: no cycle begins, and jobs that depend on it wait (冻结). */
+  mode: z.enum(['normal', 'dryRun', 'paused']).default('normal'),
+  /** What becomes of cycles whose time passed while nothing ran: none of them, the last, or all. */
+  missed: z.enum(['skip', 'last', 'all']).default('last'),
+  /** A cycle waits until those of the same business date of these jobs have succeeded. */
+  dependsOn: z.array(JobName).max(50).default([]),
+  /** A cycle waits until the one before has succeeded. */
+  dependsOnPrevious: z.boolean().default(false),
+  rerun: z
+    .strictObject({
+      /** `failure`: a cycle that succeeded is not run again by a backfill. `never`: nor is one that failed, by anybody. */
+      allowed: z.enum(['always', 'failure', 'never']).default('always'),
+      /** How often a cycle that failed is gone on with by itself. */
+      times: z.number().int().min(0).max(10).default(0),
+      intervalSeconds: z.number().int().min(1).max(86_400).default(180),
+    })
+    .prefault({}),
+  /** A cycle that takes longer, once it has begun, fails. null: no limit. */
+  timeoutMinutes: z.number().int().min(1).max(10_080).nullable().default(null),
+  /** Of cycles that are due at the same time, those with a higher one begin first. */
+  priority: z.number().int().min(1).max(8).default(1),
+})
+export type SchedulePolicy = z.infer<typeof SchedulePolicy>
