@@ -24,6 +24,8 @@ const mayImport: Record<string, readonly string[]> = {
   load: ['codecs', 'postgres', 'ports', 'schema', 'errors', 'connectors'],
   connectors: ['codecs', 'load', 'plan', 'postgres', 'ports', 'schema', 'errors'],
   plan: ['connectors', 'codecs', 'schema', 'errors'],
+  // Words and wire of notices; what is due and what was sent is the run's business.
+  notices: ['errors'],
   run: [
     'codecs',
     'connectors',
@@ -31,6 +33,7 @@ const mayImport: Record<string, readonly string[]> = {
     'job',
     'ledger',
     'load',
+    'notices',
     'plan',
     'ports',
     'postgres',

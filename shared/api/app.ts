@@ -10,6 +10,7 @@ import { findRun, listRunsEverywhere } from '../run/find-run.ts'
 import { readJob } from '../run/jobs.ts'
 import { reportRun } from '../run/report.ts'
 import { openRun } from '../run/run-context.ts'
+import { sinceOf } from '../run/since.ts'
 import { startJob } from '../run/start-job.ts'
 import { retryRun, stopRun } from '../run/steer-run.ts'
 import type { Deadline, World } from '../run/world.ts'
@@ -85,7 +86,12 @@ export function createApi({ world, deadline, token, version }: ApiOptions): Open
     return context.json({ runs: [...runs] }, 202)
   })
   app.openapi(listRoute, async (context) => {
-    const { runs, silent } = await listRunsEverywhere(world, deadline, context.req.valid('query').limit, null)
+    const { since, before, ...query } = context.req.valid('query')
+    const { runs, silent } = await listRunsEverywhere(world, deadline, {
+      ...query,
+      since: since === undefined ? null : sinceOf(since, world.clock.now()),
+      ...(before === undefined ? {} : { before: new Date(before) }),
+    })
     return context.json({ runs: runs.map(lineOf), silent: [...silent] }, 200)
   })
   addDatasourceRoutes(app, { world, deadline })

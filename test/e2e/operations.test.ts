@@ -2,8 +2,10 @@ import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { commandLine } from '../support/command-line.ts'
+import { eventually } from '../support/fc.ts'
 import { dataxJob, fromOss, intoAdbpg, startTestStack, type TestStack, unique } from '../support/stack.ts'
 import { tempDir } from '../support/temp-dir.ts'
+import { answering, startWebhook } from '../support/webhook.ts'
 
 let stack: TestStack
 let folder: string
@@ -275,5 +277,127 @@ describe('doctor', () => {
     const { status, body } = await api('POST', `/v1/jobs/${document.name}/doctor`)
     expect({ status, ok: body.ok }, JSON.stringify(body)).toEqual({ status: 200, ok: true })
     await stack.world.store.remove([`jobs/${document.name}.json`])
+  })
+})
+
+describe('the end of a run', () => {
+  const hooked = async (notices: readonly object[], rows = '1,one\n2,two\n') => {
+    const { table, job, document } = await fileJob('adbpg_local')
+    await stack.world.store.put(`files/${table}.csv`, Buffer.from(rows))
+    await writeFile(job, JSON.stringify({ ...document, notices }))
+    return { table, job, document }
+  }
+  const noticesIn = (answer: Record<string, unknown>) => answer.notices as Record<string, unknown>[]
+  const settled = (runId: unknown) =>
+    eventually(async () => {
+      const { answer } = await answerOf(['status', String(runId)])
+      return noticesIn(answer).every(({ outcome }) => outcome !== 'due') ? noticesIn(answer) : null
+    })
+
+  it('is told once to those who want to know of it, with a URL that nobody else sees', async () => {
+    const webhook = await startWebhook()
+    const secretUrl = `${webhook.url}/hook/very-secret-token`
+    const notices = [
+      { on: ['succeeded'], webhook: secretUrl, secret: 'signing-secret' },
+      { on: ['failed', 'stopped'], webhook: `${webhook.url}/failed` },
+    ]
+    const good = await hooked(notices)
+    const { code, answer } = await answerOf(['run', good.job])
+    expect(code).toBe(0)
+    expect(await settled(answer.runId)).toMatchObject([{ to: expect.stringMatching(/^vault:/), outcome: 'delivered' }])
+    expect(webhook.received).toHaveLength(1)
+    expect(webhook.received[0]).toMatchObject({
+      path: '/hook/very-secret-token',
+      headers: { 'x-adbpg-sync-signature': expect.stringMatching(/^sha256=/) },
+    })
+    expect(JSON.parse(webhook.received[0]?.body ?? '{}')).toMatchObject({
+      event: 'run.succeeded',
+      run: { runId: answer.runId, rows: { loaded: 2 } },
+    })
+    const spec = await stack.sql(`select spec from adbpg_sync.run where run_id = '${answer.runId}'`)
+    expect(JSON.stringify(spec) + JSON.stringify(answer)).not.toMatch(/very-secret-token|signing-secret/)
+    const bad = await hooked(notices, '1,one\nx,two\n')
+    const failed = await answerOf(['run', bad.job])
+    expect(failed.code).toBe(1)
+    await settled(failed.answer.runId)
+    expect(webhook.received.map(({ path }) => path)).toEqual(['/hook/very-secret-token', expect.any(String)])
+    expect(JSON.parse(webhook.received[1]?.body ?? '{}')).toMatchObject({
+      event: 'run.failed',
+      run: { error: { code: 'record/format' } },
+    })
+    // A finish that comes again finds the notice settled.
+    await stack.world.invoker.invokeSync(
+      'finish',
+      { step: 'finish', runId: answer.runId, generation: 0, ledger: stack.adbpg },
+      30_000,
+    )
+    await stack.tick()
+    expect(webhook.received).toHaveLength(2)
+    await webhook.close()
+  })
+
+  it('does not fail for a receiver that is down: tick comes back with the notice', async () => {
+    const webhook = await startWebhook()
+    webhook.answers = [answering(500), answering(500), answering(500)]
+    const { job } = await hooked([{ on: ['succeeded'], webhook: webhook.url }])
+    const { code, answer } = await answerOf(['run', job])
+    expect(code).toBe(0)
+    expect(await stack.whileTicking(() => settled(answer.runId))).toMatchObject([
+      { outcome: 'delivered', attemptsFailed: 1 },
+    ])
+    expect(webhook.received).toHaveLength(4)
+    expect(new Set(webhook.received.map(({ headers }) => headers['x-adbpg-sync-delivery'])).size).toBe(1)
+    await webhook.close()
+  })
+
+  it('is told of although finish died between the end and the notice', async () => {
+    const webhook = await startWebhook()
+    const { job } = await hooked([{ on: ['succeeded'], webhook: webhook.url }])
+    await stack.crashAt('finish/before-clean-up')
+    const { answer } = await answerOf(['run', job])
+    expect(await stack.whileTicking(() => settled(answer.runId))).toMatchObject([{ outcome: 'delivered' }])
+    expect(await stack.crashed()).toBe(true)
+    expect(webhook.received).toHaveLength(1)
+    await webhook.close()
+  })
+
+  it('that a receiver refuses is an incident, and seen with the run', async () => {
+    const webhook = await startWebhook()
+    webhook.answers = [answering(404)]
+    const { job } = await hooked([{ on: ['succeeded'], webhook: webhook.url }])
+    const { code, answer } = await answerOf(['run', job])
+    expect(code).toBe(0)
+    expect(await settled(answer.runId)).toMatchObject([
+      { outcome: 'undeliverable', error: { code: 'run/notice-refused' } },
+    ])
+    expect((await type(['status', String(answer.runId)])).stdout).toMatch(
+      /^notice +vault:\w+: undeliverable \(.*404\)$/m,
+    )
+    const { incidents } = (await answerOf(['status', '--limit', '1000'])).answer
+    expect(incidents).toContainEqual(
+      expect.objectContaining({ code: 'run/notice-refused', message: expect.stringContaining(String(answer.runId)) }),
+    )
+    await webhook.close()
+  })
+
+  it('is found by state, time and job, by the command line and the API, and summed up as DataX does', async () => {
+    const { job, document } = await hooked([])
+    const { answer } = await answerOf(['run', job])
+    const listed = async (...options: string[]) =>
+      ((await answerOf(['status', ...options])).answer.runs as { runId: string }[]).map(({ runId }) => runId)
+    expect(await listed('--job', document.name, '--state', 'succeeded', '--since', '1h')).toEqual([answer.runId])
+    expect(await listed('--job', document.name, '--state', 'failed')).toEqual([])
+    expect(await listed('--job', document.name, '--since', '2099-01-01')).toEqual([])
+    expect((await answerOf(['status', '--since', 'yesterday'])).code).toBe(2)
+    expect((await type(['status', '--state', 'odd'])).code).toBe(2)
+    expect((await answerOf(['status', '--job', '1 2'])).code).toBe(2)
+    const { body } = await api('GET', `/v1/runs?job=${document.name}&state=succeeded&since=1h`)
+    expect(body.runs).toMatchObject([{ runId: answer.runId }])
+    expect((await api('GET', '/v1/runs?state=odd')).status).toBe(400)
+    expect((await type(['status', String(answer.runId), '--summary'])).stdout).toMatch(/^读出记录总数 +: +2$/m)
+    expect((await answerOf(['status', String(answer.runId), '--summary'])).answer).toMatchObject({
+      records: 2,
+      failed: 0,
+    })
   })
 })

@@ -54,6 +54,7 @@ const Answer = z.strictObject({
   dirtyObject: z.string().nullable(),
   error: z.looseObject({ code: z.string(), message: z.string(), advice: z.string() }).nullable(),
   waitsFor: z.array(z.string()),
+  notices: z.array(z.unknown()),
   requestedAt: z.string(),
   finishedAt: z.string(),
   decisions: z.array(z.looseObject({ what: z.string(), why: z.string() })),
