@@ -25,6 +25,7 @@ export const errorCodes = [
   'source/object-missing',
   'source/object-changed',
   'source/no-objects',
+  'source/empty',
   'source/table-missing',
   'source/column-missing',
   'source/unclosed-quote',

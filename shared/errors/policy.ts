@@ -55,6 +55,10 @@ export const policies: Record<ErrorCode, Policy> = {
     'source',
     'Run the job again: the object was replaced while it was read, and nothing of the new version was loaded.',
   ),
+  'source/empty': never(
+    'source',
+    'The run succeeds with no rows. If there should have been some, look at what writes the source.',
+  ),
   'source/no-objects': never('source', 'Check `object`: no key in the bucket matches it.'),
   'source/table-missing': never(
     'source',

@@ -49,7 +49,7 @@ export const JobDocument = z.strictObject({
     }),
   triggers: z.array(Trigger).default([]).describe('What starts the job, beside a call by its name.'),
   mapping: Mapping.optional(),
-  notices: z.array(NoticeShape).max(10).default([]).describe('Who is told when a run has ended.'),
+  notices: z.array(NoticeShape).max(10).optional().describe('Who is told when a run has ended.'),
   /** What decides about the cycles of its schedules; without it, the defaults of `SchedulePolicy`. */
   schedule: SchedulePolicy.optional(),
 })

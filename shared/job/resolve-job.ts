@@ -89,7 +89,7 @@ export async function checkJob(document: JobDocument, scriptPath: Path, resoluti
   const mapped = mappedColumns(document.mapping ?? null)
   const writer = shape && (await resolveEnd('writer', shape.writer, resolution, faults, mapped))
   const settings = shape && settingsOf(shape, faults)
-  const notices = noticesOf(document.notices, ['notices'], faults)
+  const notices = noticesOf(document.notices ?? [], ['notices'], faults)
   const located = worthTelling(faults).map(resolution.place)
   if (reader === null || writer === null || settings === null || located.some(isError)) {
     return { spec: null, faults: located }

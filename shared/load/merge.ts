@@ -1,3 +1,4 @@
+import { nameAmong } from '../connectors/sql/table-name.ts'
 import { quoteIdentifier, quoteTable, type TableName } from '../schema/index.ts'
 
 /** What becomes of a record whose key is in the table already. */
@@ -59,7 +60,8 @@ const order = 'adbpg_sync_order'
  * How a chunk is merged: INSERT … ON CONFLICT where the server has it, else UPDATE and INSERT of what is missing, under a
  * lock. A distribution or partition key is never updated (adbpg-and-peers.md A1.2).
  */
-export function planMerge(request: MergeRequest): MergePlan | MergeRefusal {
+export function planMerge(given: MergeRequest): MergePlan | MergeRefusal {
+  const request = { ...given, rule: namedAsIn(given.facts, given.rule) }
   const keys = keysOf(request)
   if ('refusal' in keys) return keys
   const { table, facts, onConflict } = request
@@ -81,6 +83,13 @@ export function planMerge(request: MergeRequest): MergePlan | MergeRefusal {
         : `select count(*)::integer as records from (\n${distinctRecords(request, keys.columns)}\n) as given`,
     how: howOf(request, keys.columns, set.columns, isUnique),
   }
+}
+
+/** The rule names columns as the script does. */
+function namedAsIn({ columns }: MergeFacts, { on, keys, update }: ConflictRule): ConflictRule {
+  const names = columns.map(({ name }) => name)
+  const named = (list: readonly string[] | null) => list?.map((written) => nameAmong(names, written))
+  return { on, keys: named(keys) ?? null, update: named(update) ?? null }
 }
 
 function howOf(

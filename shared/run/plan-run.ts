@@ -7,6 +7,7 @@ import { type Capabilities, probeCapabilities } from '../postgres/capabilities.t
 import { decideWork } from './decide-work.ts'
 import { send } from './dispatch.ts'
 import { isSameDatabase, openSource, openTarget } from './ends.ts'
+import { recordIncident } from './job-store.ts'
 import type { RunContext } from './run-context.ts'
 import { finishIfComplete, isComplete, sendChunksInTurn } from './window.ts'
 
@@ -27,9 +28,17 @@ export async function planRun(context: RunContext): Promise<void> {
   const epoch = existing === null ? 0 : existing.epoch + 1
   if (target.kind === 'object') await target.prepare(run.runId)
   await record(context, target, plan, epoch)
+  if (plan.slices.length === 0) await tellEmpty(context, plan)
   context.world.reach('plan/after-rows')
   await sendFirst(context, { epoch, slices: plan.slices.length, staged: plan.staged })
   if (snapshot !== null) await holdUntilRead(context, epoch)
+}
+
+/** No error, as feeds have empty days; but somebody may have expected rows. */
+async function tellEmpty({ world, run }: RunContext, { decisions }: WorkPlan): Promise<void> {
+  const what = decisions.map((decision) => decision.what).find((text) => text.startsWith('nothing'))
+  const message = `run ${run.runId} of ${run.job} has no rows to move${what === undefined ? '' : `: ${what}`}`
+  await recordIncident(world.store, new TransferError('source/empty', message, { job: run.job }), world.clock.now())
 }
 
 /** Only exports hold a snapshot: an import that lost its snapshot half-way could not start over, as rows are in the table. */

@@ -222,15 +222,19 @@ describe('bad input', () => {
     expect(await loaded(name)).toBe(0)
   })
 
-  it('takes an empty file, and one with a header only, as no rows', async () => {
-    expect(await load(await table(), '')).toMatchObject({ state: 'succeeded', rows: { read: 0, loaded: 0 } })
-    expect(await load(await table(), 'id,name,born\n', {}, { skipHeader: true })).toMatchObject({
-      state: 'succeeded',
-      rows: { read: 0 },
-    })
-    expect(await load(await table(), 'id,name,born', {}, { skipHeader: true })).toMatchObject({
-      state: 'succeeded',
-      rows: { read: 0 },
+  it.each([
+    ['an empty file', '', {}],
+    ['a header only', 'id,name,born\n', { skipHeader: true }],
+    ['a header without a line end', 'id,name,born', { skipHeader: true }],
+  ])('takes %s as no rows, and tells by an incident that there were none', async (_what, text, extra) => {
+    const name = await table()
+    const report = await load(name, text, {}, extra)
+    expect(report).toMatchObject({ state: 'succeeded', rows: { read: 0, loaded: 0 }, error: null })
+    const incidents = await listIncidents(stack.world.store, 1000)
+    expect(incidents.find(({ message }) => message.includes(report.runId))).toMatchObject({
+      code: 'source/empty',
+      advice: expect.stringContaining('no rows'),
+      message: expect.stringContaining(`data/${name}.csv`),
     })
   })
 

@@ -380,6 +380,22 @@ describe('the end of a run', () => {
     await webhook.close()
   })
 
+  it('is logged by finish in the words of DataX, a line for each', async () => {
+    const { job } = await hooked([])
+    const { answer } = await answerOf(['run', job])
+    const logs = join(stack.stateDir, 'fc', 'logs')
+    const lines = await eventually(async () => {
+      const texts = await Promise.all((await readdir(logs)).map((file) => readFile(join(logs, file), 'utf8')))
+      const found = texts
+        .join('\n')
+        .split('\n')
+        .filter((line) => line.includes(String(answer.runId)))
+      return found.some((line) => line.includes('读写失败总数')) ? found : null
+    })
+    expect(lines.filter((line) => line.includes('读出记录总数'))).toHaveLength(1)
+    expect(lines.find((line) => line.includes('读出记录总数'))).toMatch(/读出记录总数 +: +2/)
+  })
+
   it('is found by state, time and job, by the command line and the API, and summed up as DataX does', async () => {
     const { job, document } = await hooked([])
     const { answer } = await answerOf(['run', job])

@@ -2,8 +2,11 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { TransferError } from '../../shared/errors/index.ts'
+import { convertScript, type ScriptForm } from '../../shared/job/convert-script.ts'
 import { isError } from '../../shared/job/fault.ts'
-import { checkText } from './script-environment.ts'
+import { readJobDocument } from '../../shared/job/index.ts'
+import { catalogue, checkText, findDatasource } from './script-environment.ts'
 
 const folder = fileURLToPath(new URL('../golden/jobs/', import.meta.url))
 const texts = readdirSync(folder)
@@ -21,6 +24,43 @@ async function expectAnswer(text: string): Promise<void> {
   expect((user + system) / 1000).toBeLessThan(maxMs)
   expect(spec === null).toBe(faults.some(isError))
 }
+
+test('no script crashes a conversion: it is another script, or a fault', async () => {
+  const forms = fc.constantFrom<ScriptForm | null>('datax', 'dataworks', 'job', null)
+  const setting = fc.oneof(
+    fc.jsonValue({ maxDepth: 2 }),
+    fc.dictionary(fc.constantFrom('speed', 'Speed', 'errorLimit', 'common'), fc.jsonValue({ maxDepth: 2 })),
+  )
+  const end = fc.oneof(
+    fc.jsonValue({ maxDepth: 1 }),
+    fc.record({ name: fc.constantFrom('ossreader', 'X', '', 1), parameter: fc.jsonValue({ maxDepth: 2 }) }),
+  )
+  const datax = fc.record({
+    core: fc.jsonValue({ maxDepth: 4 }),
+    job: fc.record({ content: fc.record({ reader: end, writer: end }), setting }),
+  })
+  const step = fc.record({
+    category: fc.constantFrom('reader', 'writer', 'processor'),
+    stepType: fc.jsonValue({ maxDepth: 0 }),
+    parameter: fc.jsonValue({ maxDepth: 2 }),
+  })
+  const dataworks = fc.record({
+    type: fc.constant('job'),
+    steps: fc.array(step, { maxLength: 3 }),
+    setting,
+    order: fc.jsonValue({ maxDepth: 3 }),
+  })
+  await fc.assert(
+    fc.asyncProperty(fc.oneof(datax, dataworks), forms, async (script, form) => {
+      const { parsed } = readJobDocument(JSON.stringify(script), 'fuzz')
+      if (parsed === null) return
+      const outcome = await convertScript(parsed, form, { catalogue, findDatasource }).catch((error: unknown) => error)
+      if (outcome instanceof Error) expect(outcome).toBeInstanceOf(TransferError)
+      else expect(outcome).toHaveProperty('script')
+    }),
+    { numRuns: 600 },
+  )
+})
 
 describe('no text crashes the parser or holds it up', () => {
   test('any text and any JSON', async () => {
@@ -94,6 +134,8 @@ describe('no text crashes the parser or holds it up', () => {
 
   const script = (parameter: string) =>
     `{"job":{"content":[{"reader":{"name":"ossreader","parameter":${parameter}},"writer":{"name":"adbpgwriter","parameter":{}}}]}}`
+  const mappable =
+    '{"job":{"content":[{"reader":{"name":"ossreader","parameter":{}},"writer":{"name":"adbpgwriter","parameter":{"table":"t","column":["*"]}}}]}}'
   const many = (item: string | ((index: number) => string)) => {
     const itemAt = typeof item === 'string' ? () => item : item
     return Array.from({ length: Math.floor(500_000 / itemAt(100_000).length) }, (_, index) => itemAt(index)).join('')
@@ -131,6 +173,15 @@ describe('no text crashes the parser or holds it up', () => {
     ['wrapper names', `{"script":{},${many((index) => `"k${index}":1,`)}}`],
     ['a number of many digits', script(`{"object":${many('9')}}`)],
     ['too much', ' '.repeat(5_000_000)],
+    ['hops', `{"steps":[],"order":{"hops":[${many('{"from":"a","to":"b"},')}]}}`],
+    ['steps without a category', `{"steps":[{"name":"a"}],"order":{"hops":[${many('{"from":"b","to":"a"},')}]}}`],
+    ['settings', `{"steps":[],"setting":{${many((index) => `"k${index}":1,`)}}}`],
+    ['a mapping', `{"mapping":{${many((index) => `"k${index}":"x",`)}},"script":${mappable}}`],
+    ['a mapping of columns', `{"mapping":{"a":"b"},"script":${mappable.replace('"*"', many('"xyz",'))}}`],
+    ['names of a CSV reader', script(`{"csvReaderConfig":{${many((index) => `"k${index}":1,`)}}}`)],
+    ['tables', script(`{"table":"${many('t_[0-9],')}"}`)],
+    ['quotes of a table', `{"script":${mappable.replace('"t"', `"${many('\\"')}"`)}}`],
+    ['an old form', `{"type":"job","configuration":{${many((index) => `"k${index}":1,`)}}}`],
   ])('half a megabyte of %s', async (_, text) => {
     await expectAnswer(text)
   })

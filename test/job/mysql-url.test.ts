@@ -64,7 +64,7 @@ describe('a URL of MySQL', () => {
       username: 'u',
       zeroDateTimeBehavior: 'exception',
     }
-    expect(connectionOf(parseDatasource(datasource, 'test').datasource)).toEqual({
+    expect(connectionOf(parseDatasource(datasource, 'a test').datasource)).toEqual({
       ...plain,
       kind: 'mysql',
       user: 'u',

@@ -47,4 +47,11 @@ export function parseIdentifier(text: string, asWritten: boolean): string {
   return asWritten ? name : name.toLowerCase()
 }
 
+/** A name of a script among those there are: exactly as written, or else by SQL's rule. Itself, where it is none of them. */
+export function nameAmong(names: readonly string[], written: string): string {
+  const asWritten = parseIdentifier(written, true)
+  const folded = parseIdentifier(written, false)
+  return names.find((name) => name === asWritten) ?? names.find((name) => name === folded) ?? written
+}
+
 export const printTable = ({ schema, table }: TableName): string => (schema === null ? table : `${schema}.${table}`)
