@@ -46,7 +46,7 @@ export async function checkText(text: string, parameters: Readonly<Record<string
   if (parsed === null) return { spec: null, faults, printed: faults.map(faultText).join('\n') }
   const checked = await checkJob(parsed.document, parsed.scriptPath, {
     catalogue,
-    parameters: { ...parsed.document.parameters, ...parameters },
+    parameters,
     dates: runDatesOf(new Date('2026-11-23T21:00:00Z'), 'Asia/Shanghai'),
     findDatasource,
     hoistSecret: null,
