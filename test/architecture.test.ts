@@ -7,7 +7,7 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 
 /** Who may import whom (design §7). `functions` and every folder of `shared`; a folder may import itself. */
 const mayImport: Record<string, readonly string[]> = {
-  functions: ['aliyun', 'run'],
+  functions: ['aliyun', 'doctor', 'run'],
   errors: [],
   schema: ['errors'],
   ports: ['errors'],
@@ -24,6 +24,8 @@ const mayImport: Record<string, readonly string[]> = {
   load: ['codecs', 'postgres', 'ports', 'schema', 'errors', 'connectors'],
   connectors: ['codecs', 'load', 'plan', 'postgres', 'ports', 'schema', 'errors'],
   plan: ['connectors', 'codecs', 'schema', 'errors'],
+  // Words and wire of notices; what is due and what was sent is the run's business.
+  notices: ['errors'],
   run: [
     'codecs',
     'connectors',
@@ -31,6 +33,7 @@ const mayImport: Record<string, readonly string[]> = {
     'job',
     'ledger',
     'load',
+    'notices',
     'plan',
     'ports',
     'postgres',
@@ -40,13 +43,16 @@ const mayImport: Record<string, readonly string[]> = {
   ],
   // What editors and the documentation are told of jobs comes from the schemas that check them.
   editor: ['connectors', 'job'],
-  api: ['run', 'ledger', 'job', 'errors'],
+  // Looks at what a run would use, in the same ways; it is asked by api and cli, and looks from inside of a function.
+  doctor: ['codecs', 'connectors', 'errors', 'job', 'ports', 'postgres', 'run', 'schedule', 'schema', 'staging'],
+  api: ['doctor', 'run', 'ledger', 'job', 'errors'],
   aliyun: ['api', 'config', 'connectors', 'errors', 'mysql', 'ports', 'postgres', 'run'],
   // schedule: a timer of the local platform and a job's own must agree on when a time is due.
   local: ['errors', 'ports', 'schedule', 'schema'],
   cli: [
     'aliyun',
     'config',
+    'doctor',
     'errors',
     'job',
     'ledger',

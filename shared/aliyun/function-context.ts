@@ -5,7 +5,7 @@ export const FunctionContext = z.object({
   requestId: z.string(),
   region: z.string(),
   accountId: z.string(),
-  function: z.object({ name: z.string(), timeout: z.coerce.number() }),
+  function: z.object({ name: z.string(), timeout: z.coerce.number(), memory: z.coerce.number().optional() }),
   /** Keys of the function's role; missing when the function has none. */
   credentials: z
     .object({ accessKeyId: z.string(), accessKeySecret: z.string(), securityToken: z.string().optional() })

@@ -4,6 +4,7 @@ import { asTransferError, outwardMessage, TransferError } from '../errors/index.
 import type { Deadline, World } from '../run/world.ts'
 import { FunctionContext } from './function-context.ts'
 import { jsonLog } from './json-log.ts'
+import { answerPing } from './ping.ts'
 import { openWorld } from './world.ts'
 
 export type Handler = (event: Buffer, context: unknown) => Promise<unknown>
@@ -22,6 +23,8 @@ export function handle<S extends z.ZodType, A>(
     const log = jsonLog((line) => process.stdout.write(`${line}\n`), { requestId: context.requestId })
     try {
       const config = readConfig(process.env)
+      const pong = answerPing(event, context, config)
+      if (pong !== null) return pong
       const world = await openWorld({ config, environment: process.env, context, log })
       const deadline = armDeadline(context.function.timeout, world.settings.deadlineReserveMs)
       return await useCase(world, parseEvent(schema, event), deadline)

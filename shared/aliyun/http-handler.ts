@@ -1,9 +1,10 @@
 import * as z from 'zod'
 import { createApi } from '../api/app.ts'
-import { readConfig } from '../config/index.ts'
+import { readConfig, version } from '../config/index.ts'
 import { FunctionContext } from './function-context.ts'
 import { armDeadline, type Handler, parseEvent } from './handle.ts'
 import { jsonLog } from './json-log.ts'
+import { answerPing } from './ping.ts'
 import { openWorld } from './world.ts'
 
 /** The event of an HTTP trigger (fc-oss.md §2). */
@@ -21,9 +22,11 @@ export const httpHandler: Handler = async (event, rawContext) => {
   const context = FunctionContext.parse(rawContext)
   const log = jsonLog((line) => process.stdout.write(`${line}\n`), { requestId: context.requestId })
   const config = readConfig(process.env)
+  const pong = answerPing(event, context, config)
+  if (pong !== null) return pong
   const world = await openWorld({ config, environment: process.env, context, log })
   const deadline = armDeadline(context.function.timeout, world.settings.deadlineReserveMs)
-  const app = createApi({ world, deadline, token: config.ADBPG_SYNC_API_TOKEN ?? null })
+  const app = createApi({ world, deadline, token: config.ADBPG_SYNC_API_TOKEN ?? null, version })
   const response = await app.fetch(requestOf(parseEvent(HttpEvent, event)))
   return {
     statusCode: response.status,

@@ -10,10 +10,12 @@ import { findRun, listRunsEverywhere } from '../run/find-run.ts'
 import { readJob } from '../run/jobs.ts'
 import { reportRun } from '../run/report.ts'
 import { openRun } from '../run/run-context.ts'
+import { sinceOf } from '../run/since.ts'
 import { startJob } from '../run/start-job.ts'
 import { retryRun, stopRun } from '../run/steer-run.ts'
 import type { Deadline, World } from '../run/world.ts'
 import { addDatasourceRoutes } from './datasource-routes.ts'
+import { addDoctorRoutes } from './doctor-routes.ts'
 import { json, refusals, security } from './route-parts.ts'
 import { Backfill, BackfillBody, ListQuery, Run, RunList, RunParameters, StartBody, Started } from './schemas.ts'
 
@@ -56,10 +58,11 @@ export interface ApiOptions {
   readonly deadline: Deadline
   /** null: no token is configured, and every call is refused. */
   readonly token: string | null
+  readonly version: string
 }
 
 /** The HTTP API: the verbs of the command line for programs. The same app answers on the cloud and on one machine. */
-export function createApi({ world, deadline, token }: ApiOptions): OpenAPIHono {
+export function createApi({ world, deadline, token, version }: ApiOptions): OpenAPIHono {
   const app = new OpenAPIHono({ defaultHook: (result) => void refuseInvalid(result) })
   app.onError((thrown, context) => {
     const error = thrown instanceof HTTPException ? refusedBody(thrown) : asTransferError(thrown)
@@ -83,10 +86,16 @@ export function createApi({ world, deadline, token }: ApiOptions): OpenAPIHono {
     return context.json({ runs: [...runs] }, 202)
   })
   app.openapi(listRoute, async (context) => {
-    const { runs, silent } = await listRunsEverywhere(world, deadline, context.req.valid('query').limit, null)
+    const { since, before, ...query } = context.req.valid('query')
+    const { runs, silent } = await listRunsEverywhere(world, deadline, {
+      ...query,
+      since: since === undefined ? null : sinceOf(since, world.clock.now()),
+      ...(before === undefined ? {} : { before: new Date(before) }),
+    })
     return context.json({ runs: runs.map(lineOf), silent: [...silent] }, 200)
   })
   addDatasourceRoutes(app, { world, deadline })
+  addDoctorRoutes(app, { world, deadline, version })
   const verbs = { '': null, '/stop': stopRun, '/retry': retryRun } as const
   for (const [suffix, steer] of Object.entries(verbs)) {
     const route = runRoute(

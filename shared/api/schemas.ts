@@ -1,4 +1,5 @@
 import { z } from '@hono/zod-openapi'
+import { JobName } from '../job/index.ts'
 
 const Counts = z.object({ read: z.number(), loaded: z.number(), dirty: z.number(), filtered: z.number() })
 
@@ -72,6 +73,14 @@ export const Run = z
     dirtyObject: z.string().nullable(),
     error: z.record(z.string(), z.unknown()).nullable(),
     waitsFor: z.array(z.string()).openapi({ description: 'What has to come about before a cycle begins' }),
+    notices: z.array(
+      z.object({
+        to: z.string(),
+        outcome: z.enum(['due', 'delivered', 'undeliverable']),
+        attemptsFailed: z.number(),
+        error: z.record(z.string(), z.unknown()).nullable(),
+      }),
+    ),
     requestedAt: z.string(),
     finishedAt: z.string().nullable(),
     decisions: z.array(z.object({ what: z.string(), why: z.string() })),
@@ -93,4 +102,10 @@ export const RunList = z
   .openapi('RunList')
 
 export const RunParameters = z.object({ runId: z.string().openapi({ param: { name: 'runId', in: 'path' } }) })
-export const ListQuery = z.object({ limit: z.coerce.number().int().min(1).max(200).default(20) })
+export const ListQuery = z.object({
+  limit: z.coerce.number().int().min(1).max(200).default(20),
+  job: JobName.nullable().default(null),
+  state: z.enum(['running', 'succeeded', 'failed', 'stopped']).nullable().default(null),
+  since: z.string().optional().openapi({ description: 'Requested since: 24h, 7d, 2026-11-24 or an instant' }),
+  before: z.iso.datetime().optional().openapi({ description: 'requestedAt of the last line of the page before' }),
+})

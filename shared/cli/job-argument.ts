@@ -60,7 +60,8 @@ async function readDocument(session: Session, job: string): Promise<ParsedDocume
   const parsed = parseJobDocument(text, nameOfFile(job))
   const { document } = parsed
   const script = await keepSecrets(document.script, document.name, session.vault)
-  return { ...parsed, document: { ...document, script } }
+  const notices = await keepSecrets(document.notices, `${document.name}_notices`, session.vault)
+  return { ...parsed, document: { ...document, script, notices } }
 }
 
 export function nameOfFile(path: string): string {

@@ -23,6 +23,10 @@ export function summaryText(report: RunReport, bucket: string): string {
   if (report.dirtyObject !== null)
     lines.push(`dirty    oss://${bucket}/${report.dirtyObject}  (adbpg-sync dirty ${report.runId})`)
   if (report.replayed > 0) lines.push(`replayed ${countText(report.replayed)} of the dirty records`)
+  for (const { to, outcome, error: trouble } of report.notices)
+    lines.push(
+      `notice   ${to}: ${outcome}${trouble === null || outcome === 'delivered' ? '' : ` (${trouble.message})`}`,
+    )
   lines.push(`look     adbpg-sync status ${report.runId}`)
   return lines.join('\n')
 }

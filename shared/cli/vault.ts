@@ -25,7 +25,8 @@ export async function keepSecrets<T>(value: T, place: string, vault: Vault | nul
   if (vault === null) return value
   // Looked at once without the key: a job without secrets needs none, and makes none.
   const looking: Search = { vault, key: Buffer.alloc(keyBytes), found: new Map() }
-  if (replaced(value, place, looking) === null || looking.found.size === 0) return value
+  replaced(value, place, looking)
+  if (looking.found.size === 0) return value
   const search: Search = { vault, key: await readOrMakeVaultKey(vault), found: new Map() }
   const kept = replaced(value, place, search) as T
   await addToVault(search)

@@ -55,6 +55,7 @@ export const errorCodes = [
   'run/stopped',
   'run/snapshot-lost',
   'run/gave-up',
+  'run/notice-refused',
   'run/overtime',
   'event/invalid',
   'event/too-large',

@@ -111,6 +111,10 @@ export const policies: Record<ErrorCode, Policy> = {
     'job',
     'Raise timeoutMinutes of the schedule, or `concurrent`; `adbpg-sync retry <run>` goes on with what is left.',
   ),
+  'run/notice-refused': never(
+    'job',
+    'Check webhook, secret and format of the notice; docs/notices.md says what each receiver expects.',
+  ),
   'event/invalid': never('job', 'Send an event of the shape in events/.'),
   'event/too-large': never(
     'job',

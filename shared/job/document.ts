@@ -1,5 +1,6 @@
 import * as z from 'zod'
 import { JobName } from './ids.ts'
+import { Notice, NoticeShape } from './notice.ts'
 import { SchedulePolicy, ScheduleTrigger } from './schedule-shape.ts'
 
 /**
@@ -48,6 +49,7 @@ export const JobDocument = z.strictObject({
     }),
   triggers: z.array(Trigger).default([]).describe('What starts the job, beside a call by its name.'),
   mapping: Mapping.optional(),
+  notices: z.array(NoticeShape).max(10).optional().describe('Who is told when a run has ended.'),
   /** What decides about the cycles of its schedules; without it, the defaults of `SchedulePolicy`. */
   schedule: SchedulePolicy.optional(),
 })
@@ -84,6 +86,8 @@ export const JobSpec = z.object({
     .union([z.literal('byName'), z.array(z.string())])
     .nullable()
     .default(null),
+  /** Unset for a job without any. */
+  notices: z.array(Notice).optional(),
   /** What was understood but not taken at its word, in one sentence each. */
   warnings: z.array(z.string()),
 })

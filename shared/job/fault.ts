@@ -47,7 +47,7 @@ export function faultsError(faults: readonly Fault[], from: string | null = null
   })
 }
 
-const secretNames = /passw(or)?d|pwd$|accesskey$|accesskeysecret|secret|token/i
+const secretNames = /passw(or)?d|pwd$|accesskey$|accesskeysecret|secret|token|webhook/i
 
 export const isSecretName = (name: string | number | undefined): boolean =>
   typeof name === 'string' && secretNames.test(name)

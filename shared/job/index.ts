@@ -1,4 +1,4 @@
-export { connectionOf, type Datasource, DatasourceName } from './datasource.ts'
+export { type Connection, connectionOf, type Datasource, DatasourceName } from './datasource.ts'
 export { JobDocument, JobSpec, type ObjectTrigger, policyOf } from './document.ts'
 export { pathText } from './fault.ts'
 export {

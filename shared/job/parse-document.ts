@@ -21,7 +21,18 @@ export interface ReadDocument {
 }
 
 /** A script says nothing of these: they belong to the document around it. */
-const wrapperNames = ['$schema', 'name', 'description', 'script', 'parameters', 'triggers', 'schedule', 'mapping']
+const wrapperNames = [
+  '$schema',
+  'name',
+  'description',
+  'script',
+  'parameters',
+  'triggers',
+  'notices',
+  'schedule',
+  'mapping',
+  'notices',
+]
 const scriptNames = ['job', 'steps', 'type', 'configuration']
 
 /**

@@ -21,6 +21,7 @@ import { connectionNames, type InlineOptions, inlineConnection, refuseContradict
 import { type MappedColumns, mappedColumns } from './mapped-columns.ts'
 import { foldNames, isBlank, type Member, warnOfUnknown } from './members.ts'
 import { didYouMean } from './nearest-name.ts'
+import { noticesOf } from './notice.ts'
 import { optionNames } from './option-names.ts'
 import { fillParameters, readParameters } from './parameters.ts'
 import { type ScriptEnd, shapeOf } from './script-shape.ts'
@@ -88,13 +89,25 @@ export async function checkJob(document: JobDocument, scriptPath: Path, resoluti
   const mapped = mappedColumns(document.mapping ?? null)
   const writer = shape && (await resolveEnd('writer', shape.writer, resolution, faults, mapped))
   const settings = shape && settingsOf(shape, faults)
+  const notices = noticesOf(document.notices ?? [], ['notices'], faults)
   const located = worthTelling(faults).map(resolution.place)
   if (reader === null || writer === null || settings === null || located.some(isError)) {
     return { spec: null, faults: located }
   }
   const warnings = located.map(faultText)
   const mapping = mapped === null ? null : mapped.sources
-  return { spec: { name: document.name, reader, writer, settings, mapping, warnings }, faults: located }
+  return {
+    spec: {
+      name: document.name,
+      reader,
+      writer,
+      settings,
+      mapping,
+      ...(notices.length === 0 ? {} : { notices }),
+      warnings,
+    },
+    faults: located,
+  }
 }
 
 async function resolveEnd(

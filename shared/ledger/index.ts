@@ -5,6 +5,7 @@ export * from './dispatches.ts'
 export { isDuplicate } from './insert-once.ts'
 export * from './liveness.ts'
 export { migrate } from './migrate.ts'
+export * from './notices.ts'
 export {
   ChunkCounts,
   type ChunkRow,

@@ -26,6 +26,11 @@ export async function becomeHolder(sql: Sql, runId: RunId): Promise<boolean> {
   return await tryLock(sql, runId, 'snapshot holder')
 }
 
+/** The right to send the notices of a run: of two deliveries of `finish` at once, one sends. */
+export async function becomeSender(sql: Sql, runId: RunId): Promise<boolean> {
+  return await tryLock(sql, runId, 'notices')
+}
+
 async function tryLock(sql: Sql, runId: RunId, key: string): Promise<boolean> {
   const { rows } = await sql.query<{ free: boolean }>(statements['try-lock-piece'], [runId, key])
   return rows[0]?.free ?? false

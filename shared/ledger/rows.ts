@@ -189,3 +189,21 @@ export const UploadRow = z
   }))
 
 export const FailureRow = z.object({ step: z.string(), piece: z.string(), error: json(ErrorReportRow) })
+
+export const NoticeRow = z
+  .object({
+    notice: z.number().int(),
+    /** null: it is still to be sent. */
+    outcome: z.enum(['delivered', 'undeliverable']).nullable(),
+    at: z.date().nullable(),
+    attempts_failed: z.number().int(),
+    error: json(ErrorReportRow).nullable(),
+  })
+  .transform((row) => ({
+    notice: row.notice,
+    outcome: row.outcome,
+    settledAt: row.at,
+    attemptsFailed: row.attempts_failed,
+    error: row.error,
+  }))
+export type NoticeRow = z.infer<typeof NoticeRow>

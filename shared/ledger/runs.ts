@@ -51,12 +51,31 @@ export async function readRun(sql: Sql, runId: RunId): Promise<RunRow | null> {
   return rows[0] === undefined ? null : RunRow.parse(rows[0])
 }
 
-/** Newest first; `before` is the `requestedAt` of the last line of the previous page. */
-export async function listRuns(
-  sql: Sql,
-  page: { before: Date; job: JobName | null; limit: number },
-): Promise<RunListRow[]> {
-  const { rows } = await sql.query(statements['list-runs'], [page.before, page.job, page.limit])
+/** What of many runs is asked for; null: whatever it is. */
+export interface RunFilter {
+  /** `requestedAt` of the last line of the previous page. */
+  readonly before: Date
+  readonly since: Date | null
+  readonly job: JobName | null
+  /** `running`: it has not ended, whether it moves or waits. */
+  readonly state: EndState | 'running' | null
+  readonly limit: number
+}
+
+/** A state is derived from several tables, so which of them comes first decides what a question costs. */
+async function queryRuns(sql: Sql, { before, since, job, state, limit }: RunFilter) {
+  if (state === 'running') return await sql.query(statements['list-running-runs'], [before, job, limit, since])
+  if (state === null || job !== null)
+    return await sql.query(statements['list-runs'], [before, job, limit, since, state])
+  return await sql.query(statements['list-ended-runs'], [before, limit, since, state])
+}
+
+/**
+ * Newest first; of those that ended in one way, the last to end first. Questions walk along an index and
+ * stop at the limit; what is running is what is left of all, found by one pass over two tables.
+ */
+export async function listRuns(sql: Sql, filter: RunFilter): Promise<RunListRow[]> {
+  const { rows } = await queryRuns(sql, filter)
   return rows.map((row) => RunListRow.parse(row))
 }
 

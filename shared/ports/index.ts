@@ -162,7 +162,8 @@ export interface MysqlSession extends AsyncDisposable {
   ): AsyncIterable<P>
 }
 
-export type FunctionName = 'start' | 'object' | 'tick' | 'api' | 'plan' | 'stage' | 'load' | 'finish'
+export const functionNames = ['start', 'object', 'tick', 'api', 'plan', 'stage', 'load', 'finish'] as const
+export type FunctionName = (typeof functionNames)[number]
 
 export interface Invoker {
   /**

@@ -1,5 +1,5 @@
 import { asTransferError, type ErrorReport, TransferError } from '../errors/index.ts'
-import { type JobName, RunId } from '../job/index.ts'
+import { RunId } from '../job/index.ts'
 import * as ledger from '../ledger/index.ts'
 import type { PostgresConnection, Sql } from '../ports/index.ts'
 import { listLedgers } from './job-store.ts'
@@ -33,17 +33,17 @@ export async function findRun(world: World, deadline: Deadline, text: string): P
   })
 }
 
-/** Newest first, over all ledgers that answer. */
+/** Newest first, over all ledgers that answer. `before` unset: from now on backwards. */
 export async function listRunsEverywhere(
   world: World,
   deadline: Deadline,
-  limit: number,
-  job: JobName | null,
+  filter: Partial<ledger.RunFilter> & Pick<ledger.RunFilter, 'limit'>,
 ): Promise<{ runs: ledger.RunListRow[]; silent: readonly SilentLedger[] }> {
   const before = new Date(world.clock.now().getTime() + 60_000)
-  const { answers, silent } = await askEach(world, deadline, (sql) => ledger.listRuns(sql, { before, job, limit }))
+  const whole = { before, since: null, job: null, state: null, ...filter }
+  const { answers, silent } = await askEach(world, deadline, (sql) => ledger.listRuns(sql, whole))
   const runs = answers.flat().sort((a, b) => b.requestedAt.getTime() - a.requestedAt.getTime())
-  return { runs: runs.slice(0, limit), silent }
+  return { runs: runs.slice(0, filter.limit), silent }
 }
 
 /** All at once: one database that is gone must not make everybody wait for those behind it. */

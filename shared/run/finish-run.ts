@@ -4,9 +4,12 @@ import * as ledger from '../ledger/index.ts'
 import { stagePrefix } from '../staging/keys.ts'
 import { isSameDatabase, openSource, openTarget } from './ends.ts'
 import type { FinishEvent } from './events.ts'
+import { recordNotices, sendNotices } from './notices.ts'
 import { runElsewhere } from './plan-run.ts'
 import { checkErrorLimit, reconcile } from './reconcile.ts'
+import { reportRun } from './report.ts'
 import { openRun, type RunContext } from './run-context.ts'
+import { summaryLines, summaryOf } from './run-summary.ts'
 import type { StepAnswer } from './step.ts'
 import { isComplete } from './window.ts'
 import type { Deadline, World } from './world.ts'
@@ -24,6 +27,7 @@ export async function finishRun(world: World, event: FinishEvent, deadline: Dead
   if (halt === null) await succeed(context)
   else if (halt !== 'finished') await endBadly(context, halt)
   await cleanUp(context)
+  await sendNotices(context)
   return { outcome: 'done' }
 }
 
@@ -118,12 +122,21 @@ async function end(
         at: world.clock.now(),
       })
       for (const statement of postSql) await sql.query(statement)
+      await recordNotices(context, ending.state)
     })
   } catch (error) {
     const finished = await ledger.readFinished(sql, run.runId, run.generation)
     if (finished === null) throw error
   }
-  context.log.info(`run ${ending.state}`)
+  await logEnd(context, ending.state)
+}
+
+/** In the words of DataX, whose labels people search logs for, and as numbers. */
+async function logEnd({ sql, run, world, log }: RunContext, state: string): Promise<void> {
+  const report = await reportRun(sql, run.runId, world.clock.now())
+  const summary = report === null ? null : summaryOf(report)
+  log.info(`run ${state}`, { ...summary })
+  for (const line of summary === null ? [] : summaryLines(summary)) log.info(line)
 }
 
 /** A run that may be retried keeps what it has staged; `retry` goes on from there. */

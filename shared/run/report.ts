@@ -1,5 +1,6 @@
 import type { ErrorReport } from '../errors/index.ts'
 import type { JobName, RunId } from '../job/index.ts'
+import { placeOfNotice } from '../job/notice.ts'
 import * as ledger from '../ledger/index.ts'
 import type { Sql } from '../ports/index.ts'
 import { dirtyPrefix } from '../staging/keys.ts'
@@ -24,9 +25,19 @@ export interface RunReport {
   readonly error: ErrorReport | null
   /** What has to come about before a cycle begins; empty for all others. */
   readonly waitsFor: readonly string[]
+  /** What became of those who are told of its end. */
+  readonly notices: readonly ReportedNotice[]
   readonly requestedAt: string
   readonly finishedAt: string | null
   readonly decisions: readonly { readonly what: string; readonly why: string }[]
+}
+
+export interface ReportedNotice {
+  /** The reference, or the host. */
+  readonly to: string
+  readonly outcome: 'due' | 'delivered' | 'undeliverable'
+  readonly attemptsFailed: number
+  readonly error: ErrorReport | null
 }
 
 /** @returns null when the ledger has no such run */
@@ -48,6 +59,7 @@ export async function reportRun(sql: Sql, runId: RunId, now: Date): Promise<RunR
     replayed: progress.rows.dirty > 0 ? await ledger.countReplayed(sql, runId) : 0,
     error: ending?.error ?? null,
     waitsFor,
+    notices: await noticesOf(sql, run),
     requestedAt: run.requestedAt.toISOString(),
     finishedAt: ending?.finishedAt.toISOString() ?? null,
     decisions: plan?.decisions ?? [],
@@ -59,6 +71,16 @@ async function waitsOf(sql: Sql, runId: RunId): Promise<string[]> {
   if ((await ledger.listWaits(sql, runId)).length === 0) return []
   const unmet = await unmetWaits(sql, runId, (job, at) => hasSucceeded(sql, job, at))
   return unmet.length === 0 ? ['the next tick, which will begin it'] : unmet
+}
+
+async function noticesOf(sql: Sql, { runId, generation, spec }: ledger.RunRow): Promise<ReportedNotice[]> {
+  const { notices = [] } = spec
+  const rows = notices.length === 0 ? [] : await ledger.listNotices(sql, runId, generation)
+  return rows.flatMap(({ notice, outcome, attemptsFailed, error }) => {
+    const known = notices[notice]
+    if (known === undefined) return []
+    return [{ to: placeOfNotice(known), outcome: outcome ?? 'due', attemptsFailed, error }]
+  })
 }
 
 type Progress = Pick<RunReport, 'rows' | 'bytes' | 'chunks' | 'chunksPlanned'>

@@ -54,7 +54,17 @@ async function repairLedger(world: World, address: PostgresConnection, deadline:
   for (const runId of await ledger.listWaitingRuns(sql, waitingPerLedger)) {
     sent += await repairRun(await openRun(world, sql, { address, runId }, deadline))
   }
+  sent += await repairNotices(world, sql, address, deadline)
   return sent + (await rerunFailed(world, sql, address, deadline))
+}
+
+/** `finish` comes back for notices that it could not deliver; what is a day old helps nobody any more. */
+async function repairNotices(world: World, sql: Sql, address: PostgresConnection, deadline: Deadline): Promise<number> {
+  const since = new Date(world.clock.now().getTime() - dayMs)
+  let sent = 0
+  for (const runId of await ledger.listRunsWithNotices(sql, since, runsPerLedger))
+    sent += await repairRun(await openRun(world, sql, { address, runId }, deadline))
+  return sent
 }
 
 /** Goes on with cycles that failed, as often and as late as their schedule says. */

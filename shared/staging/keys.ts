@@ -52,3 +52,6 @@ export function parseStagedChunk(key: string): StagedChunk | null {
 }
 
 const padded = (value: number) => String(value).padStart(6, '0')
+
+/** What `doctor` writes and removes again. */
+export const probeKey = (name: string) => `doctor/${name}`

@@ -2,8 +2,10 @@ import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { commandLine } from '../support/command-line.ts'
+import { eventually } from '../support/fc.ts'
 import { dataxJob, fromOss, intoAdbpg, startTestStack, type TestStack, unique } from '../support/stack.ts'
 import { tempDir } from '../support/temp-dir.ts'
+import { answering, startWebhook } from '../support/webhook.ts'
 
 let stack: TestStack
 let folder: string
@@ -141,5 +143,277 @@ describe('datasource', () => {
     expect(plain.status).toBe(400)
     expect(JSON.stringify(plain.body)).not.toContain('hunter2')
     expect((await api('PUT', '/v1/datasources/no-name', definition)).status).toBe(400)
+  })
+})
+
+interface Line {
+  readonly about: string
+  readonly check: string
+  readonly state: string
+  readonly detail: string
+  readonly next: string | null
+}
+
+describe('doctor', () => {
+  const look = async (job: string, ...more: string[]) => {
+    const { code, answer } = await answerOf(['doctor', job, ...more])
+    return { code, lines: answer as unknown as Line[] }
+  }
+  const bad = (lines: readonly Line[]) => lines.filter(({ state }) => state === 'failed')
+
+  it('finds a job that would run in order, each thing on a line', async () => {
+    const { job, document } = await fileJob('adbpg_local')
+    const triggers = [
+      { type: 'object', prefix: 'in/x/', suffix: '.csv' },
+      { type: 'schedule', cron: '0 5 0 * * *', timeZone: 'Asia/Shanghai' },
+    ]
+    await writeFile(job, JSON.stringify({ ...document, triggers }))
+    const { code, lines } = await look(job)
+    expect(bad(lines)).toEqual([])
+    expect(code).toBe(0)
+    const names = lines.map(({ about, check }) => `${about}: ${check}`)
+    for (const name of ['start', 'object', 'tick', 'api', 'plan', 'stage', 'load', 'finish'])
+      expect(names).toContain(`functions: ${name}`)
+    for (const name of ['write', 'read', 'list', 'conditional put', 'remove'])
+      expect(names).toContain(`bucket: ${name}`)
+    for (const name of ['dns', 'route', 'whitelist', 'tls', 'login', 'server', 'privileges'])
+      expect(names).toContain(`writer, ledger: ${name}`)
+    for (const name of [
+      'job: trigger',
+      'job: schedule',
+      'reader: split',
+      'reader: read',
+      'writer: table',
+      'writer: privileges',
+    ])
+      expect(names).toContain(name)
+    expect(names).toContain('reader, writer: columns')
+    for await (const { key } of stack.world.store.list('doctor/')) expect(key).toBe('nothing is left behind')
+    const { stdout } = await type(['doctor', job])
+    expect(stdout).toMatch(/^ok +functions +start .* MB, 120 s$/m)
+  })
+
+  it('finds what is wrong with one, and goes on behind it', async () => {
+    const { job, document, table } = await fileJob('adbpg_local')
+    const text = JSON.stringify(document)
+    await writeFile(
+      job,
+      text.replace(`files/${table}.csv`, 'files/none.csv').replace(`public.${table}`, `public.${table}x`),
+    )
+    const { code, lines } = await look(job)
+    expect(code).toBe(1)
+    expect(bad(lines)).toMatchObject([
+      { about: 'reader', check: 'split', detail: expect.stringContaining('source/no-objects') },
+      { about: 'writer', check: 'table', detail: expect.stringContaining(`did you mean public.${table}`) },
+    ])
+  })
+
+  it('looks from the function: a server that only its datasource misses, a job that cannot be read', async () => {
+    const { job } = await fileJob('elsewhere')
+    const file = join(folder, 'elsewhere.json')
+    const { host, database, user } = stack.adbpg
+    const definition = { type: 'adbpg', host, port: 1, database, username: user, password: 'env:ADBPG_LOCAL_PASSWORD' }
+    await writeFile(file, JSON.stringify({ elsewhere: definition }))
+    const closed = await look(job, '--datasources', file)
+    expect(bad(closed.lines)).toMatchObject([
+      { about: 'writer, ledger', check: 'route', next: expect.stringContaining('refuses the port') },
+    ])
+    expect(closed.lines).toContainEqual(expect.objectContaining({ about: 'reader', check: 'read', state: 'ok' }))
+    const unknown = await look(job)
+    expect(unknown.code).toBe(1)
+    expect(bad(unknown.lines)).toMatchObject([
+      { about: 'job', check: 'script', detail: expect.stringContaining('elsewhere') },
+    ])
+  })
+
+  it('reads a database source as a run would, and tells a splitPk that is of no use', async () => {
+    const table = unique('doctor')
+    await stack.sql(`create table public.${table} (id text, note text)`, stack.source)
+    await stack.sql(
+      `insert into public.${table} select 'k' || n, repeat('x', 200) from generate_series(1, 2000) n`,
+      stack.source,
+    )
+    await stack.sql(`create table public.${table} (note text, id text)`)
+    const reader = {
+      name: 'postgresqlreader',
+      parameter: { datasource: 'pg_local', table, column: ['id', 'note'], splitPk: 'id' },
+    }
+    const job = join(folder, `${table}.json`)
+    await writeFile(
+      job,
+      JSON.stringify(dataxJob(table, reader, intoAdbpg(`public.${table}`, { column: ['note', 'id'] }))),
+    )
+    const { code, lines } = await look(job)
+    expect(code).toBe(0)
+    expect(lines).toContainEqual(
+      expect.objectContaining({
+        about: 'reader',
+        check: 'split',
+        state: 'warning',
+        detail: expect.stringContaining('splitPk id is not used'),
+      }),
+    )
+    expect(lines).toContainEqual(expect.objectContaining({ check: 'columns', state: 'warning' }))
+    expect(lines).toContainEqual(
+      expect.objectContaining({
+        about: 'reader',
+        check: 'read',
+        state: 'ok',
+        detail: expect.stringMatching(/first \d+ bytes/),
+      }),
+    )
+  })
+
+  it('asks a datasource alone, by the command line and the API, and is asked of a stored job by the API', async () => {
+    expect(await answerOf(['datasource', 'test', 'adbpg_local'])).toMatchObject({ code: 0 })
+    expect((await type(['datasource', 'test', 'oss_local'])).stdout).toMatch(/ok +oss_local +list/)
+    await answerOf(['datasource', 'add', 'wrong', ...optionsOfStack(), '--password-stdin'], {}, 'not the password')
+    const wrong = await type(['datasource', 'test', 'wrong'])
+    expect(wrong).toMatchObject({ code: 1, stdout: expect.stringMatching(/FAIL wrong +login/) })
+    expect(await api('POST', '/v1/datasources/wrong/test')).toMatchObject({ status: 200, body: { ok: false } })
+    expect((await api('POST', '/v1/datasources/none/test')).status).toBe(404)
+    const { document } = await fileJob('adbpg_local')
+    await stack.putJob(document)
+    const { status, body } = await api('POST', `/v1/jobs/${document.name}/doctor`)
+    expect({ status, ok: body.ok }, JSON.stringify(body)).toEqual({ status: 200, ok: true })
+    await stack.world.store.remove([`jobs/${document.name}.json`])
+  })
+})
+
+describe('the end of a run', () => {
+  const hooked = async (notices: readonly object[], rows = '1,one\n2,two\n') => {
+    const { table, job, document } = await fileJob('adbpg_local')
+    await stack.world.store.put(`files/${table}.csv`, Buffer.from(rows))
+    await writeFile(job, JSON.stringify({ ...document, notices }))
+    return { table, job, document }
+  }
+  const noticesIn = (answer: Record<string, unknown>) => answer.notices as Record<string, unknown>[]
+  const settled = (runId: unknown) =>
+    eventually(async () => {
+      const { answer } = await answerOf(['status', String(runId)])
+      return noticesIn(answer).every(({ outcome }) => outcome !== 'due') ? noticesIn(answer) : null
+    })
+
+  it('is told once to those who want to know of it, with a URL that nobody else sees', async () => {
+    const webhook = await startWebhook()
+    const secretUrl = `${webhook.url}/hook/very-secret-token`
+    const notices = [
+      { on: ['succeeded'], webhook: secretUrl, secret: 'signing-secret' },
+      { on: ['failed', 'stopped'], webhook: `${webhook.url}/failed` },
+    ]
+    const good = await hooked(notices)
+    const { code, answer } = await answerOf(['run', good.job])
+    expect(code).toBe(0)
+    expect(await settled(answer.runId)).toMatchObject([{ to: expect.stringMatching(/^vault:/), outcome: 'delivered' }])
+    expect(webhook.received).toHaveLength(1)
+    expect(webhook.received[0]).toMatchObject({
+      path: '/hook/very-secret-token',
+      headers: { 'x-adbpg-sync-signature': expect.stringMatching(/^sha256=/) },
+    })
+    expect(JSON.parse(webhook.received[0]?.body ?? '{}')).toMatchObject({
+      event: 'run.succeeded',
+      run: { runId: answer.runId, rows: { loaded: 2 } },
+    })
+    const spec = await stack.sql(`select spec from adbpg_sync.run where run_id = '${answer.runId}'`)
+    expect(JSON.stringify(spec) + JSON.stringify(answer)).not.toMatch(/very-secret-token|signing-secret/)
+    const bad = await hooked(notices, '1,one\nx,two\n')
+    const failed = await answerOf(['run', bad.job])
+    expect(failed.code).toBe(1)
+    await settled(failed.answer.runId)
+    expect(webhook.received.map(({ path }) => path)).toEqual(['/hook/very-secret-token', expect.any(String)])
+    expect(JSON.parse(webhook.received[1]?.body ?? '{}')).toMatchObject({
+      event: 'run.failed',
+      run: { error: { code: 'record/format' } },
+    })
+    // A finish that comes again finds the notice settled.
+    await stack.world.invoker.invokeSync(
+      'finish',
+      { step: 'finish', runId: answer.runId, generation: 0, ledger: stack.adbpg },
+      30_000,
+    )
+    await stack.tick()
+    expect(webhook.received).toHaveLength(2)
+    await webhook.close()
+  })
+
+  it('does not fail for a receiver that is down: tick comes back with the notice', async () => {
+    const webhook = await startWebhook()
+    webhook.answers = [answering(500), answering(500), answering(500)]
+    const { job } = await hooked([{ on: ['succeeded'], webhook: webhook.url }])
+    const { code, answer } = await answerOf(['run', job])
+    expect(code).toBe(0)
+    expect(await stack.whileTicking(() => settled(answer.runId))).toMatchObject([
+      { outcome: 'delivered', attemptsFailed: 1 },
+    ])
+    expect(webhook.received).toHaveLength(4)
+    expect(new Set(webhook.received.map(({ headers }) => headers['x-adbpg-sync-delivery'])).size).toBe(1)
+    await webhook.close()
+  })
+
+  it('is told of although finish died between the end and the notice', async () => {
+    const webhook = await startWebhook()
+    const { job } = await hooked([{ on: ['succeeded'], webhook: webhook.url }])
+    await stack.crashAt('finish/before-clean-up')
+    const { answer } = await answerOf(['run', job])
+    expect(await stack.whileTicking(() => settled(answer.runId))).toMatchObject([{ outcome: 'delivered' }])
+    expect(await stack.crashed()).toBe(true)
+    expect(webhook.received).toHaveLength(1)
+    await webhook.close()
+  })
+
+  it('that a receiver refuses is an incident, and seen with the run', async () => {
+    const webhook = await startWebhook()
+    webhook.answers = [answering(404)]
+    const { job } = await hooked([{ on: ['succeeded'], webhook: webhook.url }])
+    const { code, answer } = await answerOf(['run', job])
+    expect(code).toBe(0)
+    expect(await settled(answer.runId)).toMatchObject([
+      { outcome: 'undeliverable', error: { code: 'run/notice-refused' } },
+    ])
+    expect((await type(['status', String(answer.runId)])).stdout).toMatch(
+      /^notice +vault:\w+: undeliverable \(.*404\)$/m,
+    )
+    const { incidents } = (await answerOf(['status', '--limit', '1000'])).answer
+    expect(incidents).toContainEqual(
+      expect.objectContaining({ code: 'run/notice-refused', message: expect.stringContaining(String(answer.runId)) }),
+    )
+    await webhook.close()
+  })
+
+  it('is logged by finish in the words of DataX, a line for each', async () => {
+    const { job } = await hooked([])
+    const { answer } = await answerOf(['run', job])
+    const logs = join(stack.stateDir, 'fc', 'logs')
+    const lines = await eventually(async () => {
+      const texts = await Promise.all((await readdir(logs)).map((file) => readFile(join(logs, file), 'utf8')))
+      const found = texts
+        .join('\n')
+        .split('\n')
+        .filter((line) => line.includes(String(answer.runId)))
+      return found.some((line) => line.includes('读写失败总数')) ? found : null
+    })
+    expect(lines.filter((line) => line.includes('读出记录总数'))).toHaveLength(1)
+    expect(lines.find((line) => line.includes('读出记录总数'))).toMatch(/读出记录总数 +: +2/)
+  })
+
+  it('is found by state, time and job, by the command line and the API, and summed up as DataX does', async () => {
+    const { job, document } = await hooked([])
+    const { answer } = await answerOf(['run', job])
+    const listed = async (...options: string[]) =>
+      ((await answerOf(['status', ...options])).answer.runs as { runId: string }[]).map(({ runId }) => runId)
+    expect(await listed('--job', document.name, '--state', 'succeeded', '--since', '1h')).toEqual([answer.runId])
+    expect(await listed('--job', document.name, '--state', 'failed')).toEqual([])
+    expect(await listed('--job', document.name, '--since', '2099-01-01')).toEqual([])
+    expect((await answerOf(['status', '--since', 'yesterday'])).code).toBe(2)
+    expect((await type(['status', '--state', 'odd'])).code).toBe(2)
+    expect((await answerOf(['status', '--job', '1 2'])).code).toBe(2)
+    const { body } = await api('GET', `/v1/runs?job=${document.name}&state=succeeded&since=1h`)
+    expect(body.runs).toMatchObject([{ runId: answer.runId }])
+    expect((await api('GET', '/v1/runs?state=odd')).status).toBe(400)
+    expect((await type(['status', String(answer.runId), '--summary'])).stdout).toMatch(/^读出记录总数 +: +2$/m)
+    expect((await answerOf(['status', String(answer.runId), '--summary'])).answer).toMatchObject({
+      records: 2,
+      failed: 0,
+    })
   })
 })

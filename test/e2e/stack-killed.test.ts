@@ -24,10 +24,22 @@ interface Answer {
   readonly out: string
 }
 
+/** `up` passes them on to its functions, and keeps them nowhere. */
+const secretsOfShell = {
+  ADBPG_PASSWORD: 'a secret of the shell',
+  ADBPG_SYNC_VAULT_KEY: Buffer.alloc(32, 7).toString('base64'),
+}
+
 /** A command as a user would type it. */
 function command(home: string, words: readonly string[]): { pid: number; ended: Promise<Answer> } {
   const child = spawn(process.execPath, [bin, ...words], {
-    env: { ...process.env, ADBPG_SYNC_HOME: home, ADBPG_SYNC_CHUNK_BYTES: '262144', ADBPG_SYNC_LEASE_SECONDS: '1' },
+    env: {
+      ...process.env,
+      ...secretsOfShell,
+      ADBPG_SYNC_HOME: home,
+      ADBPG_SYNC_CHUNK_BYTES: '262144',
+      ADBPG_SYNC_LEASE_SECONDS: '1',
+    },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   let out = ''
@@ -72,6 +84,8 @@ it('a stack killed in the middle of a run goes on after a restart, and every row
   const home = await mkdtemp(join(tmpdir(), 'adbpg-sync-killed-'))
   homes.push(home)
   const first = await up(home)
+  const kept = await readFile(join(home, 'stack.json'), 'utf8')
+  for (const secret of Object.values(secretsOfShell)) expect(kept).not.toContain(secret)
   const { postgres, oss, fc, api } = first.file.address
   for (const text of [
     postgres.url,

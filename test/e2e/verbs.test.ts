@@ -55,6 +55,7 @@ const Answer = z.strictObject({
   dirtyObject: z.string().nullable(),
   error: z.looseObject({ code: z.string(), message: z.string(), advice: z.string() }).nullable(),
   waitsFor: z.array(z.string()),
+  notices: z.array(z.unknown()),
   requestedAt: z.string(),
   finishedAt: z.string(),
   decisions: z.array(z.looseObject({ what: z.string(), why: z.string() })),
@@ -173,9 +174,9 @@ describe('the other verbs', () => {
   it('plan, doctor and convert answer of a job without running it', async () => {
     const { job, table } = await fileJob()
     expect((await answerOf(['plan', job])).answer).toMatchObject({ pieces: 1, staged: false })
-    const findings = (await answerOf(['doctor', job])).answer as unknown as { check: string; ok: boolean }[]
-    expect(findings.filter(({ ok }) => !ok)).toEqual([])
-    expect(findings.map(({ check }) => check)).toEqual(['bucket', 'functions', 'job', 'ledger', 'reader', 'writer'])
+    const findings = (await answerOf(['doctor', job])).answer as unknown as { state: string }[]
+    expect(findings.filter(({ state }) => state === 'failed')).toEqual([])
+    expect(findings.length).toBeGreaterThan(20)
     expect((await answerOf(['convert', job])).answer).toMatchObject({ type: 'job', version: '2.0' })
     expect(await test.sql(`select count(*)::integer as n from public.${table}`)).toEqual([{ n: 0 }])
   })

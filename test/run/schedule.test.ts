@@ -75,7 +75,7 @@ async function tickAt(at: Date, { clock, invoker }: { clock?: Date; invoker?: Wo
 
 async function runsOf(job: JobName): Promise<RunReport[]> {
   await using sql = await stack.world.connectSql(stack.adbpg, ample.signal)
-  const runs = await ledger.listRuns(sql, { before: new Date(8.64e15), job, limit: 100 })
+  const runs = await ledger.listRuns(sql, { before: new Date(8.64e15), since: null, state: null, job, limit: 100 })
   const reports: RunReport[] = []
   for (const { runId } of runs) reports.unshift((await reportRun(sql, runId, new Date())) as RunReport)
   return reports

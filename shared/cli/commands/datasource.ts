@@ -1,5 +1,6 @@
 import Table from 'cli-table3'
 import type { Command } from 'commander'
+import { askPlan } from '../../doctor/diagnose.ts'
 import { TransferError } from '../../errors/index.ts'
 import { faultText } from '../../job/fault.ts'
 import { isReference } from '../../job/secret-reference.ts'
@@ -15,6 +16,7 @@ import type { ExitCode, Verbs } from '../main.ts'
 import { readText } from '../read-text.ts'
 import type { Session } from '../session.ts'
 import { forgetSecrets, keepSecrets } from '../vault.ts'
+import { exitCodeOf, findingsText } from './doctor.ts'
 
 const examples = `
 Examples
@@ -40,6 +42,10 @@ export function addDatasource(program: Command, verbs: Verbs): void {
     .command('show <name>')
     .description('one datasource as it is kept: secrets are references')
     .action((name: string) => verbs.withSession((session) => show(verbs, session, name)))
+  datasource
+    .command('test <name>')
+    .description('name, way, whitelist, TLS and login of a datasource, looked at by the function that would use it')
+    .action((name: string) => verbs.withSession((session) => test(verbs, session, name)))
   datasource
     .command('remove <name>')
     .description('forget a datasource, and the secrets that the vault of this machine keeps for it')
@@ -183,6 +189,13 @@ async function show({ output }: Verbs, { world }: Session, name: string): Promis
   for (const warning of warnings) output.note(`warning: ${faultText(warning)}`)
   output.answer({ name, definition: datasource }, () => JSON.stringify(datasource, null, 2))
   return 0
+}
+
+async function test({ output }: Verbs, { world }: Session, name: string): Promise<ExitCode> {
+  const { datasource: definition } = await readDatasourceNamed(world, name)
+  const findings = await askPlan(world, { what: 'datasource', name, definition })
+  output.answer(findings, () => findingsText(findings))
+  return exitCodeOf(findings)
 }
 
 async function remove({ output }: Verbs, session: Session, name: string): Promise<ExitCode> {

@@ -1,95 +1,86 @@
+import { join } from 'node:path'
 import type { Command } from 'commander'
+import { version } from '../../config/index.ts'
+import { diagnose } from '../../doctor/diagnose.ts'
+import { type Finding, failedBy, ofAll, type Result } from '../../doctor/finding.ts'
+import type { Watched } from '../../doctor/triggers.ts'
 import { asTransferError } from '../../errors/index.ts'
-import type { JobSpec } from '../../job/index.ts'
-import { probeCapabilities } from '../../postgres/capabilities.ts'
-import { ledgerOf, openSource, openTarget } from '../../run/ends.ts'
-import { addJobOptions, type JobOptions, readJobArgument } from '../job-argument.ts'
+import { readFunctions } from '../../local/fc/functions.ts'
+import { functionNames } from '../../ports/index.ts'
+import { addJobOptions, type JobArgument, type JobOptions, readJobArgument } from '../job-argument.ts'
+import { projectDir } from '../local-stack.ts'
 import type { ExitCode, Verbs } from '../main.ts'
 import type { Session } from '../session.ts'
 
 export function addDoctor(program: Command, verbs: Verbs): void {
   addJobOptions(program.command('doctor [job]'))
-    .description('check bucket and functions, and for a job both ends, one line per check with the next step')
+    .description('check functions and bucket, and for a job both ends, one line per check with the next step')
+    .addHelpText(
+      'after',
+      '\nThe function plan looks at the servers, from its own network and with its own secrets: what it says holds for runs.',
+    )
     .action((job: string | undefined, options: JobOptions) =>
       verbs.withSession((session) => doctor(verbs, session, job, options)),
     )
 }
 
-interface Finding {
-  readonly check: string
-  readonly ok: boolean
-  readonly detail: string
-  readonly next: string | null
+async function doctor(
+  { output }: Verbs,
+  session: Session,
+  job: string | undefined,
+  options: JobOptions,
+): Promise<ExitCode> {
+  const { argument, refused } = job === undefined ? noJob : await readJob(session, job, options)
+  const findings = await diagnose(session.world, {
+    job: argument === null ? null : { document: argument.parsed.document, spec: argument.spec },
+    functions: functionNames,
+    watched: await watchedBy(session.world.store.bucket),
+    version,
+  })
+  const all = [...findings, ...ofAll('job', refused)]
+  output.answer(all, () => findingsText(all))
+  return exitCodeOf(all)
 }
 
-async function doctor(verbs: Verbs, session: Session, job: string | undefined, options: JobOptions): Promise<ExitCode> {
-  const findings: Finding[] = [
-    await check('bucket', () => checkBucket(session)),
-    await check('functions', () => checkFunctions(session)),
-  ]
-  if (job !== undefined) findings.push(...(await checkJob(session, job, options)))
-  verbs.output.answer(findings, () => findings.map(lineOf).join('\n'))
-  return findings.every(({ ok }) => ok) ? 0 : 1
+interface ReadJob {
+  readonly argument: JobArgument | null
+  readonly refused: readonly Result[]
 }
 
-async function check(name: string, work: () => Promise<string>): Promise<Finding> {
+const noJob: ReadJob = { argument: null, refused: [] }
+
+/** A job that cannot be read is a finding like any other: the rest is looked at all the same. */
+async function readJob(session: Session, job: string, options: JobOptions): Promise<ReadJob> {
   try {
-    return { check: name, ok: true, detail: await work(), next: null }
+    return { argument: await readJobArgument(session, job, options), refused: [] }
   } catch (thrown) {
-    const { code, message, advice } = asTransferError(thrown).report()
-    return { check: name, ok: false, detail: `${code}: ${message}`, next: advice }
+    return { argument: null, refused: [failedBy('script', asTransferError(thrown))] }
   }
 }
 
-const lineOf = ({ check: name, ok, detail, next }: Finding) =>
-  `${ok ? 'ok  ' : 'FAIL'} ${name.padEnd(12)} ${detail}${next === null ? '' : `\n                  next: ${next}`}`
+export const exitCodeOf = (findings: readonly Finding[]): ExitCode =>
+  findings.some(({ state }) => state === 'failed') ? 1 : 0
 
-async function checkBucket({ world }: Session): Promise<string> {
-  const key = 'doctor/probe'
-  await world.store.put(key, Buffer.from('probe'))
-  await world.store.remove([key])
-  return `bucket ${world.store.bucket} can be written, read and cleaned`
+/** The triggers that `s.yaml` of this checkout deploys, with its bucket that of the session. */
+async function watchedBy(bucket: string): Promise<Watched[]> {
+  const functions = await readFunctions(join(projectDir, 's.yaml'), { BUCKET: bucket })
+  return functions.flatMap(({ triggers }) =>
+    triggers.flatMap((trigger) => {
+      if (trigger.triggerType !== 'oss') return []
+      const { prefix, suffix } = trigger.triggerConfig.filter.key
+      return [{ bucket: trigger.sourceArn.split(':').at(-1) ?? '', prefix, suffix }]
+    }),
+  )
 }
 
-/** A start of a job that cannot exist shows that the function runs and answers. */
-async function checkFunctions({ world }: Session): Promise<string> {
-  const answer = await world.invoker
-    .invokeSync('start', { job: 'doctor-probe-of-no-job' }, 30_000)
-    .catch(asTransferError)
-  if (answer instanceof Error && !/no job named/.test(answer.message)) throw answer
-  return 'function start answers'
+const marks: Record<Finding['state'], string> = { ok: 'ok  ', warning: 'warn', failed: 'FAIL', skipped: '-   ' }
+
+export function findingsText(findings: readonly Finding[]): string {
+  const width = (of: (finding: Finding) => string) => Math.max(...findings.map((finding) => of(finding).length))
+  const [abouts, checks] = [width(({ about }) => about), width(({ check }) => check)]
+  const lines = findings.map(({ about, check, state, detail, next }) => {
+    const line = `${marks[state]} ${about.padEnd(abouts)}  ${check.padEnd(checks)}  ${detail}`
+    return next === null ? line : `${line}\n${' '.repeat(abouts + checks + 9)}next: ${next}`
+  })
+  return lines.join('\n')
 }
-
-async function checkJob(session: Session, job: string, options: JobOptions): Promise<Finding[]> {
-  let spec: JobSpec | null = null
-  const parsed = await check('job', async () => {
-    spec = (await readJobArgument(session, job, options)).spec
-    return `${spec.reader.kind} to ${spec.writer.kind}, ${spec.warnings.length} warnings`
-  })
-  if (spec === null) return [parsed]
-  return [parsed, await checkLedger(session, spec), await checkReader(session, spec), await checkWriter(session, spec)]
-}
-
-const checkLedger = ({ world, deadline }: Session, spec: JobSpec) =>
-  check('ledger', async () => {
-    await using sql = await world.connectSql(await ledgerOf(world, spec), deadline.signal)
-    const { server } = await probeCapabilities(sql)
-    const { rows } = await sql.query<{ may: boolean }>(
-      `select pg_catalog.has_database_privilege(current_database(), 'create') as may`,
-    )
-    return `${server.product} ${server.version}; schema adbpg_sync ${rows[0]?.may ? 'can be created' : 'must be created by an administrator'}`
-  })
-
-const checkReader = ({ world, deadline }: Session, spec: JobSpec) =>
-  check('reader', async () => {
-    await using source = await openSource({ world, deadline, log: world.log, run: { spec, trigger: null } })
-    const columns = await source.columns()
-    return `${spec.reader.kind} can be opened${columns === null ? '' : `, ${columns.length} columns`}`
-  })
-
-const checkWriter = ({ world, deadline }: Session, spec: JobSpec) =>
-  check('writer', async () => {
-    await using target = await openTarget({ world, deadline, log: world.log, run: { spec, trigger: null } })
-    if (target.kind === 'object') return `${spec.writer.kind} can be opened`
-    return `${spec.writer.kind} can be opened, ${(await target.columns()).length} columns`
-  })

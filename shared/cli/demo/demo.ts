@@ -87,7 +87,10 @@ async function dropFiles(verbs: Verbs, session: Session): Promise<RunReport[]> {
 async function waitForSchedule(verbs: Verbs, session: Session): Promise<RunReport> {
   verbs.output.note('\nwaiting for the timer at the next full minute: job orders copies a PostgreSQL table …')
   return await waitFor(verbs, session, async () => {
-    const { runs } = await listRunsEverywhere(session.world, session.deadline, 1, 'orders' as JobName)
+    const { runs } = await listRunsEverywhere(session.world, session.deadline, {
+      limit: 1,
+      job: 'orders' as JobName,
+    })
     return runs[0]?.runId ?? null
   })
 }

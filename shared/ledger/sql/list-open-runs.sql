@@ -3,7 +3,7 @@ from adbpg_sync.run r
 where not exists (
   select 1 from adbpg_sync.run_finished f
   where f.run_id = r.run_id
-    and f.generation = coalesce((select max(t.generation) from adbpg_sync.run_retry t where t.run_id = r.run_id), 0)
+    and not exists (select 1 from adbpg_sync.run_retry t where t.run_id = f.run_id and t.generation > f.generation)
 )
 and (
   not exists (select 1 from adbpg_sync.run_wait w where w.run_id = r.run_id)

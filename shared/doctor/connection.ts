@@ -1,0 +1,61 @@
+import { asTransferError } from '../errors/index.ts'
+import type { Connection } from '../job/index.ts'
+import type { Sql } from '../ports/index.ts'
+import { type Capabilities, probeCapabilities } from '../postgres/capabilities.ts'
+import type { Deadline, World } from '../run/world.ts'
+import { checkList } from './bucket.ts'
+import { checked, failedBy, isFine, passed, type Result, skipped } from './finding.ts'
+import { checkNetwork, type Place } from './network.ts'
+import { serverText } from './postgres-rights.ts'
+import { openPostgres } from './postgres-session.ts'
+
+/** What else to look at in a session that is open. */
+export type InSession = (sql: Sql, capabilities: Capabilities) => Promise<readonly Result[]>
+
+/** The way to a server and into it. */
+export async function checkConnection(
+  world: World,
+  connection: Connection,
+  deadline: Deadline,
+  more: InSession = async () => [],
+): Promise<Result[]> {
+  const network = await checkNetwork(placeOf(connection))
+  if (!isFine(network)) return [...network, skipped('login', 'needs a way to the server')]
+  if (connection.kind === 'postgres') return [...network, ...(await inPostgres(world, connection, deadline, more))]
+  if (connection.kind === 'oss') return [...network, await checkList(await world.openStore(connection))]
+  return [
+    ...network,
+    await checked('login', async () => {
+      await using _session = await world.connectMysql(connection, deadline.signal)
+      return `${connection.user} in ${connection.database}`
+    }),
+  ]
+}
+
+async function inPostgres(
+  world: World,
+  connection: Extract<Connection, { kind: 'postgres' }>,
+  { signal }: Deadline,
+  more: InSession,
+): Promise<readonly Result[]> {
+  const { results, session } = await openPostgres(world, connection, signal)
+  if (session === null) return results
+  await using sql = session
+  try {
+    const capabilities = await probeCapabilities(sql)
+    return [...results, passed('server', serverText(capabilities)), ...(await more(sql, capabilities))]
+  } catch (thrown) {
+    return [...results, failedBy('server', asTransferError(thrown))]
+  }
+}
+
+function placeOf(connection: Connection): Place {
+  if (connection.kind !== 'oss') return { host: connection.host, port: connection.port }
+  const { hostname, port, protocol } = new URL(connection.endpoint)
+  const standard = protocol === 'https:' ? 443 : 80
+  return { host: hostOf(hostname, connection.bucket), port: port === '' ? standard : Number(port) }
+}
+
+/** OSS answers under the name of the bucket; a server on an address of its own does not. */
+const hostOf = (hostname: string, bucket: string) =>
+  hostname.endsWith('.aliyuncs.com') ? `${bucket}.${hostname}` : hostname

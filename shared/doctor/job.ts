@@ -1,0 +1,167 @@
+import { copyText } from '../codecs/encoding.ts'
+import type { Source, Target } from '../connectors/contract.ts'
+import { asTransferError } from '../errors/index.ts'
+import type { Connection, JobSpec } from '../job/index.ts'
+import type { ObjectStore } from '../ports/index.ts'
+import { probeCapabilities } from '../postgres/capabilities.ts'
+import { type EndsContext, ledgerOf, openSource, openTarget } from '../run/ends.ts'
+import type { Deadline, World } from '../run/world.ts'
+import type { Column } from '../schema/index.ts'
+import { compareColumns } from './columns.ts'
+import { checkConnection, type InSession } from './connection.ts'
+import { checked, type Finding, failedBy, isFine, ofAll, passed, type Result, skipped, warned } from './finding.ts'
+import { checkLedgerRights, checkTargetRights } from './postgres-rights.ts'
+
+type Role = 'reader' | 'writer' | 'ledger'
+
+/** Both ends of a job and the database of its ledger, each server once, in the order in which data flows. */
+export async function examineJob(world: World, spec: JobSpec, deadline: Deadline): Promise<Finding[]> {
+  const context: EndsContext = { world, log: world.log, deadline: bounded(deadline), run: { spec, trigger: null } }
+  const found: Finding[] = []
+  const open = new Set<Role>()
+  for (const { roles, connection } of await connectionsOf(world, spec)) {
+    const more: InSession = async (sql) =>
+      roles.includes('ledger') && connection.kind === 'postgres' ? [await checkLedgerRights(sql, connection.user)] : []
+    const results = await checkConnection(world, connection, deadline, more)
+    if (isFine(results.filter(({ check }) => check !== 'privileges'))) for (const role of roles) open.add(role)
+    found.push(...ofAll(roles.join(', '), results))
+  }
+  const reader = open.has('reader') ? await examineReader(context) : unreached
+  const writer = open.has('writer') ? await examineWriter(context) : unreached
+  const columns =
+    reader.columns === undefined || writer.columns === undefined
+      ? skipped('columns', 'needs both ends')
+      : compareColumns(reader.columns, writer.columns)
+  return [
+    ...found,
+    ...ofAll('reader', reader.results),
+    ...ofAll('writer', writer.results),
+    ...ofAll('reader, writer', [columns]),
+  ]
+}
+
+/** A source that takes long to be looked at is there all the same. */
+const patienceMs = 15_000
+const bounded = ({ signal, softAt }: Deadline): Deadline => ({
+  signal: AbortSignal.any([signal, AbortSignal.timeout(2 * patienceMs)]),
+  softAt,
+})
+
+interface Placed {
+  readonly roles: Role[]
+  readonly connection: Connection
+}
+
+async function connectionsOf(world: World, spec: JobSpec): Promise<Placed[]> {
+  const all: { role: Role; connection: Connection }[] = [
+    { role: 'reader', connection: connectionIn(spec.reader.options) },
+    { role: 'writer', connection: connectionIn(spec.writer.options) },
+    { role: 'ledger', connection: await ledgerOf(world, spec) },
+  ]
+  const placed = new Map<string, Placed>()
+  for (const { role, connection } of all) {
+    const key = JSON.stringify(connection)
+    const { roles } = placed.get(key) ?? { roles: [] }
+    placed.set(key, { roles: [...roles, role], connection })
+  }
+  return [...placed.values()]
+}
+
+/** Every connector takes it under this name (job/end-options.ts), and its schema has checked it. */
+const connectionIn = (options: unknown): Connection => (options as { connection: Connection }).connection
+
+interface Examined {
+  readonly results: readonly Result[]
+  /** undefined: not known, because the end cannot be opened. */
+  readonly columns?: readonly Column[] | null
+}
+
+const unreached: Examined = { results: [skipped('table', 'needs a session')] }
+
+async function examineReader(context: EndsContext): Promise<Examined> {
+  try {
+    await using source = await openSource(context)
+    const columns = await source.columns()
+    const what = columns === null ? 'its fields are known from the records alone' : `${columns.length} columns`
+    return { results: [passed('table', what), ...(await checkReading(context, source))], columns }
+  } catch (thrown) {
+    return { results: [failedBy('table', asTransferError(thrown))] }
+  }
+}
+
+/** Cuts the source as a plan would, and takes the first bytes: the right to read is proven by reading. */
+async function checkReading(context: EndsContext, source: Source): Promise<Result[]> {
+  const { concurrent } = context.run.spec.settings
+  try {
+    const { slices, decisions } = await source.split({
+      concurrent,
+      targetBytes: context.world.settings.chunkBytes,
+      arrived: null,
+    })
+    const text = decisions.map(({ what, why }) => `${what} (${why})`).join('; ')
+    const unused = decisions.find(({ what }) => /^splitPk .* is not used$/.test(what))
+    const split =
+      unused === undefined
+        ? passed('split', text)
+        : warned('split', text, 'Name an integer column of even spread as splitPk, or leave it out.')
+    const [first] = slices
+    return [
+      split,
+      first === undefined
+        ? passed('read', 'there is nothing to read')
+        : await checkFirstBytes(context, source, first.slice),
+    ]
+  } catch (thrown) {
+    const error = asTransferError(thrown)
+    if (error.code !== 'platform/deadline') return [failedBy('split', error)]
+    return [
+      passed('split', `not cut within ${(2 * patienceMs) / 1000} s: a plan has more time`),
+      skipped('read', 'needs a slice'),
+    ]
+  }
+}
+
+const checkFirstBytes = (context: EndsContext, source: Source, slice: Parameters<Source['read']>[0]): Promise<Result> =>
+  checked('read', async () => {
+    const { body } = await source.read(slice, source.offer(copyText), context.deadline.signal)
+    for await (const piece of body) return `the first ${piece.length} bytes came`
+    return 'the first slice is empty'
+  })
+
+async function examineWriter(context: EndsContext): Promise<Examined> {
+  try {
+    await using target = await openTarget(context)
+    if (target.kind === 'object') return { results: [await checkUpload(target, target.store)], columns: null }
+    const columns = await target.columns()
+    const table = passed('table', `${columns.length} columns`)
+    return { results: [table, ...(await checkWriting(context, target, columns))], columns }
+  } catch (thrown) {
+    return { results: [failedBy('table', asTransferError(thrown))] }
+  }
+}
+
+async function checkWriting(
+  { world, deadline }: EndsContext,
+  target: Target,
+  columns: readonly Column[],
+): Promise<Result[]> {
+  if (target.kind !== 'copy') return []
+  const { connection } = target
+  await using sql = await world.connectSql(connection, deadline.signal)
+  const names = columns.map(({ name }) => name)
+  const { onConflict } = await probeCapabilities(sql)
+  return [await checkTargetRights(sql, target, { columns: names, user: connection.user, onConflict })]
+}
+
+/** An upload that is given up shows nothing to anybody; it is how an export is written, too. */
+const checkUpload = (target: Extract<Target, { kind: 'object' }>, store: ObjectStore): Promise<Result> =>
+  checked('write', async () => {
+    const key = target.keyOf('doctor', 0)
+    const { uploadId } = await store.prepareUpload(key, probe(), target.putOptions)
+    await store.abortUpload(key, uploadId)
+    return `oss://${store.bucket}/${key} could be uploaded`
+  })
+
+async function* probe(): AsyncGenerator<Uint8Array> {
+  yield Buffer.from('a probe of adbpg-sync doctor')
+}
