@@ -187,7 +187,7 @@ describe.each(['2023-03-30', '2016-08-15'])('the pipeline through the API of %s'
     await stack.ended(runId)
     const shown = await fetch(`${url}/v1/runs/${runId}`, { headers: { authorization: `Bearer ${token}` } })
     expect(await shown.json()).toMatchObject({ runId, state: 'succeeded', rows: { loaded: 1 } })
-    const dates = { job: JSON.parse(body).job, from: '20260101', to: '20260102', parallel: 2 }
+    const dates = { job: call.job, from: '20260101', to: '20260102', parallel: 2 }
     const backfill = await fetch(`${url}/v1/backfills`, {
       method: 'POST',
       headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
