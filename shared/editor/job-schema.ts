@@ -44,8 +44,10 @@ function documentSchema(): JsonSchema {
     properties = {},
     ...schema
   } = z.toJSONSchema(JobDocument, { target: 'draft-7', io: 'input', unrepresentable: 'any' })
+  // The line of the schedule panel, `dt=$bizdate hour=$[hh24]`, is taken as it stands (dataworks-datax.md §5).
   const parameters = {
     ...asSchema(properties.parameters),
+    type: ['object', 'string'],
     additionalProperties: { type: ['string', 'number', 'boolean'] },
   }
   return {

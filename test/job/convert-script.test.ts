@@ -34,10 +34,9 @@ async function expectSame(text: string): Promise<void> {
       rounded ||= said(remarks).some((remark) => remark.includes('DataX divides whole bytes'))
     }
     // Said to have no place in a bare script; with it, the job must be the same again.
-    const { mapping } = document
+    const { mapping, parameters } = document
     const bare = parseJobDocument(converted, 'golden').document.script
-    const whole = mapping === undefined ? converted : JSON.stringify({ script: bare, mapping })
-    const { spec, printed } = await checkText(whole, { ...standard, ...document.parameters })
+    const { spec, printed } = await checkText(JSON.stringify({ script: bare, mapping, parameters }), standard)
     const cap = expected?.settings.bytesPerSecond ?? 0
     const near = rounded && cap - (spec?.settings.bytesPerSecond ?? 0) < (spec?.settings.concurrent ?? 0)
     const settings = near ? { ...spec?.settings, bytesPerSecond: cap } : spec?.settings

@@ -27,14 +27,22 @@ const oneTable = texts().superRefine((tables, context) => {
 export const MysqlReaderOptions = parameters(
   {
     connection: MysqlConnectionOption,
-    table: oneTable,
-    /** `["*"]`, or SQL expressions. */
-    column: texts(),
-    where: optionalText(),
-    querySql: texts().refine((queries) => queries.length <= 1, 'one statement per job for now; make a job of each'),
-    splitPk: optionalText(),
-    /** Statements for each session, such as `set max_statement_time = 0`. */
-    session: texts(),
+    table: oneTable.meta({
+      description: 'One table or view, `name` or `database.name`; several are refused.',
+      examples: ['shop.orders'],
+    }),
+    column: texts().meta({
+      description: '`["*"]`, or SQL expressions, which run with the rights of the datasource.',
+      examples: [['id', 'upper(name)', "'${bizdate}'"]],
+    }),
+    where: optionalText().describe('SQL of a condition; runs with the rights of the datasource.'),
+    querySql: texts()
+      .refine((queries) => queries.length <= 1, 'one statement per job for now; make a job of each')
+      .describe(
+        'One statement, in the place of table, column, where and splitPk; runs with the rights of the datasource.',
+      ),
+    splitPk: optionalText().describe('A column whose ranges are read side by side.'),
+    session: texts().describe('Statements for each session, such as `set max_statement_time = 0`.'),
     maxRecordBytes: recordBytes(),
   },
   mysqlReaderIgnored,

@@ -1,6 +1,6 @@
-import * as z from 'zod'
+import type * as z from 'zod'
 import { MysqlConnectionOption } from '../options/connections.ts'
-import { choice, count, notYet, parameters, texts, wizardLeavings } from '../options/fields.ts'
+import { choice, count, notYet, oneText, parameters, texts, wizardLeavings } from '../options/fields.ts'
 
 export const mysqlWriterIgnored: Readonly<Record<string, string>> = {
   ...wizardLeavings,
@@ -14,13 +14,13 @@ export const mysqlWriterIgnored: Readonly<Record<string, string>> = {
 export const MysqlWriterOptions = parameters(
   {
     connection: MysqlConnectionOption,
-    table: z.preprocess((value) => (Array.isArray(value) && value.length === 1 ? value[0] : value), z.string().min(1)),
-    /** `["*"]`, or names of columns. */
-    column: texts().refine((columns) => columns.length > 0, 'give ["*"], or a list of column names'),
-    preSql: texts(),
-    postSql: texts(),
-    /** Statements for each session that loads rows; `sql_mode` is ours. */
-    session: texts(),
+    table: oneText().meta({ description: '`name` or `database.name`.', examples: ['shop.orders'] }),
+    column: texts()
+      .refine((columns) => columns.length > 0, 'give ["*"], or a list of column names')
+      .describe('`["*"]`: every column that is not generated. Or names, in the order of the reader.'),
+    preSql: texts().describe('SQL before the first row, with the rights of the datasource.'),
+    postSql: texts().describe('SQL after the last row, if all went well, with the rights of the datasource.'),
+    session: texts().describe('Statements for each session that loads rows; `sql_mode` is ours.'),
     writeMode: choice(['insert', 'replace', 'update', 'ignore'], {
       otherwise: 'insert',
       aliases: {
@@ -30,11 +30,9 @@ export const MysqlWriterOptions = parameters(
         'insert ignore': 'ignore',
         'insert ignore into': 'ignore',
       },
-    }),
-    /** What `update` sets; empty: every column that is written. */
-    updateColumn: texts(),
-    /** Rows of one statement. */
-    batchSize: count({ min: 1, max: 65_536, otherwise: 1024 }),
+    }).describe('A record whose key is in the table: dirty, takes the place of the row, updates it, or is left out.'),
+    updateColumn: texts().describe('What `update` sets; unset: every column that is written.'),
+    batchSize: count({ min: 1, max: 65_536, otherwise: 1024 }).describe('Rows of one statement.'),
     skipNullColumn: notYet('every column is written; leave columns that shall keep their default out of `column`'),
     emptyAsNull: notYet("give null as an expression of the reader: nullif(column, '')", [false, 'false']),
   },
