@@ -226,8 +226,9 @@ describe('a parent', () => {
     const started = await line
     await keep(databaseOfStarted(started), 'orphaned')
     const guardian = (await findProcess(started.pid))?.parent ?? 0
-    const watchers = await childrenOf(guardian)
-    for (const pid of [guardian, ...watchers.filter((pid) => pid !== started.pid)]) process.kill(pid, 'SIGKILL')
+    const watchers = (await childrenOf(guardian)).filter((pid) => pid !== started.pid)
+    // The watcher first: one that still lives when the guardian is gone is told so by the parent, and stops the server.
+    for (const pid of [...watchers, guardian]) process.kill(pid, 'SIGKILL')
     child.kill('SIGKILL')
     await once(child, 'exit')
     expect(await isRunning(started.pid)).toBe(true)
