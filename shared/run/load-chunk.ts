@@ -9,7 +9,8 @@ import { send } from './dispatch.ts'
 import { isSameDatabase, openTarget } from './ends.ts'
 import type { LoadEvent } from './events.ts'
 import { loadRows } from './load-rows.ts'
-import { isDirtyChunk, type Move, moveIsolating, moveWhole } from './move-records.ts'
+import { moveInBlocks } from './move-blocks.ts'
+import { isDirtyChunk, type Move, moveWhole } from './move-records.ts'
 import { putInto } from './put-of.ts'
 import { type RunContext, refuseIfOver } from './run-context.ts'
 import { finishIfComplete, sendChunkAfter } from './window.ts'
@@ -75,12 +76,14 @@ async function copyChunk(
   const shape = { encoding: opened.encoding, columns: await opened.columns() }
   const openPut = await putInto(context, sql, target, shape)
   const move = { context, sql, id, chunk, opened, openPut }
+  if (target.conflict === null) return await inClaim(move, () => moveInBlocks(move))
+  // A merge costs the same for many records as for few, so it is tried with all of them first.
   try {
     return await inClaim(move, () => moveWhole(move))
   } catch (error) {
     if (!isDirtyChunk(error)) throw error
-    context.log.info('a record was refused; the chunk is loaded record by record', { error: error.report() })
-    return await inClaim(move, () => moveIsolating(move))
+    context.log.info('a record was refused; the chunk is merged block by block', { error: error.report() })
+    return await inClaim(move, () => moveInBlocks(move))
   }
 }
 

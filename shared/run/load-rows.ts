@@ -2,7 +2,8 @@ import type { RowTarget } from '../connectors/contract.ts'
 import { TransferError } from '../errors/index.ts'
 import * as ledger from '../ledger/index.ts'
 import type { OpenedChunk } from './chunk-source.ts'
-import { isDirtyChunk, type Move, moveIsolating, moveWhole } from './move-records.ts'
+import { moveInBlocks } from './move-blocks.ts'
+import { isDirtyChunk, type Move, moveWhole } from './move-records.ts'
 import { type RunContext, refuseIfOver } from './run-context.ts'
 
 /**
@@ -20,7 +21,7 @@ export async function loadRows(
   await using rows = await target.openChunk(id)
   if (rows.before !== null) return await countBefore(context, id, opened, parseCounts(rows.before))
   const move: Move = { context, id, chunk, opened, sql: rows, openPut: async () => rows.put }
-  const counts = rows.isAtomic ? await moveRows(move) : await moveIsolating(move, 1)
+  const counts = rows.isAtomic ? await moveRows(move) : await moveInBlocks(move, 1)
   try {
     await context.sql.transaction(async () => {
       await insertCounts(context, id, opened, counts)
@@ -40,8 +41,8 @@ async function moveRows(move: Move): Promise<ledger.ChunkCounts> {
     return await move.sql.savepoint(() => moveWhole(move))
   } catch (error) {
     if (!isDirtyChunk(error)) throw error
-    move.context.log.info('a record was refused; the chunk is loaded record by record', { error: error.report() })
-    return await moveIsolating(move)
+    move.context.log.info('a record was refused; the chunk is loaded block by block', { error: error.report() })
+    return await moveInBlocks(move)
   }
 }
 

@@ -6,11 +6,7 @@ import type * as ledger from '../ledger/index.ts'
 import type { PutRecords } from '../load/put-records.ts'
 import { isRecordError } from '../load/record-error.ts'
 import type { Sql } from '../ports/index.ts'
-import { dirtyPrefixOfChunk } from '../staging/keys.ts'
 import type { OpenedChunk } from './chunk-source.ts'
-import { openDirtyGuard } from './dirty-limit.ts'
-import { openDirtyLog } from './dirty-log.ts'
-import { isolateChunk } from './isolate-chunk.ts'
 import { capped } from './rate-cap.ts'
 import type { RunContext } from './run-context.ts'
 
@@ -29,7 +25,7 @@ export interface Move {
 export async function moveWhole(move: Move): Promise<ledger.ChunkCounts> {
   const { context, opened } = move
   const put = await move.openPut()
-  const { body, counted } = await readCounted(move, null)
+  const { body, counted } = await readCounted(move)
   const picked = opened.projectorOf(body)?.stream(counted.body) ?? counted.body
   const { copied, loaded } = await put(guarded(body, picked), context.deadline.signal)
   const records = counted.records()
@@ -39,12 +35,10 @@ export async function moveWhole(move: Move): Promise<ledger.ChunkCounts> {
   return { ...countsOf(counted), loaded, filtered: records - loaded }
 }
 
-/** @param maxRecordBytes null: the limit of the source, above which the COPY of the whole chunk ends */
-async function readCounted({ context, opened }: Move, maxRecordBytes: number | null) {
+async function readCounted({ context, opened }: Move) {
   const body = await capped(context, 'load', await opened.read())
   const counted = countRecords(crashing(context, body), {
     ...body,
-    maxRecordBytes: maxRecordBytes ?? body.maxRecordBytes,
     shouldStop: () => opened.canRest && context.world.clock.now() >= context.deadline.softAt,
   })
   return { body, counted }
@@ -60,10 +54,10 @@ const countsOf = (counted: RecordCount): ledger.ChunkCounts => ({
   handedOver: counted.wasStopped(),
 })
 
-const guarded = (body: Body, bytes: AsyncIterable<Uint8Array>) =>
+export const guarded = (body: Body, bytes: AsyncIterable<Uint8Array>) =>
   body.encoding.format === 'csv' ? guardEndMarker(bytes, body.encoding, body.newline) : bytes
 
-async function* crashing({ world }: RunContext, { body }: Body): AsyncIterable<Uint8Array> {
+export async function* crashing({ world }: RunContext, { body }: Body): AsyncIterable<Uint8Array> {
   for await (const piece of body) {
     yield piece
     world.reach('load/mid-copy')
@@ -81,41 +75,15 @@ const isOfRecord = (error: unknown): error is TransferError =>
 const isMiscount = (error: unknown): error is TransferError =>
   error instanceof TransferError && error.code === 'run/counts-differ' && error.context.rows !== undefined
 
-function countsDiffer(records: number, rows: number): TransferError {
+export function countsDiffer(records: number, rows: number): TransferError {
   return new TransferError('run/counts-differ', `${records} records were sent, the server counted ${rows} rows`, {
     records,
     rows,
   })
 }
 
-function refuseUnlessPlanned({ chunk }: Move, records: number, stopped: boolean): void {
+export function refuseUnlessPlanned({ chunk }: Move, records: number, stopped: boolean): void {
   if (stopped || chunk.records === null || chunk.records === records) return
   const message = `${chunk.records} records were planned, ${records} were read`
   throw new TransferError('run/counts-differ', message, { planned: chunk.records, read: records })
-}
-
-/** Read again from the start: the attempt before was rolled back. */
-export async function moveIsolating(move: Move, maxAttemptRecords?: number): Promise<ledger.ChunkCounts> {
-  const { context, sql, id, opened } = move
-  const put = await move.openPut()
-  const { body, counted } = await readCounted(move, Number.MAX_SAFE_INTEGER)
-  const { length: fields } = await opened.columns()
-  await using guard = openDirtyGuard(context, { step: 'load', ordinal: id.ordinal, part: id.part }, Math.max(1, fields))
-  const dirty = openDirtyLog(context.world.store, dirtyPrefixOfChunk(id), guard)
-  const projector = opened.projectorOf(body)
-  const { loaded, superseded } = await isolateChunk(context, {
-    sql,
-    put,
-    body: { ...body, body: counted.body },
-    projector,
-    dirty,
-    ...(maxAttemptRecords === undefined ? {} : { maxAttemptRecords }),
-  })
-  const read = counted.records()
-  const accounted = loaded + superseded + dirty.count()
-  if (read !== accounted) throw countsDiffer(read, accounted)
-  refuseUnlessPlanned(move, read, counted.wasStopped())
-  // Written before the commit: a dirty record that the ledger counts is never missing.
-  const dirtyObject = await dirty.close()
-  return { ...countsOf(counted), loaded, filtered: superseded, dirty: dirty.count(), dirtyObject }
 }

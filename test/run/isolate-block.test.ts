@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { copyText, defaultCsv } from '../../shared/codecs/encoding.ts'
-import { asSent } from '../../shared/run/isolate-chunk.ts'
+import { asSent } from '../../shared/run/isolate-block.ts'
 
 const sent = (text: string, encoding: typeof defaultCsv | typeof copyText = defaultCsv) => {
   const bytes = Buffer.from(text)

@@ -1,4 +1,5 @@
 import type { CsvProjector } from '../codecs/csv-project.ts'
+import { type RecordBlock, streamOf } from '../codecs/record-blocks.ts'
 import { batchesOf, type RawRecord } from '../codecs/records.ts'
 import type { Body } from '../connectors/contract.ts'
 import { type Isolated, loadIsolating } from '../load/isolate.ts'
@@ -8,39 +9,42 @@ import type { RecordReason } from '../load/record-error.ts'
 import type { Sql } from '../ports/index.ts'
 import { describeDirty, tooLarge } from './dirty.ts'
 import type { DirtyLog } from './dirty-log.ts'
-import type { RunContext } from './run-context.ts'
 
-export interface ChunkIsolation {
+export interface BlockIsolation {
   readonly sql: Pick<Sql, 'savepoint'>
   readonly put: PutRecords
-  /** The counted bytes of the chunk, and what else is known of them. */
-  readonly body: Body
+  readonly body: Pick<Body, 'encoding' | 'newline' | 'maxRecordBytes' | 'origin'>
   readonly projector: CsvProjector | null
   readonly dirty: DirtyLog
   /** Records that may be put together. */
   readonly maxAttemptRecords?: number
+  readonly signal: AbortSignal
 }
 
 /**
- * Every record that COPY refuses is kept, with its place and reason.
+ * Loads the records of a block; every one that COPY refuses is kept, with its place and reason.
  * @throws record/limit-exceeded, or the reason of the record where none is allowed
  */
-export async function isolateChunk(context: RunContext, isolation: ChunkIsolation): Promise<Isolated> {
-  const { sql, put, body, projector, dirty, maxAttemptRecords } = isolation
-  const batches = batchesOf(body.body, { ...body, maxRecords: 20_000, maxBytes: 4 * 1024 * 1024 })
-  try {
-    return await loadIsolating(sql, {
-      put,
-      records: sentRecords(batches, body, projector),
-      onDirty: ({ source }, reason) => dirty.add(describeDirty(source, reason, body.origin)),
-      ...(maxAttemptRecords === undefined ? {} : { maxAttemptRecords }),
-      signal: context.deadline.signal,
-    })
-  } catch (error) {
-    // Kept also of a run that fails, which is when people look at them.
-    await dirty.close()
-    throw error
-  }
+export async function isolateBlock(block: RecordBlock, isolation: BlockIsolation): Promise<Isolated> {
+  const { sql, put, body, projector, dirty, maxAttemptRecords, signal } = isolation
+  return await loadIsolating(sql, {
+    put,
+    records: sentRecords(recordsOf(block, body), body, projector),
+    onDirty: ({ source }, reason) => dirty.add(describeDirty(source, reason, body.origin)),
+    ...(maxAttemptRecords === undefined ? {} : { maxAttemptRecords }),
+    signal,
+  })
+}
+
+/** Placed as they are in the body. */
+async function* recordsOf({ pieces, before }: RecordBlock, body: BlockIsolation['body']): AsyncIterable<RawRecord[]> {
+  const bounds = { maxRecords: 20_000, maxBytes: 4 * 1024 * 1024 }
+  for await (const batch of batchesOf(streamOf(pieces), { ...body, ...bounds }))
+    yield batch.map((record) => ({
+      ...record,
+      number: record.number + before.records,
+      offset: record.offset + before.bytes,
+    }))
 }
 
 /** A record as COPY is to get it, and as it lies in its source. */
@@ -50,7 +54,7 @@ interface SentRecord extends SourceRecord {
 
 async function* sentRecords(
   batches: AsyncIterable<RawRecord[]>,
-  body: Body,
+  body: BlockIsolation['body'],
   projector: CsvProjector | null,
 ): AsyncIterable<SentRecord[]> {
   for await (const batch of batches) yield batch.map((record) => asSent(record, body, projector))

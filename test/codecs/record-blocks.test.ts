@@ -1,0 +1,107 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { copyText, defaultCsv } from '../../shared/codecs/encoding.ts'
+import { type BlockOrRecord, blocksOf, cutAtLine, type RecordBlock } from '../../shared/codecs/record-blocks.ts'
+import { batchesOf, type RawRecord } from '../../shared/codecs/records.ts'
+
+async function* inPieces(bytes: Buffer, size: number): AsyncIterable<Uint8Array> {
+  for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size)
+}
+
+const newline = 0x0a
+const maxRecordBytes = 6
+const text = fc.string({ unit: fc.constantFrom('a', 'b', ',', '"', '\n', '\n'), maxLength: 80 })
+
+async function recordsOf(
+  whole: string,
+  encoding: typeof defaultCsv | typeof copyText,
+  longest = maxRecordBytes,
+): Promise<RawRecord[]> {
+  const options = { encoding, newline, maxRecords: 1000, maxBytes: 1e6, maxRecordBytes: longest }
+  const found: RawRecord[] = []
+  for await (const batch of batchesOf(inPieces(Buffer.from(whole), 1000), options)) found.push(...batch)
+  return found
+}
+
+describe('blocks of records', () => {
+  it.each([defaultCsv, copyText])(
+    'hold the records of $format in their places, wherever the bytes come apart',
+    (encoding) =>
+      fc.assert(
+        fc.asyncProperty(text, fc.nat({ max: 20 }), fc.nat({ max: 30 }), async (whole, pieceBytes, maxBytes) => {
+          const options = { encoding, newline, targetBytes: () => maxBytes, maxRecordBytes }
+          const found: BlockOrRecord[] = []
+          for await (const some of blocksOf(inPieces(Buffer.from(whole), pieceBytes + 1), options)) found.push(some)
+          const records = await recordsOf(whole, encoding)
+          for (const one of found) {
+            if ('tooLarge' in one) {
+              expect(one.tooLarge).toEqual(records.shift())
+              continue
+            }
+            const { block } = one
+            const inside = records.splice(0, block.records)
+            expect(inside.every(({ isTooLarge }) => !isTooLarge)).toBe(true)
+            expect(Buffer.concat(block.pieces)).toEqual(Buffer.concat(inside.map(({ bytes }) => bytes)))
+            expect(block.bytes).toBe(inside.reduce((sum, { length }) => sum + length, 0))
+            expect(block.before).toEqual({ records: (inside[0]?.number ?? 0) - 1, bytes: inside[0]?.offset })
+          }
+          expect(records).toEqual([])
+          expect(found.length).toBeLessThanOrEqual(
+            1 + (maxBytes === 0 ? whole.length : (2 * whole.length) / Math.min(maxBytes, maxRecordBytes)),
+          )
+        }),
+        { numRuns: 500 },
+      ),
+  )
+
+  it('are of the size asked for, and a record and a piece more', async () => {
+    const line = `${'x'.repeat(99)}\n`
+    const body = inPieces(Buffer.from(line.repeat(100_000)), 64 * 1024)
+    const sizes: number[] = []
+    for await (const one of blocksOf(body, {
+      encoding: defaultCsv,
+      newline,
+      targetBytes: () => 1e6,
+      maxRecordBytes: 1e6,
+    }))
+      if ('block' in one) sizes.push(one.block.bytes)
+    expect(sizes.reduce((sum, size) => sum + size, 0)).toBe(1e7)
+    for (const size of sizes.slice(0, -1)) expect(size).toBeGreaterThanOrEqual(1e6)
+    expect(Math.max(...sizes)).toBeLessThan(1e6 + 64 * 1024 + line.length)
+  })
+
+  it('are cut at the record in which a line lies', () =>
+    fc.assert(
+      fc.asyncProperty(text, fc.integer({ min: 1, max: 40 }), fc.nat({ max: 3 }), async (whole, line, around) => {
+        const records = await recordsOf(whole, defaultCsv, 1000)
+        const pieces = [Buffer.from(whole)]
+        const before = { records: 7, bytes: 50 }
+        const block: RecordBlock = { pieces, records: records.length, bytes: whole.length, before }
+        const cut = cutAtLine(block, { encoding: defaultCsv, newline, line, around })
+        // A line break at the very end begins no line.
+        const lines = whole.split(/(?<=\n)/)
+        if (whole === '' || line > lines.length) {
+          expect(cut).toBeNull()
+          return
+        }
+        if (cut === null) throw new Error('a line that is there was not found')
+        const start = lines.slice(0, line - 1).join('').length
+        const hit = records.findIndex(({ offset, length }) => start < offset + length)
+        const [from, to] = [Math.max(0, hit - around), Math.min(records.length, hit + 1 + around)]
+        expect([cut.before.records, cut.near.records, cut.behind.records]).toEqual([
+          from,
+          to - from,
+          records.length - to,
+        ])
+        const parts = [cut.before, cut.near, cut.behind]
+        expect(Buffer.concat(parts.flatMap((part) => part.pieces)).toString()).toBe(whole)
+        let [recordsBefore, bytesBefore] = [7, 50]
+        for (const part of parts) {
+          expect(part.before).toEqual({ records: recordsBefore, bytes: bytesBefore })
+          recordsBefore += part.records
+          bytesBefore += part.bytes
+        }
+      }),
+      { numRuns: 500 },
+    ))
+})
