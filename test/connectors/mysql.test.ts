@@ -315,7 +315,7 @@ describe.skipIf(without !== null)(`on MariaDB${without === null ? '' : `: ${with
   })
 
   describe('splitting', () => {
-    const want = { concurrent: 4, targetBytes: 1024, arrived: null }
+    const want = { concurrent: 4, targetBytes: 1024, arrived: null, increment: null }
 
     test('unsigned keys beyond 2^63 are cut exactly', async () => {
       await query('create or replace table keyed (id bigint unsigned primary key)')
@@ -380,7 +380,7 @@ describe.skipIf(without !== null)(`on MariaDB${without === null ? '' : `: ${with
         ['a', 'int'],
         ['a', 'int'],
       ])
-      const { slices } = await source.split({ concurrent: 4, targetBytes: 1, arrived: null })
+      const { slices } = await source.split({ concurrent: 4, targetBytes: 1, arrived: null, increment: null })
       expect(await textOf(source, slices[0]?.slice)).toBe('1\t2\n3\t4\n')
     })
 
@@ -412,7 +412,7 @@ describe.skipIf(without !== null)(`on MariaDB${without === null ? '' : `: ${with
       await using source = await open(parameters, connection)
       const work = async () => {
         await source.columns()
-        await source.split({ concurrent: 2, targetBytes: 1, arrived: null })
+        await source.split({ concurrent: 2, targetBytes: 1, arrived: null, increment: null })
         await textOf(source)
       }
       expect(await failure(work())).toMatchObject({ code, message: expect.stringMatching(message) })

@@ -106,7 +106,12 @@ describe('splitting', () => {
 
   test('a table smaller than one slice is one slice, with the numbers', async () => {
     await using source = await open({ table: 'keyed' })
-    const { slices, decisions } = await source.split({ concurrent: 4, targetBytes: 64 * 1024 ** 2, arrived: null })
+    const { slices, decisions } = await source.split({
+      concurrent: 4,
+      targetBytes: 64 * 1024 ** 2,
+      arrived: null,
+      increment: null,
+    })
     expect(slices).toHaveLength(1)
     expect(decisions[0]).toMatchObject({
       what: 'one slice',
@@ -116,7 +121,7 @@ describe('splitting', () => {
 
   test('a primary key of one integer column is found by itself, and a not null key has no slice for nulls', async () => {
     await using source = await open({ table: 'keyed' })
-    const { slices } = await source.split({ concurrent: 4, targetBytes: 32 * 1024, arrived: null })
+    const { slices } = await source.split({ concurrent: 4, targetBytes: 32 * 1024, arrived: null, increment: null })
     expect(slices.length).toBeGreaterThanOrEqual(4)
     expect(slices.some(({ slice }) => slice.by === 'null')).toBe(false)
     const texts = await Promise.all(slices.map(({ slice }) => textOf(source, slice)))
@@ -125,7 +130,7 @@ describe('splitting', () => {
 
   test('a row beyond the bounds seen while planning is in exactly one slice', async () => {
     await using source = await open({ table: 'keyed' })
-    const { slices } = await source.split({ concurrent: 4, targetBytes: 32 * 1024, arrived: null })
+    const { slices } = await source.split({ concurrent: 4, targetBytes: 32 * 1024, arrived: null, increment: null })
     await session.query("insert into keyed values (-5, 'low'), (999999, 'high')")
     const texts = await Promise.all(slices.map(({ slice }) => textOf(source, slice)))
     await session.query('delete from keyed where id in (-5, 999999)')
@@ -134,20 +139,25 @@ describe('splitting', () => {
 
   test('a splitPk that is no integer is passed over with its type', async () => {
     await using source = await open({ table: 'keyed', splitPk: 'pad' })
-    const { decisions } = await source.split({ concurrent: 2, targetBytes: 1024, arrived: null })
+    const { decisions } = await source.split({ concurrent: 2, targetBytes: 1024, arrived: null, increment: null })
     expect(decisions[0]).toMatchObject({ what: 'splitPk pad is not used', why: expect.stringContaining('text') })
   })
 
   test('a splitPk that is no column names those there are', async () => {
     await using source = await open({ table: 'keyed', splitPk: 'idd' })
-    const error = await failure(source.split({ concurrent: 2, targetBytes: 1024, arrived: null }))
+    const error = await failure(source.split({ concurrent: 2, targetBytes: 1024, arrived: null, increment: null }))
     expect(error).toMatchObject({ code: 'source/column-missing', message: expect.stringContaining('id, pad') })
   })
 
   test('a view has no size, so splitPk cuts it by what may run side by side', async () => {
     await session.query('create or replace view keyed_view as select * from keyed')
     await using source = await open({ table: 'keyed_view', splitPk: 'id' })
-    const { slices } = await source.split({ concurrent: 2, targetBytes: 64 * 1024 ** 2, arrived: null })
+    const { slices } = await source.split({
+      concurrent: 2,
+      targetBytes: 64 * 1024 ** 2,
+      arrived: null,
+      increment: null,
+    })
     expect(slices.filter(({ slice }) => slice.by === 'keys')).toHaveLength(10)
   })
 
@@ -156,13 +166,13 @@ describe('splitting', () => {
     await session.query('create table parts_1 partition of parts for values from (0) to (100000)')
     await session.query("insert into parts select i, repeat('x', 100) from generate_series(1, 2000) i")
     await using source = await open({ table: 'parts', splitPk: 'id' })
-    const { slices } = await source.split({ concurrent: 2, targetBytes: 32 * 1024, arrived: null })
+    const { slices } = await source.split({ concurrent: 2, targetBytes: 32 * 1024, arrived: null, increment: null })
     expect(slices.length).toBeGreaterThan(5)
   })
 
   test('where narrows the bounds and every slice, and a comment in it hides nothing', async () => {
     await using source = await open({ table: 'keyed', where: 'id <= 10 or id > 1990 -- both ends' })
-    const { slices } = await source.split({ concurrent: 4, targetBytes: 32 * 1024, arrived: null })
+    const { slices } = await source.split({ concurrent: 4, targetBytes: 32 * 1024, arrived: null, increment: null })
     const texts = await Promise.all(slices.map(({ slice }) => textOf(source, slice)))
     expect(texts.join('').trim().split('\n')).toHaveLength(20)
   })
@@ -215,7 +225,7 @@ describe('what is read', () => {
       querySql: 'with x as (select 1 as a) select a, a + 1 as b from x ; ',
     })
     expect((await source.columns())?.map((column) => column.name)).toEqual(['a', 'b'])
-    const { slices } = await source.split({ concurrent: 4, targetBytes: 1, arrived: null })
+    const { slices } = await source.split({ concurrent: 4, targetBytes: 1, arrived: null, increment: null })
     expect(await textOf(source, slices[0]?.slice ?? {})).toBe('1,2\n')
   })
 

@@ -1,6 +1,7 @@
 import type * as z from 'zod'
 import { MysqlConnectionOption } from '../options/connections.ts'
 import { optionalText, parameters, recordBytes, texts, unsupportedIssue, wizardLeavings } from '../options/fields.ts'
+import { besideQuery, incrementalOption } from '../options/incremental.ts'
 
 export const mysqlReaderIgnored: Readonly<Record<string, string>> = {
   ...wizardLeavings,
@@ -33,13 +34,17 @@ export const MysqlReaderOptions = parameters(
     where: optionalText(),
     querySql: texts().refine((queries) => queries.length <= 1, 'one statement per job for now; make a job of each'),
     splitPk: optionalText(),
+    incremental: incrementalOption(),
     /** Statements for each session, such as `set max_statement_time = 0`. */
     session: texts(),
     maxRecordBytes: recordBytes(),
   },
   mysqlReaderIgnored,
 ).superRefine((options, context) => {
-  if (options.querySql.length > 0) return
+  if (options.querySql.length > 0) {
+    if (options.incremental !== undefined) context.addIssue({ ...besideQuery, path: ['incremental'] })
+    return
+  }
   const missing = (parameter: 'table' | 'column', message: string) =>
     context.addIssue({ code: 'custom', path: [parameter], message })
   if (options.table.length === 0) missing('table', 'give table ("name" or "database.name"), or querySql')

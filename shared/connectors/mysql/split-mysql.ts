@@ -1,9 +1,11 @@
 import type { MysqlSession } from '../../ports/index.ts'
 import type { Decision, PlannedSlice, Slice, Split, SplitRequest } from '../contract.ts'
+import { bothConditions, withIncrement } from '../sql/increments.ts'
 import { keyRanges } from '../sql/key-ranges.ts'
 import { whereText } from '../sql/query-text.ts'
 import { chooseStrategy, type Strategy, whole } from '../sql/split-strategy.ts'
 import type { TableColumn } from '../sql/table-lookup.ts'
+import { incrementPredicate } from './increment-text.ts'
 import { quoteName, quoteTableName } from './names.ts'
 import { type MysqlSelected, predicateOf } from './select-text.ts'
 import { columnOf, type FoundMysqlTable, type MysqlColumn, mysqlColumnMissing } from './table-lookup.ts'
@@ -16,6 +18,19 @@ const binaryTypes: ReadonlySet<string> = new Set(['binary', 'varbinary'])
 
 /** @throws source/column-missing when splitPk names no column */
 export async function splitMysql(
+  sql: MysqlSession,
+  selected: MysqlSelected,
+  splitPk: string | null,
+  want: SplitRequest,
+): Promise<Split> {
+  const { increment } = want
+  if (increment === null || selected.from === 'query') return await splitRows(sql, selected, splitPk, want)
+  const where = bothConditions(selected.where, incrementPredicate(increment))
+  const { slices, decisions } = await splitRows(sql, { ...selected, where }, splitPk, want)
+  return { slices: slices.map((one) => ({ ...one, slice: withIncrement(one.slice, increment) })), decisions }
+}
+
+async function splitRows(
   sql: MysqlSession,
   selected: MysqlSelected,
   splitPk: string | null,

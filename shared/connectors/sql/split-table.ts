@@ -1,6 +1,8 @@
 import type { Sql } from '../../ports/index.ts'
 import type { Decision, PlannedSlice, Slice, Split, SplitRequest } from '../contract.ts'
 import * as catalog from './catalog.sql.ts'
+import { incrementPredicate } from './increment-text.ts'
+import { bothConditions, withIncrement } from './increments.ts'
 import { keyRanges } from './key-ranges.ts'
 import { keyBoundsText, predicateOf, type Selected } from './query-text.ts'
 import { chooseStrategy, isIntegerColumn, type SplitFacts, whole } from './split-strategy.ts'
@@ -15,6 +17,14 @@ export async function splitSelected(
   splitPk: string | null,
   want: SplitRequest,
 ): Promise<Split> {
+  const { increment } = want
+  if (increment === null || selected.from === 'query') return await splitRows(sql, selected, splitPk, want)
+  const where = bothConditions(selected.where, incrementPredicate(increment))
+  const { slices, decisions } = await splitRows(sql, { ...selected, where }, splitPk, want)
+  return { slices: slices.map((one) => ({ ...one, slice: withIncrement(one.slice, increment) })), decisions }
+}
+
+async function splitRows(sql: Sql, selected: Selected, splitPk: string | null, want: SplitRequest): Promise<Split> {
   if (selected.from === 'query') {
     const { decisions } = whole('querySql is one statement; ranges of it are not known')
     return { slices: [sliceOf({ by: 'whole' })], decisions }
