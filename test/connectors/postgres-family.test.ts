@@ -1,5 +1,5 @@
 import { setMaxListeners } from 'node:events'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { copyText, defaultCsv } from '../../shared/codecs/encoding.ts'
 import { reader as adbpgReader, writer as adbpgWriter } from '../../shared/connectors/adbpg.ts'
 import type { ConnectorContext, CopyTarget, Slice, Source } from '../../shared/connectors/contract.ts'
@@ -9,6 +9,7 @@ import type { SqlSession } from '../../shared/ports/index.ts'
 import { password, startTestServer, type TestServer } from '../contract/postgres-server.ts'
 import { describeReader, type SeedRow } from '../contract/reader.ts'
 import { describeWriter } from '../contract/writer.ts'
+import { currentPackage } from '../support/postgres.ts'
 
 let server: TestServer
 let session: SqlSession
@@ -94,6 +95,44 @@ async function textOf(source: Source, slice: Slice): Promise<string> {
   return Buffer.concat(pieces).toString()
 }
 const failure = (work: Promise<unknown>) => work.then(() => null, asTransferError)
+
+describe.each([undefined, currentPackage])('reading on from a mark (%s)', (packageName) => {
+  test("is the server's own comparison and text, whatever its version", async () => {
+    const postgres = packageName === undefined ? server : await startTestServer(packageName)
+    onTestFinished(async () => {
+      if (postgres !== server) await postgres.close()
+    })
+    await using sql = await postgres.connect()
+    await sql.query('create table marked (id integer, n numeric, at timestamptz(6), word text)')
+    await sql.query(
+      `insert into marked values (1, 1e-30, '2026-01-01 00:00:00.000001+08', 'a'), (2, 1.5, '-infinity', E'b\\\\''')`,
+    )
+    await sql.query(`insert into marked values (3, '-1e300', '0044-03-15 BC', null)`)
+    const context = { ...contextOf(never), connectSql: () => postgres.connect() }
+    for (const [column, high] of [
+      ['n', '1.5'],
+      ['at', '2025-12-31 16:00:00.000001+00'],
+      ['word', "b\\'"],
+    ] as const) {
+      const options = { connection: server.connection, table: 'marked', column: ['id'], incremental: { column } }
+      await using source = await reader.open(reader.options.parse(options), context)
+      const asked = await source.askIncrement?.({ low: null, lowIncluded: true })
+      expect(asked?.increment.high).toBe(high)
+      const split = { concurrent: 1, targetBytes: 1e9, arrived: null, increment: asked?.increment ?? null }
+      const { slices } = await source.split(split)
+      const ids = (await textOf(source, slices[0]?.slice ?? { by: 'none' })).trim().split('\n')
+      expect(ids.sort(), column).toEqual(column === 'word' ? ['1', '2'] : ['1', '2', '3'])
+      const behind = await source.askIncrement?.({ low: high, lowIncluded: false })
+      expect(behind?.increment.high).toBeNull()
+      await sql.query("update marked set n = 'NaN', at = 'infinity' where id = 3")
+      if (column !== 'word')
+        expect(
+          await failure(source.askIncrement?.({ low: high, lowIncluded: false }) as Promise<unknown>),
+        ).toMatchObject({ code: 'job/invalid' })
+      await sql.query("update marked set n = '-1e300', at = '0044-03-15 BC' where id = 3")
+    }
+  })
+})
 
 describe('splitting', () => {
   beforeAll(async () => {

@@ -1,13 +1,17 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { progressText } from '../../shared/cli/run-text.ts'
+import { TransferError } from '../../shared/errors/index.ts'
 import { JobName, parseJobDocument, type RunId } from '../../shared/job/index.ts'
 import { startBackfill } from '../../shared/run/backfill.ts'
-import { StartEvent } from '../../shared/run/events.ts'
+import { PlanEvent, StartEvent } from '../../shared/run/events.ts'
 import { resolveDocument } from '../../shared/run/jobs.ts'
+import { planRun } from '../../shared/run/plan-run.ts'
 import { previewPlan } from '../../shared/run/preview-plan.ts'
 import { type RunReport, reportRun } from '../../shared/run/report.ts'
 import { openRun, type RunContext } from '../../shared/run/run-context.ts'
 import { startJob } from '../../shared/run/start-job.ts'
 import { retryRun, stopRun } from '../../shared/run/steer-run.ts'
+import { runStep } from '../../shared/run/step.ts'
 import { tick } from '../../shared/run/tick.ts'
 import { setWatermark, showWatermark } from '../../shared/run/watermark.ts'
 import type { World } from '../../shared/run/world.ts'
@@ -245,7 +249,6 @@ describe('incremental reading', () => {
       },
     }
     const first = await begin(of, holding)
-    const { planRun } = await import('../../shared/run/plan-run.ts')
     await onRun(first, (context) => planRun({ ...context, world: holding }))
     const second = await begin(of, holding)
     await onRun(second, (context) => planRun({ ...context, world: holding }))
@@ -294,7 +297,6 @@ describe('incremental reading', () => {
       invoker: { ...deliverer.world.invoker, invokeAsync: async () => 'queued' },
     }
     const open = await begin(of, holding)
-    const { planRun } = await import('../../shared/run/plan-run.ts')
     await onRun(open, (context) => planRun({ ...context, world: holding }))
     await expect(setWatermark(stack.world, spec, '0', ample)).rejects.toMatchObject({ code: 'run/increment-taken' })
     await onRun(open, stopRun)
@@ -311,6 +313,50 @@ describe('incremental reading', () => {
     expect(await run(other)).toMatchObject({ state: 'failed', error: { code: 'run/other-watermark' } })
     await setWatermark(stack.world, await specOf(other), '0', ample)
     expect(await run(other)).toMatchObject({ state: 'succeeded', rows: { read: 1 } })
+  })
+
+  it('an export reads on, and writes no object where there is nothing', async () => {
+    const name = unique('mark')
+    await stack.sql(`create table public.${name} (id bigint primary key)`)
+    const reader = {
+      name: 'adbpgreader',
+      parameter: { datasource: 'adbpg_local', table: name, column: ['*'], incremental: { column: 'id' } },
+    }
+    const parameter = { datasource: 'oss_local', object: `out/${name}/part`, writeMode: 'append' }
+    const of = { name, job: dataxJob(name, reader, { name: 'osswriter', parameter }) }
+    const written = async () => {
+      const lines: string[] = []
+      for await (const { key } of stack.world.store.list(`out/${name}/`))
+        lines.push((await stack.world.store.read(key, 1000))?.body.toString('utf8').trim() ?? '')
+      return lines.sort()
+    }
+    expect(await run(of)).toMatchObject({ state: 'succeeded', error: null, rows: { read: 0 } })
+    expect(await written()).toEqual([])
+    for (const id of [1, 2]) {
+      await stack.sql(`insert into public.${name} values (${id})`)
+      expect(await run(of)).toMatchObject({ state: 'succeeded', error: null, rows: { read: 1, loaded: 1 } })
+    }
+    expect(await run(of)).toMatchObject({ state: 'succeeded', error: null, rows: { read: 0 } })
+    expect(await written()).toEqual(['1', '2'])
+    expect(await marksOf(of)).toEqual(['2', '1'])
+  })
+
+  it('a run that is repeated after a failure tells why, until it goes on', async () => {
+    const of = await subject('bigint')
+    await add(of, [1, '1'])
+    const lost = new TransferError('connect/lost', 'the connection of the test broke')
+    const broken: World = { ...deliverer.world, findWriter: () => Promise.reject(lost) }
+    const runId = await begin(of)
+    const plan = PlanEvent.parse({ step: 'plan', runId, generation: 0, ledger: stack.adbpg })
+    await expect(runStep(broken, plan, ample, planRun)).rejects.toThrow('the connection of the test broke')
+    const waiting = await report(runId)
+    expect(waiting).toMatchObject({
+      state: 'planning',
+      trouble: { piece: 'plan', error: { code: 'connect/lost', message: 'the connection of the test broke' } },
+    })
+    expect(progressText(waiting)).toContain('connect/lost: the connection of the test broke')
+    await deliverer.drain()
+    expect(await report(runId)).toMatchObject({ state: 'succeeded', trouble: null })
   })
 
   it('a backfill is refused', async () => {

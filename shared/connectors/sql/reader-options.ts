@@ -85,7 +85,7 @@ export const ReaderOptions = parameters(
     else refuseTableName(table, options, context)
     if (options.column.length === 0) missing('column', 'give ["*"], or a list of columns or SQL expressions')
   },
-  whenSound('table', 'column', 'querySql', 'schema', 'addQuote', 'incremental'),
+  whenSound('table', 'column', 'querySql', 'schema', 'addQuote'),
 )
 export type ReaderOptions = z.infer<typeof ReaderOptions>
 
