@@ -148,7 +148,12 @@ describe('incremental reading', () => {
     expect(first.chunks).toBeGreaterThan(1)
     await stack.sql(`insert into public.${of.name} select n, n from generate_series(4001, 8000) n`, stack.source)
     expect(await run({ ...of, job })).toMatchObject({ state: 'succeeded', rows: { read: 2000 } })
-    expect((await loaded(of)).length).toBe(3951)
+    await stack.sql(`analyze public.${of.name}`, stack.source)
+    await stack.sql(`insert into public.${of.name} select n, n from generate_series(8001, 8010) n`, stack.source)
+    const small = await run({ ...of, job })
+    expect(small).toMatchObject({ state: 'succeeded', rows: { read: 5 }, chunks: 1 })
+    expect(small.decisions.map(({ what }) => what)).toContain('one slice')
+    expect((await loaded(of)).length).toBe(3956)
   })
 
   it('leaves rows that are younger than the delay to the next run', async () => {

@@ -1,6 +1,6 @@
 import type { MysqlSession } from '../../ports/index.ts'
 import type { Decision, PlannedSlice, Slice, Split, SplitRequest } from '../contract.ts'
-import { bothConditions, withIncrement } from '../sql/increments.ts'
+import { bothConditions, shareOf, withIncrement } from '../sql/increments.ts'
 import { keyRanges } from '../sql/key-ranges.ts'
 import { whereText } from '../sql/query-text.ts'
 import { chooseStrategy, type Strategy, whole } from '../sql/split-strategy.ts'
@@ -44,9 +44,10 @@ async function splitRows(
   const given = splitPk === null ? undefined : columnOf(table, splitPk)
   if (splitPk !== null && given === undefined) throw mysqlColumnMissing(table, splitPk, 'source')
   const key = given ?? columnOf(table, table.primaryKey ?? '')
-  const facts = { bytes: table.bytes, distribution: null }
+  const bytes = want.increment === null ? table.bytes : await measureIncrement(sql, selected, want)
+  const facts = { bytes, distribution: null }
   if (key !== undefined && (textTypes.has(key.baseType) || binaryTypes.has(key.baseType)))
-    return await splitByTexts(sql, selected, key, want)
+    return await splitByTexts(sql, { ...selected, table: { ...table, bytes } }, key, want)
   const { strategy, decisions } = chooseStrategy(
     { ...facts, splitPk: asFact(given), primaryKey: asFact(given === undefined ? key : undefined) },
     want,
@@ -55,6 +56,18 @@ async function splitRows(
   const all = strategy.by === 'whole' ? decisions : [...decisions, time]
   if (strategy.by !== 'keys') return { slices: [sliceOf({ by: 'whole' })], decisions: all }
   return await splitByKeys(sql, selected, key, strategy, all)
+}
+
+/** As for PostgreSQL: the share of the table that its rows have. */
+async function measureIncrement(
+  sql: MysqlSession,
+  { table, where }: TableSelected,
+  { increment, targetBytes }: SplitRequest,
+): Promise<number | null> {
+  const { bytes, rows } = table
+  if (bytes === null || bytes < targetBytes || increment?.low == null) return bytes
+  const [row] = await sql.query(`select count(*) as n\nfrom ${quoteTableName(table)}${whereText(where, null)}`)
+  return shareOf(bytes, Number(row?.n ?? 0), rows ?? 0)
 }
 
 /** In the words of the strategies, which know PostgreSQL's names of integers. */

@@ -29,6 +29,10 @@ export function incrementOf(slice: Slice): Increment | null {
   return { column, type, low: low as string | null, lowIncluded, high }
 }
 
+/** Bytes of `rows` of a table, by its estimates; all of them where nobody knows how many rows it has. */
+export const shareOf = (bytes: number, rows: number, all: number): number =>
+  all === 0 ? bytes : Math.ceil((bytes * Math.min(rows, all)) / all)
+
 /** One condition of two; the author's text keeps its lines. */
 export const bothConditions = (where: string | null, ours: string | null): string | null =>
   where === null || ours === null ? (where ?? ours) : `(\n${where}\n) and ${ours}`
