@@ -83,6 +83,19 @@ export const Run = z
     ),
     requestedAt: z.string(),
     finishedAt: z.string().nullable(),
+    trouble: z
+      .object({ piece: z.string(), error: z.record(z.string(), z.unknown()), at: z.string() })
+      .nullable()
+      .openapi({ description: 'Why the last attempt failed, which is repeated by itself' }),
+    increment: z
+      .object({
+        column: z.string(),
+        low: z.string().nullable(),
+        lowIncluded: z.boolean(),
+        high: z.string().nullable(),
+      })
+      .nullable()
+      .openapi({ description: 'The rows of a run that reads on from a mark' }),
     decisions: z.array(z.object({ what: z.string(), why: z.string() })),
   })
   .openapi('Run')

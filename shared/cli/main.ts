@@ -17,6 +17,7 @@ import { addSql } from './commands/sql.ts'
 import { addStatus } from './commands/status.ts'
 import { addRetry, addStop } from './commands/steer.ts'
 import { addUp } from './commands/up.ts'
+import { addWatermark } from './commands/watermark.ts'
 import { type Output, openOutput, type Screen } from './output.ts'
 import { openSession, type Session } from './session.ts'
 
@@ -106,6 +107,7 @@ export function programOf(verbs: Verbs, { stdout, stderr }: Pick<Terminal, 'stdo
     addBackfill,
     addPlan,
     addStatus,
+    addWatermark,
     addDirty,
     addReplay,
     addRetry,

@@ -6,7 +6,15 @@ export function progressText(report: RunReport): string {
   const { rows, chunks, chunksPlanned } = report
   const total = chunksPlanned === null ? '?' : countText(chunksPlanned)
   const dirty = rows.dirty > 0 ? `, ${countText(rows.dirty)} dirty` : ''
-  return `${report.job} ${report.state}: ${countText(rows.read)} rows read${dirty}, ${bytesText(report.bytes)}, chunk ${countText(chunks)}/${total}, ${report.seconds.toFixed(0)} s`
+  return `${report.job} ${report.state}: ${countText(rows.read)} rows read${dirty}, ${bytesText(report.bytes)}, chunk ${countText(chunks)}/${total}, ${report.seconds.toFixed(0)} s${report.trouble === null ? '' : `; ${troubleText(report.trouble)}`}`
+}
+
+const troubleText = ({ piece, error, at }: NonNullable<RunReport['trouble']>) =>
+  `${piece} failed at ${at} and is tried again by itself: ${error.code}: ${error.message}`
+
+function incrementText({ column, low, lowIncluded, high }: NonNullable<RunReport['increment']>): string {
+  const lower = low === null ? [] : [`${column} ${lowIncluded ? '>=' : '>'} ${low}`]
+  return [...lower, high === null ? 'of which there was none' : `${column} <= ${high}`].join(' and ')
 }
 
 /** The block that ends a run. */
@@ -18,6 +26,8 @@ export function summaryText(report: RunReport, bucket: string): string {
     `rows     ${countText(rows.read)} read, ${countText(rows.loaded)} loaded, ${countText(rows.dirty)} dirty, ${countText(rows.filtered)} filtered`,
     `bytes    ${bytesText(bytes)} in ${seconds.toFixed(1)} s = ${speed.toFixed(1)} MB/s, ${countText(chunks)} chunks`,
   ]
+  if (report.increment !== null) lines.push(`read     ${incrementText(report.increment)}`)
+  if (report.trouble !== null) lines.push(`trouble  ${troubleText(report.trouble)}`)
   for (const reason of report.waitsFor) lines.push(`waits    for ${reason}`)
   if (error !== null) lines.push(`error    ${error.code}: ${error.message}`, `next     ${error.advice}`)
   if (report.dirtyObject !== null)

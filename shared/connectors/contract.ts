@@ -30,6 +30,33 @@ export interface ConnectorContext {
   readonly signal: AbortSignal
 }
 
+/** Rows of one column between two marks, in the source's own order and texts. Rows that are null there are in none. */
+export interface Increment {
+  readonly column: string
+  readonly type: string
+  /** null: from the first row on. */
+  readonly low: string | null
+  /** A beginning that a job names is included; a mark has been read already. */
+  readonly lowIncluded: boolean
+  /** Included. null: there are no rows. */
+  readonly high: string | null
+}
+export type Low = Pick<Increment, 'low' | 'lowIncluded'>
+
+export interface AskedIncrement {
+  readonly increment: Increment
+  /** Why it ends where it ends. */
+  readonly why: string
+}
+
+/** What a job says of reading on from where its last run came to. */
+export interface Incremental {
+  /** Table and column in words: marks of another source are not taken for its own. */
+  readonly source: string
+  /** Where the first run begins; null: at the first row. */
+  readonly from: string | null
+}
+
 export interface SplitRequest {
   /** Slices that may be read side by side. */
   readonly concurrent: number
@@ -37,6 +64,8 @@ export interface SplitRequest {
   readonly targetBytes: number
   /** The version of an object whose arrival started the run: another one belongs to another run. */
   readonly arrived: ArrivedObject | null
+  /** Only these rows, which every slice is to remember. null: all. */
+  readonly increment: Increment | null
 }
 
 export interface ArrivedObject {
@@ -99,6 +128,11 @@ export interface Source extends AsyncDisposable {
    * which only CSV can be.
    */
   readonly projection: null | ((slice: Slice) => Projection | null)
+  /**
+   * The rows behind `low` as far as they may be read now: asked once, when a run is planned. null: the kind cannot.
+   * @throws job/invalid, job/unsupported when the column cannot serve
+   */
+  readonly askIncrement: null | ((low: Low) => Promise<AskedIncrement>)
   /** What is left of a slice after `consumed` whole records were taken from its start; null when the source cannot resume. */
   readonly rest: null | ((slice: Slice, consumed: { readonly bytes: number; readonly records: number }) => Slice)
   /**
@@ -153,6 +187,8 @@ export interface Reader<O> extends About<O> {
    * false: a slice is staged first, because a second read may give other rows or another order.
    */
   readonly repeatable: boolean
+  /** What the options say of reading incrementally; null where they say nothing, or the kind cannot. */
+  readonly incremental: null | ((options: O) => Incremental | null)
   open(options: O, context: ConnectorContext): Promise<Source>
 }
 

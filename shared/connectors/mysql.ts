@@ -1,6 +1,7 @@
 import { defineReader, defineWriter } from './contract.ts'
 import { openMysqlSource } from './mysql/mysql-source.ts'
 import { openMysqlTarget } from './mysql/mysql-target.ts'
+import { parseTable, printTableName, unquoted } from './mysql/names.ts'
 import { MysqlReaderOptions, mysqlReaderIgnored } from './mysql/reader-options.ts'
 import { MysqlWriterOptions, mysqlWriterIgnored } from './mysql/writer-options.ts'
 
@@ -23,6 +24,12 @@ export const reader = defineReader({
   ignored: mysqlReaderIgnored,
   // A second read may give other rows or another order.
   repeatable: false,
+  incremental: ({ incremental, table, connection }) => {
+    if (incremental === undefined) return null
+    const name = printTableName(parseTable(table[0] ?? ''))
+    const column = unquoted(incremental.column).toLowerCase()
+    return { source: `${connection.database}: ${name}.${column}`, from: incremental.from ?? null }
+  },
   open: async (options, context) => openMysqlSource(options, context),
 })
 

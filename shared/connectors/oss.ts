@@ -185,6 +185,7 @@ export const reader = defineReader<OssReaderOptions>({
   remarks: null,
   ledger: null,
   repeatable: true,
+  incremental: null,
   open: async (options, context) => objectsIn(await context.openStore(options.connection), options, context, null),
 })
 
@@ -259,6 +260,7 @@ function objectsIn(
       return { ...slice, start, firstRecord, records: range.records - consumed.records }
     },
     cutSmaller: null,
+    askIncrement: null,
     holdSnapshot: null,
     async [Symbol.asyncDispose]() {},
   }

@@ -97,6 +97,7 @@ async function checkReading(context: EndsContext, source: Source): Promise<Resul
       concurrent,
       targetBytes: context.world.settings.chunkBytes,
       arrived: null,
+      increment: null,
     })
     const text = decisions.map(({ what, why }) => `${what} (${why})`).join('; ')
     const unused = decisions.find(({ what }) => /^splitPk .* is not used$/.test(what))

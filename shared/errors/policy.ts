@@ -111,6 +111,19 @@ export const policies: Record<ErrorCode, Policy> = {
     'job',
     'Raise timeoutMinutes of the schedule, or `concurrent`; `adbpg-sync retry <run>` goes on with what is left.',
   ),
+  'run/other-watermark': never(
+    'job',
+    'Say where to go on with `adbpg-sync watermark <job> --set <value>`, or begin again with --reset; or give the job another name.',
+  ),
+  'run/watermark-moved': never(
+    'job',
+    'Look at the marks with `adbpg-sync watermark <job>`; then start a new run, which reads on from the last.',
+  ),
+  'run/increment-taken': never('job', 'Wait until the run that the message names has ended, or stop it.'),
+  'run/increment-half-loaded': never(
+    'job',
+    'Go on with the run that the message names: `adbpg-sync retry <run>`. Or remove its rows and say so: `adbpg-sync watermark <job> --set <value>`.',
+  ),
   'run/notice-refused': never(
     'job',
     'Check webhook, secret and format of the notice; docs/notices.md says what each receiver expects.',

@@ -17,3 +17,5 @@ export {
 } from './rows.ts'
 export * from './runs.ts'
 export * from './slices.ts'
+export * from './troubles.ts'
+export * from './watermarks.ts'

@@ -60,10 +60,12 @@ async function applyOne(sql: Sql, name: string, now: Date): Promise<boolean> {
 
 async function statementsOf(sql: Sql, name: string): Promise<string[]> {
   const { rows } = await sql.query<{ greenplum: boolean }>(statements['detect-greenplum'])
-  const distribution = rows[0]?.greenplum ? 'distributed by (run_id)' : ''
+  const distributedBy = (column: string) => (rows[0]?.greenplum ? `distributed by (${column})` : '')
   return (migrations[name] ?? '')
     .replaceAll(/^--.*$/gm, '')
-    .replaceAll('{{distribution}}', distribution)
+    .replaceAll(/\{\{distribution(?: by (\w+))?\}\}/g, (_, column: string | undefined) =>
+      distributedBy(column ?? 'run_id'),
+    )
     .split(';')
     .map((statement) => statement.trim())
     .filter((statement) => statement !== '')

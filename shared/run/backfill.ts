@@ -4,6 +4,7 @@ import * as ledger from '../ledger/index.ts'
 import type { PostgresConnection } from '../ports/index.ts'
 import { dayMs, instantOf, readDay, timesOfBusinessDate, writeDay } from '../schedule/index.ts'
 import { ledgerOf } from './ends.ts'
+import { incrementalOf } from './increment.ts'
 import { timetablesOf } from './job-cycles.ts'
 import { resolveDocument, zoneOfJob } from './jobs.ts'
 import { startRun } from './start-run.ts'
@@ -62,7 +63,9 @@ export async function startBackfill(
       'job/invalid',
       `the schedule of the job has no time for the business dates ${from} to ${to}`,
     )
-  const address = await ledgerOf(world, await specOf(world, request, first))
+  const spec = await specOf(world, request, first)
+  if ((await incrementalOf(world, spec)) !== null) throw readsByMark(spec.name)
+  const address = await ledgerOf(world, spec)
   const refused = await refusedOf(world, address, request, plan, deadline)
   const kept = linesOf(plan.filter((cycle) => !refused.has(cycle)))
   const outcomes = new Map<PlannedCycle, BackfillRun['outcome']>([...refused].map((cycle) => [cycle, 'refused']))
@@ -76,6 +79,14 @@ export async function startBackfill(
   }))
   return { runs, ledger: address }
 }
+
+/** A mark knows one line of time, in which the dates of a backfill have been read already. */
+const readsByMark = (job: string) =>
+  new TransferError(
+    'job/unsupported',
+    `job ${job} reads incrementally, and its mark has passed the dates of a backfill: take \`incremental\` out and give \`where\` the dates, or go back with \`adbpg-sync watermark ${job} --set <value>\``,
+    { job },
+  )
 
 /** Business dates with their cycles, in order. */
 function linesOf(plan: readonly PlannedCycle[]): PlannedCycle[][] {

@@ -1,5 +1,5 @@
 import type { Projection } from '../codecs/csv-project.ts'
-import type { Decision, Slice, Source, Target } from '../connectors/contract.ts'
+import type { Decision, Increment, Slice, Source, Target } from '../connectors/contract.ts'
 import { copyOrder } from '../load/copy-order.ts'
 import { planWork, type WorkPlan } from '../plan/work.ts'
 import { probeCapabilities } from '../postgres/capabilities.ts'
@@ -12,15 +12,15 @@ export async function decideWork(
   source: Source,
   target: Target,
   snapshot: string | null,
+  increment: Increment | null = null,
 ): Promise<WorkPlan> {
   const { world, run } = context
   const { concurrent } = run.spec.settings
   const reader = await world.findReader(run.spec.reader.kind)
-  const split = await source.split({
-    concurrent,
-    targetBytes: world.settings.chunkBytes,
-    arrived: run.trigger?.type === 'object' ? run.trigger : null,
-  })
+  const arrived = run.trigger?.type === 'object' ? run.trigger : null
+  const want = { concurrent, targetBytes: world.settings.chunkBytes, arrived, increment }
+  const isEmpty = increment !== null && increment.high === null
+  const split = isEmpty ? { slices: [], decisions: [] } : await source.split(want)
   const columns = { source: await source.columns(), target: target.kind === 'object' ? null : await target.columns() }
   const refusal = target.kind === 'object' ? null : target.refuses(source.offer(target.preferred))
   const picked =

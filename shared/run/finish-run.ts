@@ -4,6 +4,7 @@ import * as ledger from '../ledger/index.ts'
 import { stagePrefix } from '../staging/keys.ts'
 import { isSameDatabase, openSource, openTarget } from './ends.ts'
 import type { FinishEvent } from './events.ts'
+import { advanceMark } from './increment.ts'
 import { recordNotices, sendNotices } from './notices.ts'
 import { runElsewhere } from './plan-run.ts'
 import { checkErrorLimit, reconcile } from './reconcile.ts'
@@ -121,6 +122,7 @@ async function end(
         ...ending,
         at: world.clock.now(),
       })
+      if (ending.state === 'succeeded') await advanceMark(context)
       for (const statement of postSql) await sql.query(statement)
       await recordNotices(context, ending.state)
     })

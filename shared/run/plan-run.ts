@@ -7,6 +7,7 @@ import { type Capabilities, probeCapabilities } from '../postgres/capabilities.t
 import { decideWork } from './decide-work.ts'
 import { send } from './dispatch.ts'
 import { isSameDatabase, openSource, openTarget } from './ends.ts'
+import { claimIncrement, incrementalOf, type PlannedIncrement, planIncrement, runInTheWay } from './increment.ts'
 import { recordIncident } from './job-store.ts'
 import type { RunContext } from './run-context.ts'
 import { finishIfComplete, isComplete, sendChunksInTurn } from './window.ts'
@@ -23,12 +24,15 @@ export async function planRun(context: RunContext): Promise<void> {
   if (!(await ledger.becomeHolder(sql, run.runId))) return
   await using source = await openSource(context)
   await using target = await openTarget(context)
+  if (await waitsForMark(context)) return
+  // Before the snapshot: a row that is committed between the two is then read, not left behind a mark that has passed it.
+  const planned = await planIncrement(context.world, sql, source, run)
   await using snapshot = await holdSnapshot(source, target)
-  const plan = await decide(context, source, target, snapshot?.token ?? null)
+  const plan = await decide(context, source, target, { snapshot: snapshot?.token ?? null, planned })
   const epoch = existing === null ? 0 : existing.epoch + 1
   if (target.kind === 'object') await target.prepare(run.runId)
-  await record(context, target, plan, epoch)
-  if (plan.slices.length === 0) await tellEmpty(context, plan)
+  if (!(await record(context, target, plan, { epoch, planned }))) return
+  if (plan.slices.length === 0 && planned === null) await tellEmpty(context, plan)
   context.world.reach('plan/after-rows')
   await sendFirst(context, { epoch, slices: plan.slices.length, staged: plan.staged })
   if (snapshot !== null) await holdUntilRead(context, epoch)
@@ -48,8 +52,21 @@ async function holdSnapshot(source: Source, target: Target): Promise<({ token: s
   return target.kind === 'object' && source.holdSnapshot !== null ? await source.holdSnapshot() : null
 }
 
-async function decide(context: RunContext, source: Source, target: Target, snapshot: string | null): Promise<WorkPlan> {
-  const plan = await decideWork(context, source, target, snapshot)
+/** Another run of the job reads on from the same mark. `tick` begins this one when that has ended. */
+async function waitsForMark({ world, sql, run, log }: RunContext): Promise<boolean> {
+  const other = (await incrementalOf(world, run.spec)) === null ? null : await runInTheWay(sql, run.job, run.runId)
+  if (other !== null) log.info('the run waits for another of its job, which reads on from the same mark', { other })
+  return other !== null
+}
+
+async function decide(
+  context: RunContext,
+  source: Source,
+  target: Target,
+  { snapshot, planned }: { snapshot: string | null; planned: PlannedIncrement | null },
+): Promise<WorkPlan> {
+  const decided = await decideWork(context, source, target, snapshot, planned?.increment ?? null)
+  const plan = planned === null ? decided : { ...decided, decisions: [planned.decision, ...decided.decisions] }
   refuseRewriting(plan, target)
   for (const decision of plan.decisions) context.log.info(`plan: ${decision.what}`, { why: decision.why })
   return plan
@@ -61,8 +78,31 @@ function refuseRewriting(plan: WorkPlan, target: Target): void {
   throw new TransferError('job/unsupported', `this reader and writer do not fit so far: ${plan.refusal}`)
 }
 
+interface Recorded {
+  readonly epoch: number
+  readonly planned: PlannedIncrement | null
+}
+
+/** @returns false when another run of the job was faster to read on from the mark */
+async function record(context: RunContext, target: Target, plan: WorkPlan, recorded: Recorded): Promise<boolean> {
+  try {
+    await recordAll(context, target, plan, recorded)
+    return true
+  } catch (error) {
+    const isTaken = error instanceof TransferError && error.code === 'run/increment-taken'
+    if (recorded.planned === null || !(isTaken || ledger.isDuplicate(error))) throw error
+    context.log.info('another run of the job was faster to read on from the mark; `tick` plans this one again')
+    return false
+  }
+}
+
 /** One transaction: `preSql` has run if and only if the plan is known, where the ledger shares the destination's database. */
-async function record(context: RunContext, target: Target, plan: WorkPlan, epoch: number): Promise<void> {
+async function recordAll(
+  context: RunContext,
+  target: Target,
+  plan: WorkPlan,
+  { epoch, planned }: Recorded,
+): Promise<void> {
   const { sql, run, world, address } = context
   const capabilities = await capabilitiesOf(context, target)
   const preSql = target.kind === 'copy' ? target.preSql : []
@@ -83,6 +123,8 @@ async function record(context: RunContext, target: Target, plan: WorkPlan, epoch
       plannedAt: world.clock.now(),
     })
     await ledger.insertChunks(sql, run.runId, plan.chunks)
+    // A plan that is made anew reads what was claimed before.
+    if (planned !== null && epoch === 0) await claimIncrement(context, planned, target)
     if (here) for (const statement of preSql) await sql.query(statement)
   })
 }

@@ -1,5 +1,6 @@
 import * as ledger from '../ledger/index.ts'
 import { type Piece, sendAgainIfLost } from './dispatch.ts'
+import { runInTheWay } from './increment.ts'
 import { isOvertime } from './overtime.ts'
 import type { RunContext } from './run-context.ts'
 import { releaseIfReady } from './waiting.ts'
@@ -25,7 +26,10 @@ async function duePieces(context: RunContext): Promise<Piece[]> {
   const { sql, run } = context
   if ((await ledger.readHalt(sql, run.runId, run.generation)) !== null) return [{ step: 'finish' }]
   const plan = await ledger.readPlan(sql, run.runId)
-  if (plan === null) return (await releaseIfReady(context)) ? [{ step: 'plan' }] : []
+  if (plan === null) {
+    if (!(await releaseIfReady(context))) return []
+    return (await runInTheWay(sql, run.job, run.runId)) === null ? [{ step: 'plan' }] : []
+  }
   if (await isComplete(context)) return [{ step: 'finish' }]
   const holder: Piece[] = plan.held ? [{ step: 'plan' }] : []
   return [...holder, ...(await dueSlices(context, plan)), ...(await dueChunks(context))]

@@ -4,6 +4,7 @@ import { placeOfNotice } from '../job/notice.ts'
 import * as ledger from '../ledger/index.ts'
 import type { Sql } from '../ports/index.ts'
 import { dirtyPrefix } from '../staging/keys.ts'
+import { runInTheWay } from './increment.ts'
 import { hasSucceeded, unmetWaits } from './waiting.ts'
 
 /** What `run`, `status` and the API say of a run. */
@@ -29,7 +30,27 @@ export interface RunReport {
   readonly notices: readonly ReportedNotice[]
   readonly requestedAt: string
   readonly finishedAt: string | null
+  /** Why the last attempt failed that is repeated by itself; null when none did, or the run has ended. */
+  readonly trouble: ReportedTrouble | null
+  /** The rows of a run that reads on from a mark; null for all others, and before it is planned. */
+  readonly increment: ReportedIncrement | null
   readonly decisions: readonly { readonly what: string; readonly why: string }[]
+}
+
+export interface ReportedIncrement {
+  readonly column: string
+  /** null: from the first row on. */
+  readonly low: string | null
+  readonly lowIncluded: boolean
+  /** Included, and the mark of the job once the run has succeeded; null: there were no rows. */
+  readonly high: string | null
+}
+
+export interface ReportedTrouble {
+  /** `plan`, `stage e0-s3`, `load c7-p0` */
+  readonly piece: string
+  readonly error: ErrorReport
+  readonly at: string
 }
 
 export interface ReportedNotice {
@@ -47,7 +68,7 @@ export async function reportRun(sql: Sql, runId: RunId, now: Date): Promise<RunR
   const plan = await ledger.readPlan(sql, runId)
   const ending = await ledger.readFinished(sql, runId, run.generation)
   const progress = await progressOf(sql, runId, plan, ending?.state === 'succeeded')
-  const waitsFor = plan === null && ending === null ? await waitsOf(sql, runId) : []
+  const waitsFor = plan === null && ending === null ? await waitsOf(sql, run) : []
   const until = ending?.finishedAt ?? now
   return {
     runId,
@@ -62,15 +83,35 @@ export async function reportRun(sql: Sql, runId: RunId, now: Date): Promise<RunR
     notices: await noticesOf(sql, run),
     requestedAt: run.requestedAt.toISOString(),
     finishedAt: ending?.finishedAt.toISOString() ?? null,
+    trouble: ending === null ? await troubleOf(sql, run, plan !== null) : null,
+    increment: plan === null ? null : await incrementOf(sql, runId),
     decisions: plan?.decisions ?? [],
   }
 }
 
 /** As this ledger has it. What has come about is noticed by `tick`, within a minute. */
-async function waitsOf(sql: Sql, runId: RunId): Promise<string[]> {
-  if ((await ledger.listWaits(sql, runId)).length === 0) return []
+async function waitsOf(sql: Sql, { runId, job }: ledger.RunRow): Promise<string[]> {
+  if ((await ledger.listWaits(sql, runId)).length === 0) {
+    const other = await runInTheWay(sql, job, runId)
+    return other === null ? [] : [`run ${other} of this job to end, which reads on from the same mark`]
+  }
   const unmet = await unmetWaits(sql, runId, (job, at) => hasSucceeded(sql, job, at))
   return unmet.length === 0 ? ['the next tick, which will begin it'] : unmet
+}
+
+/** What kept a run from being planned is over once it is. */
+async function troubleOf(sql: Sql, run: ledger.RunRow, isPlanned: boolean): Promise<ReportedTrouble | null> {
+  const trouble = await ledger.readLastTrouble(sql, run.runId, run.generation)
+  if (trouble === null || (trouble.step === 'plan' && isPlanned)) return null
+  const { step, piece, error, at } = trouble
+  return { piece: piece === 'run' ? step : `${step} ${piece}`, error, at: at.toISOString() }
+}
+
+async function incrementOf(sql: Sql, runId: RunId): Promise<ReportedIncrement | null> {
+  const { increment = null } = (await ledger.readClaimOfRun(sql, runId)) ?? {}
+  if (increment === null) return null
+  const { column, low, lowIncluded, high } = increment
+  return { column, low, lowIncluded, high }
 }
 
 async function noticesOf(sql: Sql, { runId, generation, spec }: ledger.RunRow): Promise<ReportedNotice[]> {

@@ -1,6 +1,7 @@
 import { TransferError } from '../errors/index.ts'
 import * as ledger from '../ledger/index.ts'
 import { send } from './dispatch.ts'
+import { claimOfRetry, incrementTaken, runInTheWay } from './increment.ts'
 import { repairRun } from './repair-run.ts'
 import type { RunContext } from './run-context.ts'
 
@@ -13,13 +14,30 @@ export async function stopRun(context: RunContext): Promise<'stopping' | 'ended'
   return 'stopping'
 }
 
+/** A run that reads on from a mark takes it again with the row that begins its generation, so that no other run has it. */
+async function beginAgain({ sql, run, world }: RunContext, generation: number, reason: string): Promise<void> {
+  const claim = await claimOfRetry(sql, run)
+  const now = world.clock.now()
+  if (claim === null) return void (await ledger.insertRetry(sql, run.runId, generation, reason, now))
+  try {
+    await sql.transaction(async () => {
+      await ledger.insertWatermarkClaim(sql, claim, now)
+      await ledger.insertRetry(sql, run.runId, generation, reason, now)
+    })
+  } catch (error) {
+    if (!ledger.isDuplicate(error)) throw error
+    const other = await runInTheWay(sql, run.job, run.runId)
+    if (other !== null) throw incrementTaken(other)
+  }
+}
+
 /**
  * Goes on with what a failed or stopped run has not done. Chunks that are in the table stay there: their ledger rows
  * belong to the run, not to a generation.
  * @throws job/invalid when the run has not ended, or ended well, or is a cycle that must not be run again
  */
 export async function retryRun(context: RunContext): Promise<{ generation: number }> {
-  const { sql, run, world } = context
+  const { sql, run } = context
   const ending = await ledger.readFinished(sql, run.runId, run.generation)
   if (ending === null)
     throw new TransferError('job/invalid', `run ${run.runId} has not ended yet`, { runId: run.runId })
@@ -33,7 +51,7 @@ export async function retryRun(context: RunContext): Promise<{ generation: numbe
     })
   }
   const generation = run.generation + 1
-  await ledger.insertRetry(sql, run.runId, generation, `${ending.state} before`, world.clock.now())
+  await beginAgain(context, generation, `${ending.state} before`)
   await repairRun({ ...context, run: { ...run, generation } })
   return { generation }
 }

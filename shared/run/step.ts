@@ -28,11 +28,21 @@ export async function runStep<E extends StepEvent>(
     const error = asTransferError(thrown)
     if (error.policy.retry === 'again') {
       context.log.warn(`${event.step} will be repeated`, { error: error.report() })
+      await keepTrouble(context, event, error)
       throw error
     }
     await failRun(context, event, error)
     return { outcome: 'failed', code: error.code }
   }
+}
+
+/** For those who look at a run that waits. A ledger that is gone with the attempt keeps nothing; the log has it all. */
+async function keepTrouble(context: RunContext, event: StepEvent, error: TransferError): Promise<void> {
+  const place = placeOf(context, event)
+  const kept = ledger.insertTrouble(context.sql, place, error.report(), context.world.clock.now())
+  await kept.catch((thrown: unknown) =>
+    context.log.warn('the ledger did not take why the step failed', { error: asTransferError(thrown).report() }),
+  )
 }
 
 /** Records why, and lets `finish` end the run: other loaders stop at their next look. */

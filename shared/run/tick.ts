@@ -1,12 +1,14 @@
+import { TransferError } from '../errors/index.ts'
 import * as ledger from '../ledger/index.ts'
 import type { PostgresConnection, Sql } from '../ports/index.ts'
 import { dayMs } from '../schedule/index.ts'
 import { startDue } from './due-runs.ts'
 import type { TickEvent } from './events.ts'
 import { giveUp } from './give-up.ts'
+import { claimOfRetry } from './increment.ts'
 import { listLedgers } from './job-store.ts'
 import { repairRun } from './repair-run.ts'
-import { openRun } from './run-context.ts'
+import { openRun, type RunContext } from './run-context.ts'
 import { retryRun } from './steer-run.ts'
 import { type Tally, tallyEach } from './tally.ts'
 import type { Deadline, World } from './world.ts'
@@ -72,6 +74,24 @@ async function rerunFailed(world: World, sql: Sql, address: PostgresConnection, 
   const now = world.clock.now()
   // No interval is longer than a day, and what has been failed for two was not found in time.
   const due = await ledger.listReruns(sql, new Date(now.getTime() - 2 * dayMs), now, runsPerLedger)
-  for (const runId of due) await retryRun(await openRun(world, sql, { address, runId }, deadline))
-  return due.length
+  let begun = 0
+  for (const runId of due) {
+    const context = await openRun(world, sql, { address, runId }, deadline)
+    if (!(await isSuperseded(context))) {
+      await retryRun(context)
+      begun += 1
+    }
+  }
+  return begun
+}
+
+/** Its rows are read by another run, or were: it stays failed, and the next look need not ask again. */
+async function isSuperseded({ sql, run }: RunContext): Promise<boolean> {
+  return await claimOfRetry(sql, run).then(
+    () => false,
+    (error: unknown) => {
+      if (error instanceof TransferError && /^run\/(watermark-moved|increment-taken)$/.test(error.code)) return true
+      throw error
+    },
+  )
 }

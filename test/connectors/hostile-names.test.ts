@@ -145,7 +145,7 @@ describe('a name of a script', () => {
           }
           await put(await openWriter(merged), '2,second\n3,third\n', onConflict)
           await using source = await openReader({ ...where, column, splitPk: written(key) })
-          const { slices } = await source.split({ concurrent: 2, targetBytes: 1, arrived: null })
+          const { slices } = await source.split({ concurrent: 2, targetBytes: 1, arrived: null, increment: null })
           expect(slices.length).toBeGreaterThan(1)
           const read = await Promise.all(slices.map(({ slice }) => textOf(source, slice)))
           expect(read.join('').trim().split('\n').sort()).toEqual(['1,one', '2,second', '3,third'])
@@ -166,7 +166,7 @@ describe('a name of a script', () => {
       await using source = await openReader({ table: 'canary', column: ['*'], ...options })
       return await look(source)
     }
-    const want = { concurrent: 2, targetBytes: 1, arrived: null }
+    const want = { concurrent: 2, targetBytes: 1, arrived: null, increment: null }
     const merging = async (options: Record<string, unknown>) =>
       put(await openWriter({ table: 'canary', column: ['*'], conflictMode: 'replace', ...options }), '1,x\n', true)
     const attempts: Readonly<Record<string, (text: string) => Promise<unknown>>> = {

@@ -314,8 +314,102 @@ describe.skipIf(without !== null)(`on MariaDB${without === null ? '' : `: ${with
     })
   })
 
+  describe('reading on from a mark', () => {
+    const want = { concurrent: 2, targetBytes: 1024, arrived: null }
+
+    /** Adds the values one after the other, each twice, and reads on after each. @returns the ids of each reading, and the marks */
+    async function readOn(type: string, values: readonly string[], more: Record<string, unknown> = {}) {
+      await query(`create or replace table marked (id int primary key auto_increment, mark ${type} null)`)
+      await query('insert into marked (mark) values (null)')
+      const readings: string[] = []
+      const marks: (string | null)[] = []
+      for (const value of values) {
+        await query('insert into marked (mark) values (?), (?)', [value, value])
+        await using source = await open({
+          table: 'marked',
+          column: ['id'],
+          splitPk: 'id',
+          incremental: { column: 'MARK', ...more },
+        })
+        const low = marks.at(-1) ?? null
+        const asked = await source.askIncrement?.({ low, lowIncluded: low === null })
+        if (asked === undefined) throw new Error('no increment')
+        const { slices } = await source.split({ ...want, increment: asked.increment })
+        const texts = await Promise.all(slices.map(({ slice }) => textOf(source, slice)))
+        readings.push(texts.join('').trim().split('\n').sort().join())
+        marks.push(asked.increment.high)
+      }
+      return { readings, marks }
+    }
+
+    const twiceEach = ['2,3', '4,5', '6,7']
+
+    test.each([
+      ['bigint unsigned', ['9007199254740993', '9007199254740994', '18446744073709551615']],
+      ['bigint', ['-9223372036854775808', '-9223372036854775807', '9223372036854775807']],
+      [
+        'decimal(65,30)',
+        [`1.${'0'.repeat(29)}1`, `1.${'0'.repeat(29)}2`, `99999999999999999999999999999999999.${'9'.repeat(30)}`],
+      ],
+      ['datetime(6)', ['2026-01-01 00:00:00.000001', '2026-01-01 00:00:00.000002', '9999-12-31 23:59:59.999999']],
+      ['datetime', ['1000-01-01 00:00:00', '2026-01-01 00:00:00', '2026-01-01 00:00:01']],
+      ['date', ['2025-12-31', '2026-01-01', '2026-01-02']],
+      ['varchar(20) character set utf8mb4 collate utf8mb4_bin', ["a'\\", "a'\\b", '𠮷']],
+      ['varchar(20) character set latin1', ['a', 'ü', "ü'"]],
+    ])('%s: each row comes once, as its exact text', async (type, values) => {
+      expect(await readOn(type, values)).toEqual({ readings: twiceEach, marks: values })
+    })
+
+    test('the mark of a TIMESTAMP has its offset, and holds in another zone', async () => {
+      const values = ['2026-01-01 00:00:00.000001', '2026-01-01 00:00:00.000002', '2026-01-01 00:00:00.000003']
+      const { readings, marks } = await readOn('timestamp(6)', values)
+      expect(readings).toEqual(twiceEach)
+      expect(marks).toEqual(values.map((value) => `${value}+00:00`))
+      await query("insert into marked (mark) values ('2026-01-01 00:00:00.000004')")
+      await using source = await open({ table: 'marked', incremental: { column: 'mark' } }, { timeZone: '+08:00' })
+      const asked = await source.askIncrement?.({ low: marks[2] ?? null, lowIncluded: false })
+      expect(asked?.increment.high).toBe('2026-01-01 08:00:00.000004+08:00')
+      const { slices } = await source.split({ ...want, concurrent: 1, increment: asked?.increment ?? null })
+      const texts = await Promise.all(slices.map(({ slice }) => textOf(source, slice)))
+      expect(texts.join('')).toBe('8\t2026-01-01 08:00:00.000004+08:00\n')
+    })
+
+    test('rows younger than the delay are left, on the clocks that are named', async () => {
+      await query('create or replace table late (id int primary key, at datetime(6), seen timestamp(6) null, day date)')
+      await query(`insert into late values
+        (1, utc_timestamp(6) + interval 6 hour, now(6) - interval 2 hour, date(utc_timestamp() + interval 8 hour) - interval 1 day),
+        (2, utc_timestamp(6) + interval 8 hour, now(6), date(utc_timestamp() + interval 8 hour))`)
+      for (const [column, delay] of [
+        ['at', '1h'],
+        ['seen', '1h'],
+        ['day', '0s'],
+      ]) {
+        const timeZone = column === 'seen' ? undefined : '+08:00'
+        await using source = await open({ table: 'late', incremental: { column, delay, timeZone } })
+        const asked = await source.askIncrement?.({ low: null, lowIncluded: true })
+        const [row] = (await query(`select cast(${column} as char) as high from late where id = 1`)) as {
+          high: string
+        }[]
+        expect(asked?.increment.high?.replace('+00:00', ''), column).toBe(row?.high)
+      }
+    })
+
+    test.each([
+      ['datetime', 'yesterday', 'job/invalid'],
+      ['date', '2026-02-30', 'job/invalid'],
+      ['int', '1 or true', 'job/invalid'],
+      ['double', '1', 'job/unsupported'],
+    ])('of %s, %s is refused', async (type, low, code) => {
+      await query(`create or replace table marked (id int primary key, mark ${type} null)`)
+      await using source = await open({ table: 'marked', incremental: { column: 'mark' } })
+      expect(await failure(source.askIncrement?.({ low, lowIncluded: false }) as Promise<unknown>)).toMatchObject({
+        code,
+      })
+    })
+  })
+
   describe('splitting', () => {
-    const want = { concurrent: 4, targetBytes: 1024, arrived: null }
+    const want = { concurrent: 4, targetBytes: 1024, arrived: null, increment: null }
 
     test('unsigned keys beyond 2^63 are cut exactly', async () => {
       await query('create or replace table keyed (id bigint unsigned primary key)')
@@ -380,7 +474,7 @@ describe.skipIf(without !== null)(`on MariaDB${without === null ? '' : `: ${with
         ['a', 'int'],
         ['a', 'int'],
       ])
-      const { slices } = await source.split({ concurrent: 4, targetBytes: 1, arrived: null })
+      const { slices } = await source.split({ concurrent: 4, targetBytes: 1, arrived: null, increment: null })
       expect(await textOf(source, slices[0]?.slice)).toBe('1\t2\n3\t4\n')
     })
 
@@ -412,7 +506,7 @@ describe.skipIf(without !== null)(`on MariaDB${without === null ? '' : `: ${with
       await using source = await open(parameters, connection)
       const work = async () => {
         await source.columns()
-        await source.split({ concurrent: 2, targetBytes: 1, arrived: null })
+        await source.split({ concurrent: 2, targetBytes: 1, arrived: null, increment: null })
         await textOf(source)
       }
       expect(await failure(work())).toMatchObject({ code, message: expect.stringMatching(message) })

@@ -102,7 +102,7 @@ const open = (parameters: Record<string, unknown>): Promise<Source> =>
   reader.open(reader.options.parse({ connection: connection(), ...parameters }), contextOf(never))
 const split = async (parameters: Record<string, unknown>, targetBytes = 1024 ** 2) => {
   await using source = await open(parameters)
-  return await source.split({ concurrent: 4, targetBytes, arrived: null })
+  return await source.split({ concurrent: 4, targetBytes, arrived: null, increment: null })
 }
 const failure = (work: Promise<unknown>) => work.then(() => null, asTransferError)
 const put = (key: string, text: string | Uint8Array) => store.put(key, Buffer.from(text))
@@ -171,7 +171,12 @@ describe('cutting objects', () => {
     const text = `id,"na\nme"\n${rows.join('')}`
     await put('cut/a.csv', text)
     await using source = await open({ object: 'cut/a.csv', skipHeader: true })
-    const { slices, decisions } = await source.split({ concurrent: 4, targetBytes: 4000, arrived: null })
+    const { slices, decisions } = await source.split({
+      concurrent: 4,
+      targetBytes: 4000,
+      arrived: null,
+      increment: null,
+    })
     expect(slices.length).toBeGreaterThan(10)
     const texts: string[] = []
     for (const { slice, records, bytes } of slices) {
@@ -218,7 +223,7 @@ describe('cutting objects', () => {
   test('the byte order mark is no part of the first value, and offsets stay those of the object', async () => {
     await put('cut/bom.csv', '\ufeff1,a\n2,b\n')
     await using source = await open({ object: 'cut/bom.csv' })
-    const { slices } = await source.split({ concurrent: 1, targetBytes: 1000, arrived: null })
+    const { slices } = await source.split({ concurrent: 1, targetBytes: 1000, arrived: null, increment: null })
     expect(slices[0]?.slice).toMatchObject({ start: 3, end: 11, records: 2 })
     expect(await textOf(source, slices[0]?.slice ?? {})).toBe('1,a\n2,b\n')
   })
@@ -250,7 +255,7 @@ describe('cutting objects', () => {
   test('an object replaced or deleted after the plan is an error, never other rows', async () => {
     await put('cut/changes.csv', '1,a\n')
     await using source = await open({ object: 'cut/changes.csv' })
-    const { slices } = await source.split({ concurrent: 1, targetBytes: 1000, arrived: null })
+    const { slices } = await source.split({ concurrent: 1, targetBytes: 1000, arrived: null, increment: null })
     await put('cut/changes.csv', '2,b\n')
     expect(await failure(textOf(source, slices[0]?.slice ?? {}))).toMatchObject({ code: 'source/object-changed' })
     await store.remove(['cut/changes.csv'])
@@ -268,7 +273,7 @@ describe('columns', () => {
   const projectionOf = async (text: string, parameters: Record<string, unknown>) => {
     await put('columns/a.csv', text)
     await using source = await open({ object: 'columns/a.csv', ...parameters })
-    const { slices } = await source.split({ concurrent: 1, targetBytes: 1000, arrived: null })
+    const { slices } = await source.split({ concurrent: 1, targetBytes: 1000, arrived: null, increment: null })
     return source.projection?.(slices[0]?.slice ?? {}) ?? null
   }
 

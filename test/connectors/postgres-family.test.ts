@@ -1,5 +1,5 @@
 import { setMaxListeners } from 'node:events'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { copyText, defaultCsv } from '../../shared/codecs/encoding.ts'
 import { reader as adbpgReader, writer as adbpgWriter } from '../../shared/connectors/adbpg.ts'
 import type { ConnectorContext, CopyTarget, Slice, Source } from '../../shared/connectors/contract.ts'
@@ -9,6 +9,7 @@ import type { SqlSession } from '../../shared/ports/index.ts'
 import { password, startTestServer, type TestServer } from '../contract/postgres-server.ts'
 import { describeReader, type SeedRow } from '../contract/reader.ts'
 import { describeWriter } from '../contract/writer.ts'
+import { currentPackage } from '../support/postgres.ts'
 
 let server: TestServer
 let session: SqlSession
@@ -95,6 +96,44 @@ async function textOf(source: Source, slice: Slice): Promise<string> {
 }
 const failure = (work: Promise<unknown>) => work.then(() => null, asTransferError)
 
+describe.each([undefined, currentPackage])('reading on from a mark (%s)', (packageName) => {
+  test("is the server's own comparison and text, whatever its version", async () => {
+    const postgres = packageName === undefined ? server : await startTestServer(packageName)
+    onTestFinished(async () => {
+      if (postgres !== server) await postgres.close()
+    })
+    await using sql = await postgres.connect()
+    await sql.query('create table marked (id integer, n numeric, at timestamptz(6), word text)')
+    await sql.query(
+      `insert into marked values (1, 1e-30, '2026-01-01 00:00:00.000001+08', 'a'), (2, 1.5, '-infinity', E'b\\\\''')`,
+    )
+    await sql.query(`insert into marked values (3, '-1e300', '0044-03-15 BC', null)`)
+    const context = { ...contextOf(never), connectSql: () => postgres.connect() }
+    for (const [column, high] of [
+      ['n', '1.5'],
+      ['at', '2025-12-31 16:00:00.000001+00'],
+      ['word', "b\\'"],
+    ] as const) {
+      const options = { connection: server.connection, table: 'marked', column: ['id'], incremental: { column } }
+      await using source = await reader.open(reader.options.parse(options), context)
+      const asked = await source.askIncrement?.({ low: null, lowIncluded: true })
+      expect(asked?.increment.high).toBe(high)
+      const split = { concurrent: 1, targetBytes: 1e9, arrived: null, increment: asked?.increment ?? null }
+      const { slices } = await source.split(split)
+      const ids = (await textOf(source, slices[0]?.slice ?? { by: 'none' })).trim().split('\n')
+      expect(ids.sort(), column).toEqual(column === 'word' ? ['1', '2'] : ['1', '2', '3'])
+      const behind = await source.askIncrement?.({ low: high, lowIncluded: false })
+      expect(behind?.increment.high).toBeNull()
+      await sql.query("update marked set n = 'NaN', at = 'infinity' where id = 3")
+      if (column !== 'word')
+        expect(
+          await failure(source.askIncrement?.({ low: high, lowIncluded: false }) as Promise<unknown>),
+        ).toMatchObject({ code: 'job/invalid' })
+      await sql.query("update marked set n = '-1e300', at = '0044-03-15 BC' where id = 3")
+    }
+  })
+})
+
 describe('splitting', () => {
   beforeAll(async () => {
     await session.query('create table keyed (id integer primary key, pad text)')
@@ -106,7 +145,12 @@ describe('splitting', () => {
 
   test('a table smaller than one slice is one slice, with the numbers', async () => {
     await using source = await open({ table: 'keyed' })
-    const { slices, decisions } = await source.split({ concurrent: 4, targetBytes: 64 * 1024 ** 2, arrived: null })
+    const { slices, decisions } = await source.split({
+      concurrent: 4,
+      targetBytes: 64 * 1024 ** 2,
+      arrived: null,
+      increment: null,
+    })
     expect(slices).toHaveLength(1)
     expect(decisions[0]).toMatchObject({
       what: 'one slice',
@@ -116,7 +160,7 @@ describe('splitting', () => {
 
   test('a primary key of one integer column is found by itself, and a not null key has no slice for nulls', async () => {
     await using source = await open({ table: 'keyed' })
-    const { slices } = await source.split({ concurrent: 4, targetBytes: 32 * 1024, arrived: null })
+    const { slices } = await source.split({ concurrent: 4, targetBytes: 32 * 1024, arrived: null, increment: null })
     expect(slices.length).toBeGreaterThanOrEqual(4)
     expect(slices.some(({ slice }) => slice.by === 'null')).toBe(false)
     const texts = await Promise.all(slices.map(({ slice }) => textOf(source, slice)))
@@ -125,7 +169,7 @@ describe('splitting', () => {
 
   test('a row beyond the bounds seen while planning is in exactly one slice', async () => {
     await using source = await open({ table: 'keyed' })
-    const { slices } = await source.split({ concurrent: 4, targetBytes: 32 * 1024, arrived: null })
+    const { slices } = await source.split({ concurrent: 4, targetBytes: 32 * 1024, arrived: null, increment: null })
     await session.query("insert into keyed values (-5, 'low'), (999999, 'high')")
     const texts = await Promise.all(slices.map(({ slice }) => textOf(source, slice)))
     await session.query('delete from keyed where id in (-5, 999999)')
@@ -134,20 +178,25 @@ describe('splitting', () => {
 
   test('a splitPk that is no integer is passed over with its type', async () => {
     await using source = await open({ table: 'keyed', splitPk: 'pad' })
-    const { decisions } = await source.split({ concurrent: 2, targetBytes: 1024, arrived: null })
+    const { decisions } = await source.split({ concurrent: 2, targetBytes: 1024, arrived: null, increment: null })
     expect(decisions[0]).toMatchObject({ what: 'splitPk pad is not used', why: expect.stringContaining('text') })
   })
 
   test('a splitPk that is no column names those there are', async () => {
     await using source = await open({ table: 'keyed', splitPk: 'idd' })
-    const error = await failure(source.split({ concurrent: 2, targetBytes: 1024, arrived: null }))
+    const error = await failure(source.split({ concurrent: 2, targetBytes: 1024, arrived: null, increment: null }))
     expect(error).toMatchObject({ code: 'source/column-missing', message: expect.stringContaining('id, pad') })
   })
 
   test('a view has no size, so splitPk cuts it by what may run side by side', async () => {
     await session.query('create or replace view keyed_view as select * from keyed')
     await using source = await open({ table: 'keyed_view', splitPk: 'id' })
-    const { slices } = await source.split({ concurrent: 2, targetBytes: 64 * 1024 ** 2, arrived: null })
+    const { slices } = await source.split({
+      concurrent: 2,
+      targetBytes: 64 * 1024 ** 2,
+      arrived: null,
+      increment: null,
+    })
     expect(slices.filter(({ slice }) => slice.by === 'keys')).toHaveLength(10)
   })
 
@@ -156,13 +205,13 @@ describe('splitting', () => {
     await session.query('create table parts_1 partition of parts for values from (0) to (100000)')
     await session.query("insert into parts select i, repeat('x', 100) from generate_series(1, 2000) i")
     await using source = await open({ table: 'parts', splitPk: 'id' })
-    const { slices } = await source.split({ concurrent: 2, targetBytes: 32 * 1024, arrived: null })
+    const { slices } = await source.split({ concurrent: 2, targetBytes: 32 * 1024, arrived: null, increment: null })
     expect(slices.length).toBeGreaterThan(5)
   })
 
   test('where narrows the bounds and every slice, and a comment in it hides nothing', async () => {
     await using source = await open({ table: 'keyed', where: 'id <= 10 or id > 1990 -- both ends' })
-    const { slices } = await source.split({ concurrent: 4, targetBytes: 32 * 1024, arrived: null })
+    const { slices } = await source.split({ concurrent: 4, targetBytes: 32 * 1024, arrived: null, increment: null })
     const texts = await Promise.all(slices.map(({ slice }) => textOf(source, slice)))
     expect(texts.join('').trim().split('\n')).toHaveLength(20)
   })
@@ -215,7 +264,7 @@ describe('what is read', () => {
       querySql: 'with x as (select 1 as a) select a, a + 1 as b from x ; ',
     })
     expect((await source.columns())?.map((column) => column.name)).toEqual(['a', 'b'])
-    const { slices } = await source.split({ concurrent: 4, targetBytes: 1, arrived: null })
+    const { slices } = await source.split({ concurrent: 4, targetBytes: 1, arrived: null, increment: null })
     expect(await textOf(source, slices[0]?.slice ?? {})).toBe('1,2\n')
   })
 

@@ -13,7 +13,7 @@ const facts = (changes: Partial<SplitFacts>): SplitFacts => ({
   distribution: null,
   ...changes,
 })
-const want = { concurrent: 4, targetBytes: 64 * 1024 ** 2, arrived: null }
+const want = { concurrent: 4, targetBytes: 64 * 1024 ** 2, arrived: null, increment: null }
 
 test('a table distributed by hash is cut by segment, unless the author gives a splitPk', () => {
   const distribution = { by: 'hash', segments: 3 } as const

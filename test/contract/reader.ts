@@ -77,8 +77,8 @@ export function describeReader<O>(reader: Reader<O>, suite: ReaderSuite<O>): voi
     test.each(Object.entries(cases))('slices cover every row once: %s', async (_, rows) => {
       const options = await world.seed(rows)
       for (const want of [
-        { concurrent: 4, targetBytes: 64, arrived: null },
-        { concurrent: 1, targetBytes: 1024 ** 3, arrived: null },
+        { concurrent: 4, targetBytes: 64, arrived: null, increment: null },
+        { concurrent: 1, targetBytes: 1024 ** 3, arrived: null, increment: null },
       ]) {
         await using source = await open(options)
         const { slices, decisions } = await source.split(want)
@@ -94,7 +94,7 @@ export function describeReader<O>(reader: Reader<O>, suite: ReaderSuite<O>): voi
 
     test('what a slice is said to hold is what it holds', async () => {
       await using source = await open(await world.seed(cases['hostile texts'] ?? []))
-      const { slices } = await source.split({ concurrent: 2, targetBytes: 64, arrived: null })
+      const { slices } = await source.split({ concurrent: 2, targetBytes: 64, arrived: null, increment: null })
       for (const { slice, bytes, records } of slices) {
         const body = await bytesOf(source, slice)
         if (bytes !== null) expect(body.length).toBe(bytes)
@@ -111,7 +111,7 @@ export function describeReader<O>(reader: Reader<O>, suite: ReaderSuite<O>): voi
     test('a slice survives JSON, and another process', async () => {
       const options = await world.seed(cases['skewed keys'] ?? [])
       await using planner = await open(options)
-      const { slices } = await planner.split({ concurrent: 3, targetBytes: 64, arrived: null })
+      const { slices } = await planner.split({ concurrent: 3, targetBytes: 64, arrived: null, increment: null })
       const copies = slices.map((planned) => JSON.parse(JSON.stringify(planned.slice)) as Slice)
       await using other = await open(options)
       expect(await loadAll(other, copies)).toHaveLength(302)
@@ -120,7 +120,7 @@ export function describeReader<O>(reader: Reader<O>, suite: ReaderSuite<O>): voi
     test('reading a slice twice gives the same bytes', async ({ skip }) => {
       skip(!reader.repeatable, 'a second read may give other rows; slices are staged')
       await using source = await open(await world.seed(cases['skewed keys'] ?? []))
-      const { slices } = await source.split({ concurrent: 3, targetBytes: 64, arrived: null })
+      const { slices } = await source.split({ concurrent: 3, targetBytes: 64, arrived: null, increment: null })
       for (const { slice } of slices) {
         expect((await bytesOf(source, slice)).equals(await bytesOf(source, slice))).toBe(true)
       }
@@ -129,7 +129,7 @@ export function describeReader<O>(reader: Reader<O>, suite: ReaderSuite<O>): voi
     test('an abort stops a read within a second', async () => {
       const abort = new AbortController()
       await using source = await open(await world.seedLarge(), abort.signal)
-      const { slices } = await source.split({ concurrent: 1, targetBytes: 1024 ** 3, arrived: null })
+      const { slices } = await source.split({ concurrent: 1, targetBytes: 1024 ** 3, arrived: null, increment: null })
       const body = await source.read(slices[0]?.slice ?? {}, source.offer(copyText), abort.signal)
       let abortedAt = 0
       const drain = async () => {
@@ -147,7 +147,7 @@ export function describeReader<O>(reader: Reader<O>, suite: ReaderSuite<O>): voi
     test('the rest of a slice is what was not consumed', async ({ skip }) => {
       await using source = await open(await world.seed(cases['skewed keys'] ?? []))
       if (source.rest === null) skip('this reader cannot resume a slice')
-      const { slices } = await source.split({ concurrent: 1, targetBytes: 1024 ** 3, arrived: null })
+      const { slices } = await source.split({ concurrent: 1, targetBytes: 1024 ** 3, arrived: null, increment: null })
       const [first] = slices
       if (first === undefined) throw new Error('no slice')
       const body = await bytesOf(source, first.slice)
@@ -161,7 +161,7 @@ export function describeReader<O>(reader: Reader<O>, suite: ReaderSuite<O>): voi
         await using source = await open(await world.seed(rows))
         const cut = source.cutSmaller
         if (cut === null) return skip('this reader resumes a slice instead')
-        const { slices } = await source.split({ concurrent: 1, targetBytes: 1024 ** 3, arrived: null })
+        const { slices } = await source.split({ concurrent: 1, targetBytes: 1024 ** 3, arrived: null, increment: null })
         let pieces: readonly Slice[] = slices.map(({ slice }) => ({ ...slice, snapshot: null }))
         for (let round = 0; round < 4; round += 1) {
           const next: Slice[] = []
@@ -185,7 +185,12 @@ export function describeReader<O>(reader: Reader<O>, suite: ReaderSuite<O>): voi
       const [id = '', name = ''] = ((await source.columns()) ?? []).map((column) => column.name)
       await using picked = pick(async () => [name.toUpperCase(), id, name])
       expect((await picked.columns())?.length).toBe(3)
-      const { slices, decisions } = await picked.split({ concurrent: 4, targetBytes: 64, arrived: null })
+      const { slices, decisions } = await picked.split({
+        concurrent: 4,
+        targetBytes: 64,
+        arrived: null,
+        increment: null,
+      })
       expect(decisions).toContainEqual(expect.objectContaining({ what: expect.stringContaining('by name') }))
       await world.oracle.query('drop table if exists contract_picked')
       await world.oracle.query('create table contract_picked (name text, id text, again text)')
@@ -211,7 +216,7 @@ export function describeReader<O>(reader: Reader<O>, suite: ReaderSuite<O>): voi
       const [id = ''] = ((await source.columns()) ?? []).map((column) => column.name)
       await using picked = pick(async () => [`${id}x`])
       const failed = await picked
-        .split({ concurrent: 1, targetBytes: 64, arrived: null })
+        .split({ concurrent: 1, targetBytes: 64, arrived: null, increment: null })
         .then(() => null, asTransferError)
       expect(failed).toMatchObject({
         code: 'source/column-missing',
@@ -228,7 +233,7 @@ export function describeReader<O>(reader: Reader<O>, suite: ReaderSuite<O>): voi
       if (source.holdSnapshot === null) skip('this reader holds no snapshot')
       await using held = (await source.holdSnapshot?.()) ?? null
       if (held === null) throw new Error('the server refused')
-      const { slices } = await source.split({ concurrent: 4, targetBytes: 64, arrived: null })
+      const { slices } = await source.split({ concurrent: 4, targetBytes: 64, arrived: null, increment: null })
       await world.seed([['77', 'late']])
       const pinned = slices.map(({ slice }) => ({ ...slice, snapshot: held.token }))
       expect(await loadAll(source, pinned)).toEqual(sorted(rows))
@@ -238,7 +243,7 @@ export function describeReader<O>(reader: Reader<O>, suite: ReaderSuite<O>): voi
       const options = world.withWrongPassword(await world.seed(cases['one row'] ?? []))
       const work = async () => {
         await using source = await open(options)
-        await source.split({ concurrent: 1, targetBytes: 1, arrived: null })
+        await source.split({ concurrent: 1, targetBytes: 1, arrived: null, increment: null })
       }
       const error = await work().then(() => null, asTransferError)
       expect(error).toMatchObject({ code: suite.wrongPasswordCode })

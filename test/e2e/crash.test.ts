@@ -77,6 +77,38 @@ describe('a function that is killed', () => {
     return report
   }
 
+  /** Read in two runs, the second of which is killed: the mark moves once, and no row comes twice. */
+  async function readOn(point: CrashPoint) {
+    const table = unique('crash_mark')
+    await stack.sql(`create table public.${table} (id bigint, note text)`)
+    await stack.sql(`create table public.${table} (id bigint primary key, note text)`, stack.source)
+    const add = (from: number, to: number) =>
+      stack.sql(`insert into public.${table} select n, 'x' from generate_series(${from}, ${to}) n`, stack.source)
+    const reader = {
+      name: 'postgresqlreader',
+      parameter: {
+        datasource: 'pg_local',
+        table: `public.${table}`,
+        column: ['*'],
+        splitPk: 'id',
+        incremental: { column: 'id' },
+      },
+    }
+    const job = dataxJob(table, reader, intoAdbpg(`public.${table}`))
+    await add(0, 99)
+    expect(await stack.run({ job })).toMatchObject({ state: 'succeeded', rows: { read: 100 } })
+    await add(100, rowCount - 1)
+    await stack.crashAt(point)
+    const { runId } = await startAndTick(job)
+    expect(await stack.ended(runId)).toMatchObject({ state: 'succeeded', rows: { read: rowCount - 100 } })
+    const marks = await stack.sql(`select value from adbpg_sync.watermark where job = '${table}' order by sequence`)
+    expect(marks).toEqual([{ value: '99' }, { value: String(rowCount - 1) }])
+    const again = await stack.run({ job })
+    expect(again).toMatchObject({ state: 'succeeded', rows: { read: 0 } })
+    expect(await contents(table)).toEqual(whole)
+    return { ...again, rows: { read: rowCount, loaded: rowCount, dirty: 0, filtered: 0 } }
+  }
+
   async function exportTable(point: CrashPoint) {
     const table = unique('crash_export')
     await stack.sql(`create table public.${table} (id bigint primary key, note text)`)
@@ -102,18 +134,18 @@ describe('a function that is killed', () => {
 
   const scenarios: Record<CrashPoint, readonly ((point: CrashPoint) => Promise<RunReport>)[]> = {
     'start/after-run-row': [importObject],
-    'plan/after-rows': [importObject, exportTable],
+    'plan/after-rows': [importObject, exportTable, readOn],
     'stage/mid-object': [importTable, exportTable],
     'stage/after-object': [importTable, exportTable],
-    'stage/after-ledger-row': [importTable, exportTable],
+    'stage/after-ledger-row': [importTable, exportTable, readOn],
     'load/mid-copy': [importObject, importTable],
     'load/after-copy': [importObject, importTable],
     // Towards a destination with no ledger of ours: test/e2e/mysql.test.ts.
     'load/between-commits': [],
     'load/after-commit': [importObject, importTable],
-    'finish/before-publish': [importObject, exportTable],
-    'finish/after-publish': [importObject, exportTable],
-    'finish/before-clean-up': [importTable],
+    'finish/before-publish': [importObject, exportTable, readOn],
+    'finish/after-publish': [importObject, exportTable, readOn],
+    'finish/before-clean-up': [importTable, readOn],
   }
 
   for (const point of crashPoints) {

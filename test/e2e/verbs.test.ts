@@ -56,6 +56,8 @@ const Answer = z.strictObject({
   error: z.looseObject({ code: z.string(), message: z.string(), advice: z.string() }).nullable(),
   waitsFor: z.array(z.string()),
   notices: z.array(z.unknown()),
+  trouble: z.null(),
+  increment: z.looseObject({ column: z.string() }).nullable(),
   requestedAt: z.string(),
   finishedAt: z.string(),
   decisions: z.array(z.looseObject({ what: z.string(), why: z.string() })),
@@ -112,6 +114,35 @@ describe('run --json', () => {
     expect(message.split('\n').length).toBeGreaterThan(1)
     expect(message).toContain('setting.speed.channel')
     expect((await answerOf(['status', '--limit', '1000'])).answer.runs).toEqual(before)
+  })
+})
+
+describe('watermark', () => {
+  it('shows how far a job has read, and sets and resets it', async () => {
+    const table = unique('verbs')
+    await test.sql(`create table public.${table} (id bigint)`)
+    await test.sql(`create table public.${table} as select generate_series(1, 5)::bigint as id`, test.source)
+    const reader = {
+      name: 'postgresqlreader',
+      parameter: { datasource: 'pg_local', table: `public.${table}`, column: ['*'], incremental: { column: 'id' } },
+    }
+    const job = join(folder, `${table}.json`)
+    await writeFile(job, JSON.stringify(dataxJob(table, reader, intoAdbpg(`public.${table}`))))
+    const source = `source: public.${table}.id`
+    expect((await answerOf(['watermark', job])).answer).toEqual({ job: table, source, marks: [], openRun: null })
+    expect((await type(['watermark', job])).stdout).toContain('no run has left a mark yet')
+    const { answer } = await answerOf(['run', job])
+    expect(answer).toMatchObject({ state: 'succeeded', increment: { column: 'id', low: null, high: '5' } })
+    expect((await type(['status', String(answer.runId)])).stdout).toContain('read     id <= 5')
+    expect((await answerOf(['watermark', job])).answer.marks).toMatchObject([{ value: '5', runId: answer.runId }])
+    expect(await answerOf(['watermark', job, '--set', '3'])).toMatchObject({ code: 0 })
+    expect((await answerOf(['run', job])).answer).toMatchObject({ rows: { read: 2 } })
+    expect((await answerOf(['watermark', job, '--reset'])).answer.marks).toMatchObject([{ value: null }, {}, {}, {}])
+    expect((await type(['plan', job])).stdout).toContain('rows with id <= 5: the mark was reset, so it begins at')
+    expect(await answerOf(['watermark', job, '--set', 'x'])).toMatchObject({ code: 2 })
+    expect(await answerOf(['watermark', job, '--set', '1', '--reset'])).toMatchObject({ code: 2 })
+    const { job: plain } = await fileJob()
+    expect(await answerOf(['watermark', plain])).toMatchObject({ code: 2 })
   })
 })
 

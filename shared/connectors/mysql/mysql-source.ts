@@ -9,6 +9,7 @@ import { withoutSemicolon } from '../sql/query-text.ts'
 import { asSourceError, blamingSource } from '../sql/source-errors.ts'
 import { openCopyRows } from './copy-rows.ts'
 import { typeNameOf } from './field-types.ts'
+import { askMysqlIncrement } from './increment.ts'
 import { parseTable, printTableName } from './names.ts'
 import type { MysqlReaderOptions } from './reader-options.ts'
 import { floatsOf, type MysqlSelected, predicateOf, selectText } from './select-text.ts'
@@ -63,6 +64,13 @@ export function openMysqlSource(options: MysqlReaderOptions, context: ConnectorC
     projection: null,
     // Its `column` and `querySql` already name what is wanted, in any order.
     pick: null,
+    askIncrement: (low) =>
+      blamingSource(async () => {
+        if (options.incremental === undefined) throw new TransferError('internal/bug', 'the job is not incremental')
+        const sql = await session()
+        const how = { option: options.incremental, zone: options.connection.timeZone }
+        return await askMysqlIncrement(sql, await select(sql), how, low)
+      }),
     rest: null,
     cutSmaller: (slice) =>
       blamingSource(async () => {

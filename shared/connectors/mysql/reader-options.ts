@@ -1,6 +1,7 @@
 import type * as z from 'zod'
 import { MysqlConnectionOption } from '../options/connections.ts'
 import { optionalText, parameters, recordBytes, texts, unsupportedIssue, wizardLeavings } from '../options/fields.ts'
+import { besideQuery, incrementalOption } from '../options/incremental.ts'
 
 export const mysqlReaderIgnored: Readonly<Record<string, string>> = {
   ...wizardLeavings,
@@ -42,12 +43,16 @@ export const MysqlReaderOptions = parameters(
         'One statement, in the place of table, column, where and splitPk; runs with the rights of the datasource.',
       ),
     splitPk: optionalText().describe('A column whose ranges are read side by side.'),
+    incremental: incrementalOption(),
     session: texts().describe('Statements for each session, such as `set max_statement_time = 0`.'),
     maxRecordBytes: recordBytes(),
   },
   mysqlReaderIgnored,
 ).superRefine((options, context) => {
-  if (options.querySql.length > 0) return
+  if (options.querySql.length > 0) {
+    if (options.incremental !== undefined) context.addIssue({ ...besideQuery, path: ['incremental'] })
+    return
+  }
   const missing = (parameter: 'table' | 'column', message: string) =>
     context.addIssue({ code: 'custom', path: [parameter], message })
   if (options.table.length === 0) missing('table', 'give table ("name" or "database.name"), or querySql')

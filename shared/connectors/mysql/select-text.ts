@@ -1,6 +1,8 @@
 import { TransferError } from '../../errors/index.ts'
 import type { Slice } from '../contract.ts'
+import { incrementOf } from '../sql/increments.ts'
 import { whereText } from '../sql/query-text.ts'
+import { incrementPredicate } from './increment-text.ts'
 import { quoteName, quoteTableName } from './names.ts'
 import { columnOf, type FoundMysqlTable, type MysqlColumn } from './table-lookup.ts'
 
@@ -50,6 +52,12 @@ function columnText({ name, baseType }: MysqlColumn): string {
  * @throws event/invalid for a slice that no planner of ours has made
  */
 export function predicateOf(slice: Slice): string | null {
+  const increment = incrementOf(slice)
+  const rows = increment === null ? null : incrementPredicate(increment)
+  return [keyPredicateOf(slice), rows].filter((one) => one !== null).join(' and ') || null
+}
+
+function keyPredicateOf(slice: Slice): string | null {
   if (slice.by === 'whole') return null
   if (typeof slice.column !== 'string') throw unknownSlice(slice)
   const key = quoteName(slice.column)

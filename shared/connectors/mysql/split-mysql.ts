@@ -1,9 +1,11 @@
 import type { MysqlSession } from '../../ports/index.ts'
 import type { Decision, PlannedSlice, Slice, Split, SplitRequest } from '../contract.ts'
+import { bothConditions, shareOf, withIncrement } from '../sql/increments.ts'
 import { keyRanges } from '../sql/key-ranges.ts'
 import { whereText } from '../sql/query-text.ts'
 import { chooseStrategy, type Strategy, whole } from '../sql/split-strategy.ts'
 import type { TableColumn } from '../sql/table-lookup.ts'
+import { incrementPredicate } from './increment-text.ts'
 import { quoteName, quoteTableName } from './names.ts'
 import { type MysqlSelected, predicateOf } from './select-text.ts'
 import { columnOf, type FoundMysqlTable, type MysqlColumn, mysqlColumnMissing } from './table-lookup.ts'
@@ -21,6 +23,19 @@ export async function splitMysql(
   splitPk: string | null,
   want: SplitRequest,
 ): Promise<Split> {
+  const { increment } = want
+  if (increment === null || selected.from === 'query') return await splitRows(sql, selected, splitPk, want)
+  const where = bothConditions(selected.where, incrementPredicate(increment))
+  const { slices, decisions } = await splitRows(sql, { ...selected, where }, splitPk, want)
+  return { slices: slices.map((one) => ({ ...one, slice: withIncrement(one.slice, increment) })), decisions }
+}
+
+async function splitRows(
+  sql: MysqlSession,
+  selected: MysqlSelected,
+  splitPk: string | null,
+  want: SplitRequest,
+): Promise<Split> {
   if (selected.from === 'query') {
     const { decisions } = whole('querySql is one statement; ranges of it are not known')
     return { slices: [sliceOf({ by: 'whole' })], decisions }
@@ -29,9 +44,10 @@ export async function splitMysql(
   const given = splitPk === null ? undefined : columnOf(table, splitPk)
   if (splitPk !== null && given === undefined) throw mysqlColumnMissing(table, splitPk, 'source')
   const key = given ?? columnOf(table, table.primaryKey ?? '')
-  const facts = { bytes: table.bytes, distribution: null }
+  const bytes = want.increment === null ? table.bytes : await measureIncrement(sql, selected, want)
+  const facts = { bytes, distribution: null }
   if (key !== undefined && (textTypes.has(key.baseType) || binaryTypes.has(key.baseType)))
-    return await splitByTexts(sql, selected, key, want)
+    return await splitByTexts(sql, { ...selected, table: { ...table, bytes } }, key, want)
   const { strategy, decisions } = chooseStrategy(
     { ...facts, splitPk: asFact(given), primaryKey: asFact(given === undefined ? key : undefined) },
     want,
@@ -40,6 +56,18 @@ export async function splitMysql(
   const all = strategy.by === 'whole' ? decisions : [...decisions, time]
   if (strategy.by !== 'keys') return { slices: [sliceOf({ by: 'whole' })], decisions: all }
   return await splitByKeys(sql, selected, key, strategy, all)
+}
+
+/** As for PostgreSQL: the share of the table that its rows have. */
+async function measureIncrement(
+  sql: MysqlSession,
+  { table, where }: TableSelected,
+  { increment, targetBytes }: SplitRequest,
+): Promise<number | null> {
+  const { bytes, rows } = table
+  if (bytes === null || bytes < targetBytes || increment?.low == null) return bytes
+  const [row] = await sql.query(`select count(*) as n\nfrom ${quoteTableName(table)}${whereText(where, null)}`)
+  return shareOf(bytes, Number(row?.n ?? 0), rows ?? 0)
 }
 
 /** In the words of the strategies, which know PostgreSQL's names of integers. */

@@ -37,10 +37,11 @@ export const findPrimaryKeyColumn = `
 export const listChildren = `
   select i.inhrelid::text as oid from pg_catalog.pg_inherits i where i.inhparent = any ($1::text[]::oid[])`
 
-/** Heap and toast. Index bytes are not read by an export. */
+/** Heap and toast, and rows as the last ANALYZE estimated them; 0 where there was none. Index bytes are not read by an export. */
 export const measureTables = `
   select coalesce(sum(pg_catalog.pg_relation_size(c.oid)
-    + case when c.reltoastrelid = 0 then 0 else pg_catalog.pg_relation_size(c.reltoastrelid) end), 0)::text as bytes
+    + case when c.reltoastrelid = 0 then 0 else pg_catalog.pg_relation_size(c.reltoastrelid) end), 0)::text as bytes,
+    coalesce(sum(greatest(c.reltuples, 0)), 0)::text as rows
   from pg_catalog.pg_class c
   where c.oid = any ($1::text[]::oid[]) and c.relkind in ('r', 'm')`
 

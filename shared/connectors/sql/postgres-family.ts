@@ -1,8 +1,9 @@
 import type { PostgresConnection } from '../../ports/index.ts'
-import { type About, defineReader, defineWriter, type Reader, type Writer } from '../contract.ts'
+import { type About, defineReader, defineWriter, type Incremental, type Reader, type Writer } from '../contract.ts'
 import { openPostgresSource } from './postgres-source.ts'
 import { openPostgresTarget } from './postgres-target.ts'
 import { ReaderOptions, readerIgnored, readerRemarks } from './reader-options.ts'
+import { parseIdentifier, parseTableName, printTable } from './table-name.ts'
 import { WriterOptions, writerIgnored, writerRemarks } from './writer-options.ts'
 
 /** What tells one member of the family from another. */
@@ -25,6 +26,7 @@ export function postgresReader(member: PostgresMember): Reader<ReaderOptions> {
     ignored: readerIgnored,
     remarks: readerRemarks,
     repeatable: false,
+    incremental: incrementalOf,
     open: async (options, context) => openPostgresSource(options, context),
   })
 }
@@ -38,6 +40,14 @@ export function postgresWriter(member: PostgresMember): Writer<WriterOptions> {
     remarks: writerRemarks,
     open: async (options, context) => openPostgresTarget(options, context),
   })
+}
+
+function incrementalOf(options: ReaderOptions): Incremental | null {
+  const { incremental, table, schema, addQuote, connection } = options
+  if (incremental === undefined) return null
+  const name = printTable(parseTableName(table[0] ?? '', schema, addQuote))
+  const column = parseIdentifier(incremental.column, addQuote)
+  return { source: `${connection.database}: ${name}.${column}`, from: incremental.from ?? null }
 }
 
 function about(

@@ -8,6 +8,7 @@ import { type Column, quoteLiteral } from '../../schema/index.ts'
 import type { ConnectorContext, Slice, Source, WantedColumns } from '../contract.ts'
 import * as catalog from './catalog.sql.ts'
 import { describeQuery } from './describe-query.ts'
+import { askPostgresIncrement } from './increment.ts'
 import { predicateOf, type Selected, selectText, withoutSemicolon } from './query-text.ts'
 import type { ReaderOptions } from './reader-options.ts'
 import { asSourceError, blamingSource } from './source-errors.ts'
@@ -69,6 +70,12 @@ export function openPostgresSource(
     },
     projection: null,
     pick: wanted === null ? (columns) => openPostgresSource(options, context, columns) : null,
+    askIncrement: (low) =>
+      blamingSource(async () => {
+        if (options.incremental === undefined) throw new TransferError('internal/bug', 'the job is not incremental')
+        const sql = await session()
+        return await askPostgresIncrement(sql, await select(sql), options.incremental, low)
+      }),
     rest: null,
     cutSmaller: (slice) =>
       blamingSource(async () => {

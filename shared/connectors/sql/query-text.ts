@@ -1,6 +1,8 @@
 import { TransferError } from '../../errors/index.ts'
 import { type Column, quoteIdentifier, quoteLiteral, quoteTable } from '../../schema/index.ts'
 import type { Slice } from '../contract.ts'
+import { incrementPredicate } from './increment-text.ts'
+import { incrementOf } from './increments.ts'
 import type { FoundTable } from './table-lookup.ts'
 
 /** What is read: the author's SQL in `columns`, `where` and `query`, which is never quoted and never trusted to end. */
@@ -62,6 +64,12 @@ export function keyBoundsText(
  * @throws event/invalid for a slice that no planner of ours has made
  */
 export function predicateOf(slice: Slice): string | null {
+  const increment = incrementOf(slice)
+  const rows = increment === null ? null : incrementPredicate(increment)
+  return [keyPredicateOf(slice), rows].filter((one) => one !== null).join(' and ') || null
+}
+
+function keyPredicateOf(slice: Slice): string | null {
   if (slice.by === 'whole') return null
   if (slice.by === 'segment' && Number.isInteger(slice.segment)) return `gp_segment_id = ${slice.segment}`
   if (slice.by === 'null' && typeof slice.column === 'string') return `${quoteIdentifier(slice.column)} is null`

@@ -13,6 +13,7 @@ import {
   whenSound,
   wizardLeavings,
 } from '../options/fields.ts'
+import { besideQuery, incrementalOption } from '../options/incremental.ts'
 import { refuseTableName } from './table-name.ts'
 
 export const readerIgnored: Readonly<Record<string, string>> = {
@@ -65,6 +66,7 @@ export const ReaderOptions = parameters(
     splitPk: optionalText().describe(
       'An integer column whose ranges are read side by side; unset: the primary key, or the segments of ADBPG. Of another type: one slice.',
     ),
+    incremental: incrementalOption(),
     addQuote: flag(false).describe('Names keep their case, as if each were in double quotes.'),
     dryRun: noDryRun(),
     maxRecordBytes: recordBytes(),
@@ -72,7 +74,10 @@ export const ReaderOptions = parameters(
   readerIgnored,
 ).superRefine(
   (options, context) => {
-    if (options.querySql.length > 0) return
+    if (options.querySql.length > 0) {
+      if (options.incremental !== undefined) context.addIssue({ ...besideQuery, path: ['incremental'] })
+      return
+    }
     const missing = (parameter: 'table' | 'column', message: string) =>
       context.addIssue({ code: 'custom', path: [parameter], message })
     const [table] = options.table

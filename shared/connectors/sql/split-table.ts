@@ -1,8 +1,11 @@
 import type { Sql } from '../../ports/index.ts'
+import { quoteTable } from '../../schema/index.ts'
 import type { Decision, PlannedSlice, Slice, Split, SplitRequest } from '../contract.ts'
 import * as catalog from './catalog.sql.ts'
+import { incrementPredicate } from './increment-text.ts'
+import { bothConditions, shareOf, withIncrement } from './increments.ts'
 import { keyRanges } from './key-ranges.ts'
-import { keyBoundsText, predicateOf, type Selected } from './query-text.ts'
+import { keyBoundsText, predicateOf, type Selected, whereText } from './query-text.ts'
 import { chooseStrategy, isIntegerColumn, type SplitFacts, whole } from './split-strategy.ts'
 import { type FoundTable, pickColumns, type TableColumn } from './table-lookup.ts'
 
@@ -15,11 +18,21 @@ export async function splitSelected(
   splitPk: string | null,
   want: SplitRequest,
 ): Promise<Split> {
+  const { increment } = want
+  if (increment === null || selected.from === 'query') return await splitRows(sql, selected, splitPk, want)
+  const where = bothConditions(selected.where, incrementPredicate(increment))
+  const { slices, decisions } = await splitRows(sql, { ...selected, where }, splitPk, want)
+  return { slices: slices.map((one) => ({ ...one, slice: withIncrement(one.slice, increment) })), decisions }
+}
+
+async function splitRows(sql: Sql, selected: Selected, splitPk: string | null, want: SplitRequest): Promise<Split> {
   if (selected.from === 'query') {
     const { decisions } = whole('querySql is one statement; ranges of it are not known')
     return { slices: [sliceOf({ by: 'whole' })], decisions }
   }
-  const { strategy, decisions } = chooseStrategy(await gatherFacts(sql, selected.table, splitPk), want)
+  const facts = await gatherFacts(sql, selected.table, splitPk)
+  const bytes = want.increment === null ? facts.bytes : await measureIncrement(sql, selected, facts, want)
+  const { strategy, decisions } = chooseStrategy({ ...facts, bytes }, want)
   if (strategy.by === 'whole') return { slices: [sliceOf({ by: 'whole' })], decisions }
   if (strategy.by === 'segments') {
     const segments = [...Array(strategy.segments).keys()]
@@ -87,11 +100,33 @@ async function keyOf(sql: Sql, table: FoundTable, splitPk: string | null, slice:
   return [facts.splitPk, facts.primaryKey].find((column) => column !== null && isIntegerColumn(column)) ?? null
 }
 
-async function gatherFacts(sql: Sql, table: FoundTable, splitPk: string | null): Promise<SplitFacts> {
+/**
+ * The share of a table that its rows have, so that some new rows of a large table are not read in as many slices as all. A
+ * beginning without a mark is taken for the whole table: counting it would be reading it.
+ */
+async function measureIncrement(
+  sql: Sql,
+  { table, where }: TableSelected,
+  { bytes, rows: all }: Facts,
+  { increment, targetBytes }: SplitRequest,
+): Promise<number | null> {
+  if (bytes === null || bytes < targetBytes || increment?.low == null) return bytes
+  const { rows } = await sql.query<{ n: string }>(
+    `select count(*)::text as n\nfrom ${quoteTable(table)}${whereText(where, null)}`,
+  )
+  return shareOf(bytes, Number(rows[0]?.n ?? 0), all)
+}
+
+interface Facts extends SplitFacts {
+  /** 0: nobody knows. */
+  readonly rows: number
+}
+
+async function gatherFacts(sql: Sql, table: FoundTable, splitPk: string | null): Promise<Facts> {
   const [picked] = splitPk === null ? [] : pickColumns(table, [splitPk], 'source')
   const { rows } = await sql.query<{ name: string }>(catalog.findPrimaryKeyColumn, [table.oid])
   return {
-    bytes: await measure(sql, table),
+    ...(await measure(sql, table)),
     splitPk: picked ?? null,
     primaryKey: table.columns.find((column) => column.name === rows[0]?.name) ?? null,
     distribution: await readDistribution(sql, table),
@@ -101,8 +136,8 @@ async function gatherFacts(sql: Sql, table: FoundTable, splitPk: string | null):
 const measurable: ReadonlySet<string> = new Set(['r', 'p', 'm'])
 
 /** With all partitions and children, as a plain SELECT reads them too. */
-async function measure(sql: Sql, table: FoundTable): Promise<number | null> {
-  if (!measurable.has(table.kind)) return null
+async function measure(sql: Sql, table: FoundTable): Promise<{ bytes: number | null; rows: number }> {
+  if (!measurable.has(table.kind)) return { bytes: null, rows: 0 }
   const known = new Set([table.oid])
   let parents = [table.oid]
   while (parents.length > 0) {
@@ -110,8 +145,8 @@ async function measure(sql: Sql, table: FoundTable): Promise<number | null> {
     parents = rows.map((row) => row.oid).filter((oid) => !known.has(oid))
     for (const oid of parents) known.add(oid)
   }
-  const { rows } = await sql.query<{ bytes: string }>(catalog.measureTables, [[...known]])
-  return Number(rows[0]?.bytes ?? 0)
+  const { rows } = await sql.query<{ bytes: string; rows: string }>(catalog.measureTables, [[...known]])
+  return { bytes: Number(rows[0]?.bytes ?? 0), rows: Number(rows[0]?.rows ?? 0) }
 }
 
 async function readDistribution(sql: Sql, table: FoundTable): Promise<SplitFacts['distribution']> {
