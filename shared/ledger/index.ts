@@ -17,3 +17,4 @@ export {
 } from './rows.ts'
 export * from './runs.ts'
 export * from './slices.ts'
+export * from './slot-waits.ts'

@@ -9,6 +9,7 @@ import { send } from './dispatch.ts'
 import { isSameDatabase, openSource, openTarget } from './ends.ts'
 import { recordIncident } from './job-store.ts'
 import type { RunContext } from './run-context.ts'
+import { sendOneWaiting } from './slot-waits.ts'
 import { finishIfComplete, isComplete, sendChunksInTurn } from './window.ts'
 
 /**
@@ -30,8 +31,12 @@ export async function planRun(context: RunContext): Promise<void> {
   await record(context, target, plan, epoch)
   if (plan.slices.length === 0) await tellEmpty(context, plan)
   context.world.reach('plan/after-rows')
+  await sendOneWaiting(context)
   await sendFirst(context, { epoch, slices: plan.slices.length, staged: plan.staged })
-  if (snapshot !== null) await holdUntilRead(context, epoch)
+  if (snapshot === null) return
+  await holdUntilRead(context, epoch)
+  await snapshot[Symbol.asyncDispose]()
+  await sendOneWaiting(context)
 }
 
 /**
