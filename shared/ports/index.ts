@@ -125,7 +125,10 @@ export interface Sql {
   copyOut(statement: string, signal?: AbortSignal): AsyncIterable<Uint8Array>
 }
 
-export interface SqlSession extends Sql, AsyncDisposable {}
+export interface SqlSession extends Sql, AsyncDisposable {
+  /** A result as the server gives it, where `query` keeps one of several columns of the same name. */
+  table(text: string): Promise<{ names: string[]; rows: unknown[][]; rowCount: number }>
+}
 
 /** A column of a result, as the protocol describes it: numbers are those of the protocol's documentation. */
 export interface MysqlField {

@@ -129,6 +129,10 @@ function sessionOn(client: Client, signal: AbortSignal): SqlSession {
       )
       return { rows, rowCount: rowCount ?? 0 }
     },
+    async table(text) {
+      const { fields, rows, rowCount } = await guarded(() => client.query<unknown[]>({ text, rowMode: 'array' }))
+      return { names: fields.map((field) => field.name), rows, rowCount: rowCount ?? 0 }
+    },
     async transaction(work) {
       await run('begin')
       return await ended(

@@ -1,6 +1,7 @@
 import type * as z from 'zod'
 import { MysqlConnectionOption } from '../options/connections.ts'
 import { optionalText, parameters, recordBytes, texts, unsupportedIssue, wizardLeavings } from '../options/fields.ts'
+import { refuseTable } from './names.ts'
 
 export const mysqlReaderIgnored: Readonly<Record<string, string>> = {
   ...wizardLeavings,
@@ -42,7 +43,9 @@ export const MysqlReaderOptions = parameters(
   if (options.querySql.length > 0) return
   const missing = (parameter: 'table' | 'column', message: string) =>
     context.addIssue({ code: 'custom', path: [parameter], message })
-  if (options.table.length === 0) missing('table', 'give table ("name" or "database.name"), or querySql')
+  const [table] = options.table
+  if (table !== undefined) refuseTable(table, context)
+  else missing('table', 'give table ("name" or "database.name"), or querySql')
   if (options.column.length === 0) missing('column', 'give ["*"], or a list of columns or SQL expressions')
 })
 export type MysqlReaderOptions = z.infer<typeof MysqlReaderOptions>

@@ -1,6 +1,7 @@
 import * as z from 'zod'
 import { MysqlConnectionOption } from '../options/connections.ts'
 import { choice, count, notYet, parameters, texts, wizardLeavings } from '../options/fields.ts'
+import { refuseTable } from './names.ts'
 
 export const mysqlWriterIgnored: Readonly<Record<string, string>> = {
   ...wizardLeavings,
@@ -39,7 +40,8 @@ export const MysqlWriterOptions = parameters(
     emptyAsNull: notYet("give null as an expression of the reader: nullif(column, '')", [false, 'false']),
   },
   mysqlWriterIgnored,
-).superRefine(({ writeMode, updateColumn }, context) => {
+).superRefine(({ table, writeMode, updateColumn }, context) => {
+  refuseTable(table, context)
   if (updateColumn.length === 0 || writeMode === 'update') return
   context.addIssue({ code: 'custom', path: ['updateColumn'], message: 'is for writeMode update only' })
 })
