@@ -35,3 +35,20 @@ it.each([['{"channel": "2"}'], ['{"channel": 2.0}'], ['{"concurrent": " 2. "}']]
     expect((await checkText(script(speed))).spec?.settings.concurrent).toBe(2)
   },
 )
+
+it.each(['adbpg', 'mysql', 'postgresql'])(
+  'a blank column of %s would move the others, so it is refused',
+  async (kind) => {
+    const blank = { column: ['id', ' ', 'note'], table: 't' }
+    const end = (role: string) => ({
+      name: `${kind}${role}`,
+      parameter: { datasource: { adbpg: 'adbpg_local', mysql: 'my_local', postgresql: 'pg_local' }[kind], ...blank },
+    })
+    const content = [{ reader: end('reader'), writer: end('writer') }]
+    const { faults } = await checkText(JSON.stringify({ job: { content, setting: { speed: { channel: 1 } } } }))
+    for (const role of ['reader', 'writer'])
+      expect(faults).toContainEqual(
+        expect.objectContaining({ path: ['job', 'content', 0, role, 'parameter', 'column', 1], severity: 'error' }),
+      )
+  },
+)

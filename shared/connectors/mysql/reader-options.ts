@@ -1,6 +1,14 @@
 import type * as z from 'zod'
 import { MysqlConnectionOption } from '../options/connections.ts'
-import { optionalText, parameters, recordBytes, texts, unsupportedIssue, wizardLeavings } from '../options/fields.ts'
+import {
+  columnTexts,
+  optionalText,
+  parameters,
+  recordBytes,
+  texts,
+  unsupportedIssue,
+  wizardLeavings,
+} from '../options/fields.ts'
 import { refuseTable } from './names.ts'
 
 export const mysqlReaderIgnored: Readonly<Record<string, string>> = {
@@ -30,7 +38,7 @@ export const MysqlReaderOptions = parameters(
     connection: MysqlConnectionOption,
     table: oneTable,
     /** `["*"]`, or SQL expressions. */
-    column: texts(),
+    column: columnTexts(),
     where: optionalText(),
     querySql: texts().refine((queries) => queries.length <= 1, 'one statement per job for now; make a job of each'),
     splitPk: optionalText(),

@@ -1,6 +1,6 @@
 import * as z from 'zod'
 import { MysqlConnectionOption } from '../options/connections.ts'
-import { choice, count, notYet, parameters, texts, wizardLeavings } from '../options/fields.ts'
+import { choice, columnTexts, count, notYet, parameters, texts, wizardLeavings } from '../options/fields.ts'
 import { refuseTable } from './names.ts'
 
 export const mysqlWriterIgnored: Readonly<Record<string, string>> = {
@@ -17,7 +17,7 @@ export const MysqlWriterOptions = parameters(
     connection: MysqlConnectionOption,
     table: z.preprocess((value) => (Array.isArray(value) && value.length === 1 ? value[0] : value), z.string().min(1)),
     /** `["*"]`, or names of columns. */
-    column: texts().refine((columns) => columns.length > 0, 'give ["*"], or a list of column names'),
+    column: columnTexts().refine((columns) => columns.length > 0, 'give ["*"], or a list of column names'),
     preSql: texts(),
     postSql: texts(),
     /** Statements for each session that loads rows; `sql_mode` is ours. */
