@@ -41,7 +41,8 @@ export async function openWorld(parts: WorldParts): Promise<World> {
     findReader,
     findWriter,
     openStore: (connection) => openConnectedStore(parts, secrets, connection),
-    connectSql: (connection, signal) => connectSql(connection, { secrets, applicationName: 'adbpg-sync', signal, log }),
+    connectSql: (connection, signal, sparedSlots = 0) =>
+      connectSql(connection, { secrets, applicationName: 'adbpg-sync', signal, log, sparedSlots }),
     connectMysql: (connection, signal) => connectMysql(connection, { secrets, signal, log }),
     reach: crashAt(config.ADBPG_SYNC_CRASH_FILE),
   }

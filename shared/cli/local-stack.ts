@@ -1,8 +1,10 @@
 import { homedir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { TransferError } from '../errors/index.ts'
 import { readRunningStack } from '../local/find-stack.ts'
-import { type Stack, type StackFile, startStack } from '../local/stack.ts'
+import { prepareStateFolder, type Stack, type StackFile, startStack } from '../local/stack.ts'
 import type { Log } from '../ports/index.ts'
 import { buildFunctions } from './build-functions.ts'
 import { registerLocalDatasources } from './local-datasources.ts'
@@ -29,6 +31,8 @@ export async function startLocalStack(
   log: Log,
   caller: Readonly<Record<string, string | undefined>>,
 ): Promise<Stack> {
+  // Told before the functions are built, which takes seconds.
+  await prepareStateFolder(stateDir)
   await buildFunctions(projectDir, join(projectDir, 'dist'))
   const environment = { ...pickedFrom(caller, tunable), ADBPG_SYNC_VAULT_KEY_FILE: keyFileOf(caller) }
   const stack = await startStack({ projectDir, stateDir, environment, secrets: pickedFrom(caller, passedOn), log })
@@ -64,8 +68,26 @@ export async function findOrStartStack(
   const running = await readRunningStack(stateDir)
   if (running !== null) return accessTo(running, null)
   output.note('starting the local stack for this command (`npx adbpg-sync up` keeps one running)')
-  const stack = await startLocalStack(stateDir, log, environment)
-  return accessTo(stack.file, async () => await stack[Symbol.asyncDispose]())
+  try {
+    const stack = await startLocalStack(stateDir, log, environment)
+    return accessTo(stack.file, async () => await stack[Symbol.asyncDispose]())
+  } catch (error) {
+    return accessTo(await foundInstead(stateDir, error, output), null)
+  }
+}
+
+const startWithinMs = 60_000
+
+/** Of two commands that start a stack at the same time, the second waits for the first's and works on that. */
+async function foundInstead(stateDir: string, error: unknown, output: Output): Promise<StackFile> {
+  if (!(error instanceof TransferError) || error.code !== 'platform/stack-busy') throw error
+  output.note('another command is starting a stack in this folder; waiting for it')
+  for (const until = Date.now() + startWithinMs; Date.now() < until; ) {
+    const running = await readRunningStack(stateDir)
+    if (running !== null) return running
+    await sleep(200)
+  }
+  throw error
 }
 
 export function accessTo(file: StackFile, release: LocalAccess['release']): LocalAccess {

@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander'
 import { jsonLog } from '../aliyun/json-log.ts'
+import { version } from '../config/version.ts'
 import { asTransferError } from '../errors/index.ts'
 import type { Log } from '../ports/index.ts'
 import { addBackfill } from './commands/backfill.ts'
@@ -21,8 +22,8 @@ import { addWatermark } from './commands/watermark.ts'
 import { type Output, openOutput, type Screen } from './output.ts'
 import { openSession, type Session } from './session.ts'
 
-/** 0 success, 1 the run or the work failed, 2 the command or the job is wrong. */
-export type ExitCode = 0 | 1 | 2
+/** 0 success, 1 the run or the work failed, 2 the command or the job is wrong, 130 stopped by Ctrl-C. */
+export type ExitCode = 0 | 1 | 2 | 130
 
 /** What every verb is given. */
 export interface Verbs {
@@ -85,7 +86,7 @@ export async function main(words: readonly string[], terminal: Terminal): Promis
     await programOf(verbs, terminal).parseAsync([...words], { from: 'user' })
     return code
   } catch (thrown) {
-    return codeOf(thrown, output)
+    return interrupt.signal.aborted && isOfInterrupt(thrown) ? stopped(output) : codeOf(thrown, output)
   } finally {
     interrupt.stop()
   }
@@ -96,6 +97,7 @@ export function programOf(verbs: Verbs, { stdout, stderr }: Pick<Terminal, 'stdo
   const program = new Command('adbpg-sync')
     .configureOutput({ writeOut: (text) => stdout.write(text), writeErr: (text) => stderr.write(text) })
     .description(description)
+    .version(version)
     .addHelpText('after', examples)
     .option('--json', 'one JSON document on stdout')
     .option('--verbose', 'log lines as JSON on stderr')
@@ -135,6 +137,18 @@ async function textOf(stdin: Terminal['stdin']): Promise<string> {
   const pieces: Buffer[] = []
   for await (const piece of stdin) pieces.push(Buffer.from(piece))
   return Buffer.concat(pieces).toString('utf8')
+}
+
+/** Sessions and waits of a command end by the signal, each with an error of its own; whatever else went wrong is told. */
+function isOfInterrupt(thrown: unknown): boolean {
+  if (thrown instanceof Error && thrown.name === 'AbortError') return true
+  const { code, cause } = asTransferError(thrown)
+  return code === 'platform/deadline' || (cause !== thrown && cause instanceof Error && isOfInterrupt(cause))
+}
+
+function stopped(output: Output): ExitCode {
+  output.note('stopped by Ctrl-C')
+  return 130
 }
 
 function codeOf(thrown: unknown, output: Output): ExitCode {

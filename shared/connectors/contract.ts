@@ -24,7 +24,8 @@ export type Slice = { readonly [key: string]: string | number | boolean | null }
 /** What a connector may reach. Each function opens something that the caller closes. */
 export interface ConnectorContext {
   openStore(connection: OssConnection): Promise<ObjectStore>
-  connectSql(connection: PostgresConnection): Promise<SqlSession>
+  /** `sparedSlots`: those of a capped datasource that this session leaves to others. */
+  connectSql(connection: PostgresConnection, sparedSlots?: number): Promise<SqlSession>
   connectMysql(connection: MysqlConnection): Promise<MysqlSession>
   readonly log: Log
   readonly signal: AbortSignal

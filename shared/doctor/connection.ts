@@ -2,6 +2,7 @@ import { asTransferError } from '../errors/index.ts'
 import type { Connection } from '../job/index.ts'
 import type { Sql } from '../ports/index.ts'
 import { type Capabilities, probeCapabilities } from '../postgres/capabilities.ts'
+import { uncapped } from '../run/ends.ts'
 import type { Deadline, World } from '../run/world.ts'
 import { checkList } from './bucket.ts'
 import { checked, failedBy, isFine, passed, type Result, skipped } from './finding.ts'
@@ -12,13 +13,18 @@ import { openPostgres } from './postgres-session.ts'
 /** What else to look at in a session that is open. */
 export type InSession = (sql: Sql, capabilities: Capabilities) => Promise<readonly Result[]>
 
+/** A look takes no slot of a capped datasource: it would find none while runs are under way. */
+export const lookedAt = (connection: Connection): Connection =>
+  connection.kind === 'oss' ? connection : uncapped(connection)
+
 /** The way to a server and into it. */
 export async function checkConnection(
   world: World,
-  connection: Connection,
+  given: Connection,
   deadline: Deadline,
   more: InSession = async () => [],
 ): Promise<Result[]> {
+  const connection = lookedAt(given)
   const network = await checkNetwork(placeOf(connection))
   if (!isFine(network)) return [...network, skipped('login', 'needs a way to the server')]
   if (connection.kind === 'postgres') return [...network, ...(await inPostgres(world, connection, deadline, more))]

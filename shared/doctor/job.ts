@@ -8,7 +8,7 @@ import { type EndsContext, ledgerOf, openSource, openTarget } from '../run/ends.
 import type { Deadline, World } from '../run/world.ts'
 import type { Column } from '../schema/index.ts'
 import { compareColumns } from './columns.ts'
-import { checkConnection, type InSession } from './connection.ts'
+import { checkConnection, type InSession, lookedAt } from './connection.ts'
 import { checked, type Finding, failedBy, isFine, ofAll, passed, type Result, skipped, warned } from './finding.ts'
 import { checkLedgerRights, checkTargetRights } from './postgres-rights.ts'
 
@@ -54,8 +54,8 @@ interface Placed {
 
 async function connectionsOf(world: World, spec: JobSpec): Promise<Placed[]> {
   const all: { role: Role; connection: Connection }[] = [
-    { role: 'reader', connection: connectionIn(spec.reader.options) },
-    { role: 'writer', connection: connectionIn(spec.writer.options) },
+    { role: 'reader', connection: lookedAt(connectionIn(spec.reader.options)) },
+    { role: 'writer', connection: lookedAt(connectionIn(spec.writer.options)) },
     { role: 'ledger', connection: await ledgerOf(world, spec) },
   ]
   const placed = new Map<string, Placed>()

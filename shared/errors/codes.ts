@@ -19,6 +19,7 @@ export const errorCodes = [
   'connect/wrong-credentials',
   'connect/permission-denied',
   'connect/too-many-connections',
+  'connect/no-slot',
   'connect/lost',
   // the source
   'source/bucket-missing',

@@ -48,6 +48,10 @@ export const policies: Record<ErrorCode, Policy> = {
     'Grant the privilege that the message names to the user or role of the datasource.',
   ),
   'connect/too-many-connections': again('target', 'Lower `concurrent`, or raise the connection limit of the instance.'),
+  'connect/no-slot': again(
+    'target',
+    'The work goes on by itself when a connection is free; maxConnections of the datasource says how many there may be.',
+  ),
   'connect/lost': again('platform', 'The connection broke; the work is repeated by itself.'),
   'source/bucket-missing': never('source', 'Check the bucket name and region of the datasource.'),
   'source/object-missing': never('source', 'Upload the object again; it was deleted before it could be read.'),

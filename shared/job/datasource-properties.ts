@@ -6,7 +6,10 @@ import { refuseLooseSecret } from './secret-reference.ts'
 /** The properties of a datasource under our names, each knowing where the user wrote it. */
 export type Properties = ReadonlyMap<string, Member>
 
-const databaseNames = ['host', 'port', 'database', 'username', 'password', 'ssl', 'timeZone', 'zeroDateTimeBehavior']
+const databaseNames = [
+  ...['host', 'port', 'database', 'username', 'password', 'ssl', 'timeZone', 'zeroDateTimeBehavior'],
+  'maxConnections',
+]
 const urlNames = ['url', 'jdbcUrl', 'address', 'properties', 'instanceId', 'instanceName', 'regionId']
 const ossNames = ['endpoint', 'region', 'regionId', 'bucket', 'accessId', 'accessKey']
 

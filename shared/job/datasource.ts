@@ -9,6 +9,9 @@ const Secret = z.custom<SecretRef>((value) => typeof value === 'string' && isRef
   message: 'must be a reference, "env:NAME", "kms:NAME" or "vault:NAME", never the secret itself',
 })
 
+/** Never so many that looking for a free one takes long: each is asked for by itself. */
+const MaxConnections = z.coerce.number().int().min(1).max(1000)
+
 const PostgresDatasource = z.strictObject({
   type: z.enum(['adbpg', 'analyticdb_for_postgresql', 'postgresql']),
   host: z.string().min(1),
@@ -17,6 +20,7 @@ const PostgresDatasource = z.strictObject({
   username: z.string().min(1),
   password: Secret.optional(),
   ssl: z.enum(['disable', 'require', 'verify-full']).default('disable'),
+  maxConnections: MaxConnections.optional(),
 })
 
 const MysqlDatasource = z.strictObject({
@@ -27,6 +31,7 @@ const MysqlDatasource = z.strictObject({
   username: z.string().min(1),
   password: Secret.optional(),
   ssl: z.enum(['disable', 'require', 'verify-full']).default('disable'),
+  maxConnections: MaxConnections.optional(),
   /** The zone of wall-clock times without an offset: `serverTimezone` of a URL. */
   timeZone: z
     .string()
@@ -117,8 +122,9 @@ export type Connection = OssConnection | PostgresConnection | MysqlConnection
 
 export function connectionOf(datasource: Datasource): Connection {
   if (datasource.type !== 'oss') {
-    const { host, port, database, username, password, ssl } = datasource
-    const account = { host, port, database, user: username, password: password ?? null, ssl }
+    const { host, port, database, username, password, ssl, maxConnections } = datasource
+    const cap = maxConnections === undefined ? {} : { maxConnections }
+    const account = { host, port, database, user: username, password: password ?? null, ssl, ...cap }
     if (!('timeZone' in datasource)) return { kind: 'postgres', ...account }
     return { kind: 'mysql', ...account, timeZone: datasource.timeZone, zeroDates: datasource.zeroDateTimeBehavior }
   }

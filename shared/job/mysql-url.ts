@@ -1,6 +1,7 @@
 import type { MysqlConnection } from '../ports/index.ts'
 import { fixedOffset } from './fixed-offset.ts'
 import { decoded, type JdbcAddress } from './jdbc-url.ts'
+import { zoneFault } from './time-zone.ts'
 
 const shape =
   /^(?:jdbc:)?(?:mysql|mariadb|polardbx?):\/\/(\[[0-9a-fA-F:.]+\]|[^:/?#@,\s[\]()]+)(?::(\d{1,5}))?\/([^?#/]+)(?:\?(.*))?$/
@@ -35,7 +36,9 @@ export function parseMysqlUrl(url: string): MysqlAddress | string | null {
   }
 }
 
-export const zoneAdvice = (zone: string) =>
+/** Of a zone that cannot be had as an offset. */
+export const zoneAdvice = (zone: string): string =>
+  zoneFault(zone) ??
   `the time zone ${zone} has no fixed offset, so that an hour of its wall-clock time comes twice a year; give an offset such as +08:00, or none for UTC`
 
 /** Connector/J 8 writes CONVERT_TO_NULL where 5 wrote convertToNull. */

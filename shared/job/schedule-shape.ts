@@ -1,6 +1,7 @@
 import * as z from 'zod'
 import { type Cycle, cronFault, cronOfCycle, readLocalTime, zoneOfCron } from '../schedule/index.ts'
 import { JobName } from './ids.ts'
+import { zoneFault } from './time-zone.ts'
 
 /** When a job runs and what else decides about it: what DataWorks keeps in its schedule panel (dataworks-datax.md §5.3). */
 
@@ -57,6 +58,9 @@ export const ScheduleTrigger = z
       return void refuse('cron', 'a schedule has either cron or cycle')
     const isBackwards = cycle !== undefined && (windowFault(cycle) ?? null)
     if (isBackwards) return void refuse('cycle', isBackwards)
+    const zone = zoneOf(trigger)
+    const unknown = zoneFault(zone)
+    if (unknown !== null) return void refuse(zone === timeZone ? 'timeZone' : 'cron', unknown)
     const message = cronFault(cronOf(trigger), timeZone)
     if (message !== null) refuse(cron === undefined ? 'cycle' : 'cron', message)
     if (from !== undefined && until !== undefined && (readLocalTime(from) ?? 0) > (readLocalTime(until) ?? 0))
@@ -73,7 +77,8 @@ export const cronOf = ({ cron, cycle }: { cron?: string | undefined; cycle?: Cyc
   cron ?? (cycle === undefined ? '' : cronOfCycle(cycle))
 
 /** The zone whose clocks a trigger goes by. */
-export const zoneOf = (trigger: ScheduleTrigger): string => zoneOfCron(cronOf(trigger), trigger.timeZone)
+export const zoneOf = (trigger: Pick<ScheduleTrigger, 'cron' | 'cycle' | 'timeZone'>): string =>
+  zoneOfCron(cronOf(trigger), trigger.timeZone)
 
 export const SchedulePolicy = z.strictObject({
   /** `dryRun`: a cycle succeeds without moving data (空跑). `paused`: no cycle begins, and jobs that depend on it wait (冻结). */

@@ -53,11 +53,11 @@ function partOf(known: Members['known'], path: Path, name: string, names: readon
 
 function concurrentOf(speed: Members['known'], faults: Fault[]): number | null {
   const given = [speed.get('concurrent'), speed.get('channel')].find((member) => !isBlank(member?.value))
-  const count = numberAt(given, { min: 1, max: Number.MAX_SAFE_INTEGER }, faults)
+  const count = numberAt(given, { min: 1, max: Number.MAX_SAFE_INTEGER, whole: true }, faults)
   if (given === undefined || count === null) return null
   if (count > maxConcurrent)
     faults.push(warningAt(given.path, `is more than a run can have at the same time; ${maxConcurrent} are used`))
-  return Math.min(Math.floor(count), maxConcurrent)
+  return Math.min(count, maxConcurrent)
 }
 
 const strategies = ['Ignore', 'Tolerance', 'ZeroTolerance']

@@ -6,11 +6,16 @@ import { statements } from './statements.ts'
 export interface Dispatch {
   readonly attempt: number
   readonly at: Date
+  /** Sendings of this piece that found every connection of a datasource in use. */
+  readonly waits: number
 }
 
 export async function readLastDispatch(sql: Sql, place: Place): Promise<Dispatch | null> {
   const values = [place.runId, place.generation, place.step, place.piece]
-  const { rows } = await sql.query<{ attempt: number; at: Date }>(statements['read-last-dispatch'], values)
+  const { rows } = await sql.query<{ attempt: number; at: Date; waits: number }>(
+    statements['read-last-dispatch'],
+    values,
+  )
   return rows[0] ?? null
 }
 

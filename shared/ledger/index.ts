@@ -17,5 +17,6 @@ export {
 } from './rows.ts'
 export * from './runs.ts'
 export * from './slices.ts'
+export * from './slot-waits.ts'
 export * from './troubles.ts'
 export * from './watermarks.ts'

@@ -1,7 +1,9 @@
 import { randomBytes } from 'node:crypto'
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import * as z from 'zod'
+import { TransferError } from '../errors/index.ts'
+import { readStateFile } from './state-folder.ts'
 
 /** Keys of one local stack: random, made once, readable by their owner only. They open nothing but loopback servers. */
 export const StackCredentials = z.object({
@@ -21,7 +23,13 @@ export async function readOrMakeCredentials(stateDir: string): Promise<StackCred
   } catch (error) {
     if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error
   }
-  return StackCredentials.parse(JSON.parse(await readFile(file, 'utf8')))
+  const found = await readStateFile(
+    file,
+    StackCredentials,
+    'put back a copy: the data of PostgreSQL knows its password',
+  )
+  if (found !== null) return found
+  throw new TransferError('platform/misconfigured', `${file} was removed while the stack began`, { file })
 }
 
 const makeCredentials = (): StackCredentials => ({

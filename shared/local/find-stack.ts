@@ -1,6 +1,6 @@
-import { readFile } from 'node:fs/promises'
 import { TransferError } from '../errors/index.ts'
 import { StackFile, stackFilePath } from './stack.ts'
+import { readStateFile } from './state-folder.ts'
 
 /** A laptop that swaps may keep a stack from answering for seconds; a second one beside it would be refused by its data. */
 const patienceMs = 30_000
@@ -9,22 +9,20 @@ const patienceMs = 30_000
  * Finds the stack of a folder. A file that a killed stack left behind is told by its port, where nobody listens or somebody
  * else does: its process id may have passed to another process, or to a zombie that nobody has reaped.
  * @returns null when no stack runs here
- * @throws platform/stack-busy when one is there and does not answer
+ * @throws platform/stack-busy when one is there and does not answer, platform/misconfigured when its file is damaged
  */
 export async function readRunningStack(stateDir: string, waitMs = patienceMs): Promise<StackFile | null> {
-  const text = await readFile(stackFilePath(stateDir), 'utf8').catch(nullIfMissing)
-  if (text === null) return null
-  const file = StackFile.parse(JSON.parse(text))
+  const file = await readStateFile(
+    stackFilePath(stateDir),
+    StackFile,
+    'end the stack that runs in this folder, if one does, and remove it',
+  )
+  if (file === null) return null
   const { endpoint } = file.address.fc
   const answer = await ask(endpoint, waitMs)
   if (answer !== 'silence') return answer === 'ours' ? file : null
   const message = `the local stack (process ${file.pid}) does not answer at ${endpoint}; wait, or end that process`
   throw new TransferError('platform/stack-busy', message, { pid: file.pid, stateDir })
-}
-
-function nullIfMissing(error: unknown): null {
-  if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return null
-  throw error
 }
 
 /** Any answer of Function Compute will do; one without a signature is refused, but given. */

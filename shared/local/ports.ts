@@ -1,8 +1,9 @@
-import { readFile, writeFile } from 'node:fs/promises'
+import { writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import * as z from 'zod'
 import { TransferError } from '../errors/index.ts'
+import { readStateFile } from './state-folder.ts'
 
 /**
  * Ports of one local stack: free ones, chosen once. They stay the same over restarts, because a run keeps the address of
@@ -13,11 +14,12 @@ export type StackPorts = z.infer<typeof StackPorts>
 
 export async function readOrChoosePorts(stateDir: string): Promise<StackPorts> {
   const file = join(stateDir, 'ports.json')
-  try {
-    return StackPorts.parse(JSON.parse(await readFile(file, 'utf8')))
-  } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error
-  }
+  const chosen = await readStateFile(
+    file,
+    StackPorts,
+    'remove it; runs that are under way do not find their databases then',
+  )
+  if (chosen !== null) return chosen
   const [postgres = 0, oss = 0, fc = 0] = await freePorts(3)
   await writeFile(file, JSON.stringify({ postgres, oss, fc }))
   return { postgres, oss, fc }

@@ -10,6 +10,7 @@ import { asPortTaken, readOrChoosePorts, type StackPorts } from './ports.ts'
 import { ensureDatabases } from './postgres/databases.ts'
 import { type PostgresServer, startPostgres } from './postgres/server.ts'
 import { makeRoleKeys } from './role-keys.ts'
+import { asUnwritable } from './state-folder.ts'
 
 export const region = 'cn-hangzhou'
 export const accountId = '1000000000000001'
@@ -73,14 +74,24 @@ export interface Stack extends AsyncDisposable {
  */
 export async function startStack(options: StackOptions): Promise<Stack> {
   const { stateDir } = options
-  const credentials = await readOrMakeCredentials(stateDir)
-  const ports = await readOrChoosePorts(stateDir)
   const closers: (() => Promise<void>)[] = []
   try {
+    const { credentials, ports } = await prepareStateFolder(stateDir)
     return await startServers(options, credentials, ports, closers)
   } catch (error) {
     await closeAll(closers)
-    throw asPortTaken(error, stateDir)
+    throw asUnwritable(asPortTaken(error, stateDir), stateDir)
+  }
+}
+
+/** Makes what a stack keeps about itself, or finds it. @throws platform/misconfigured with what to do */
+export async function prepareStateFolder(
+  stateDir: string,
+): Promise<{ readonly credentials: StackCredentials; readonly ports: StackPorts }> {
+  try {
+    return { credentials: await readOrMakeCredentials(stateDir), ports: await readOrChoosePorts(stateDir) }
+  } catch (error) {
+    throw asUnwritable(error, stateDir)
   }
 }
 

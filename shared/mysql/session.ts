@@ -2,6 +2,7 @@ import type { Connection, ConnectionOptions, FieldPacket } from 'mysql2'
 import { type ErrorContext, TransferError } from '../errors/index.ts'
 import type { Log, MysqlConnection, MysqlSession, Secrets } from '../ports/index.ts'
 import { aborted } from './aborted.ts'
+import { takeSlot } from './connection-slots.ts'
 import { hangUp, sayGoodbye } from './hang-up.ts'
 import { asMysqlError } from './mysql-errors.ts'
 import { fieldOf, streamRows } from './row-stream.ts'
@@ -25,7 +26,7 @@ const sessionSettings = ({ timeZone }: MysqlConnection) =>
 /**
  * Opens a session, in UTF-8 and the time zone of the connection.
  * @throws connect/unreachable, connect/wrong-credentials, connect/permission-denied, connect/refused-by-whitelist,
- *   connect/too-many-connections, platform/deadline when `signal` was aborted
+ *   connect/too-many-connections, connect/no-slot when the datasource has a cap, platform/deadline when `signal` was aborted
  */
 export async function connectMysql(connection: MysqlConnection, options: MysqlOptions): Promise<MysqlSession> {
   const { host, port, database, user } = connection
@@ -35,6 +36,7 @@ export async function connectMysql(connection: MysqlConnection, options: MysqlOp
   const session = sessionOn(client, config, options.signal)
   try {
     await session.run(sessionSettings(connection))
+    await takeSlot(session, connection)
   } catch (error) {
     await session[Symbol.asyncDispose]()
     throw error

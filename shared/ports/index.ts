@@ -76,6 +76,8 @@ export interface PostgresConnection {
   readonly user: string
   readonly password: SecretRef | null
   readonly ssl: 'disable' | 'require' | 'verify-full'
+  /** Sessions of runs that may be open in this database at the same time, each on a slot of its own; absent: any number. */
+  readonly maxConnections?: number
 }
 
 export interface MysqlConnection {
@@ -86,6 +88,8 @@ export interface MysqlConnection {
   readonly user: string
   readonly password: SecretRef | null
   readonly ssl: 'disable' | 'require' | 'verify-full'
+  /** Sessions of runs that may be open in this database at the same time, each on a slot of its own; absent: any number. */
+  readonly maxConnections?: number
   /** `+08:00`: the zone of the session, in which instants are read and written as wall-clock time. */
   readonly timeZone: string
   /** What becomes of `0000-00-00`, which no other database has: NULL, a dirty record, or 0001-01-01. */
@@ -121,7 +125,10 @@ export interface Sql {
   copyOut(statement: string, signal?: AbortSignal): AsyncIterable<Uint8Array>
 }
 
-export interface SqlSession extends Sql, AsyncDisposable {}
+export interface SqlSession extends Sql, AsyncDisposable {
+  /** A result as the server gives it, where `query` keeps one of several columns of the same name. */
+  table(text: string): Promise<{ names: string[]; rows: unknown[][]; rowCount: number }>
+}
 
 /** A column of a result, as the protocol describes it: numbers are those of the protocol's documentation. */
 export interface MysqlField {

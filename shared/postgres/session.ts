@@ -2,6 +2,7 @@ import type { Client } from 'pg'
 import { type ErrorContext, TransferError } from '../errors/index.ts'
 import type { Log, PostgresConnection, QueryResult, Secrets, SqlSession } from '../ports/index.ts'
 import { abortOf } from './aborted.ts'
+import { takeSlot } from './connection-slots.ts'
 import { copyFrom, copyTo } from './copy-streams.ts'
 import { dropConnection, hangUp, sayGoodbye } from './hang-up.ts'
 import { asConnectError, asSqlError } from './sql-errors.ts'
@@ -11,6 +12,8 @@ export interface SqlOptions {
   readonly applicationName: string
   readonly signal: AbortSignal
   readonly connectTimeoutMs?: number
+  /** Slots of a capped datasource that this session leaves to others (connection-slots.ts). */
+  readonly sparedSlots?: number
   readonly log: Log
 }
 
@@ -37,7 +40,7 @@ const zoneless: ReadonlySet<number> = new Set([1082, 1114])
  * Opens a session. Counts come back as numbers; bigint and numeric as text, so that no digit is lost; and so do dates and
  * times without a zone.
  * @throws connect/unreachable, connect/wrong-credentials, connect/refused-by-whitelist, connect/too-many-connections,
- *   platform/deadline when `signal` was aborted
+ *   connect/no-slot when the datasource has a cap, platform/deadline when `signal` was aborted
  */
 export async function connectSql(connection: PostgresConnection, options: SqlOptions): Promise<SqlSession> {
   const { Client, types } = await loadPg()
@@ -59,7 +62,14 @@ export async function connectSql(connection: PostgresConnection, options: SqlOpt
     options.log.warn('a database session broke', { error: asSqlError(error, place).report() }),
   )
   await open(client, options, place)
-  return sessionOn(client, options.signal)
+  const session = sessionOn(client, options.signal)
+  try {
+    await takeSlot(session, connection, options.sparedSlots)
+  } catch (error) {
+    await session[Symbol.asyncDispose]()
+    throw error
+  }
+  return session
 }
 
 /** A function, because an absent password would be looked for in the environment and in files of the user. */
@@ -118,6 +128,10 @@ function sessionOn(client: Client, signal: AbortSignal): SqlSession {
         client.query<R>(text, values === undefined ? undefined : [...values]),
       )
       return { rows, rowCount: rowCount ?? 0 }
+    },
+    async table(text) {
+      const { fields, rows, rowCount } = await guarded(() => client.query<unknown[]>({ text, rowMode: 'array' }))
+      return { names: fields.map((field) => field.name), rows, rowCount: rowCount ?? 0 }
     },
     async transaction(work) {
       await run('begin')

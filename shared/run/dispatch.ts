@@ -24,6 +24,23 @@ export function nameOf(piece: Piece): string {
   }
 }
 
+/** Reads `nameOf`. @returns null for what is none */
+export function pieceNamed(step: ledger.Step, name: string): Piece | null {
+  const [first = NaN, second = NaN] = (name.match(/\d+/g) ?? []).map(Number)
+  const piece: Piece =
+    step === 'stage'
+      ? { step, epoch: first, slice: second }
+      : step === 'load'
+        ? { step, ordinal: first, part: second }
+        : { step }
+  return nameOf(piece) === name ? piece : null
+}
+
+/** What sending needs to know of a run. */
+export interface SendContext extends Pick<RunContext, 'world' | 'sql' | 'address' | 'log'> {
+  readonly run: Pick<RunContext['run'], 'runId' | 'generation'>
+}
+
 const eventOf = (piece: Piece, runId: RunId, generation: number, address: PostgresConnection): StepEvent => ({
   ...piece,
   runId,
@@ -41,7 +58,8 @@ export async function send(context: RunContext, piece: Piece): Promise<void> {
 
 /**
  * Sends a piece again that nobody works on and whose last sending is older than the lease; sends it at all if nobody did.
- * The lease doubles with each attempt, because the platform's queue may hold a throttled task for hours.
+ * The lease doubles with each attempt, because the platform's queue may hold a throttled task for hours; an attempt that
+ * found no free connection does not count.
  * @returns whether something was sent
  */
 export async function sendAgainIfLost(context: RunContext, piece: Piece): Promise<boolean> {
@@ -49,7 +67,7 @@ export async function sendAgainIfLost(context: RunContext, piece: Piece): Promis
   const place = placeOf(context, piece)
   const last = await ledger.readLastDispatch(context.sql, place)
   if (last === null) return await sendAttempt(context, piece, 0)
-  const leaseMs = settings.leaseMs * 2 ** last.attempt
+  const leaseMs = settings.leaseMs * 2 ** Math.max(0, last.attempt - last.waits)
   if (clock.now().getTime() - last.at.getTime() < leaseMs) return false
   if (await ledger.isAlive(context.sql, place)) return false
   return await sendAttempt(context, piece, last.attempt + 1)
@@ -57,8 +75,18 @@ export async function sendAgainIfLost(context: RunContext, piece: Piece): Promis
 
 /** The row comes first, so that a sending that was lost can be seen; the task id makes the repeat harmless. */
 async function sendAttempt(context: RunContext, piece: Piece, attempt: number): Promise<true> {
+  await ledger.insertDispatch(context.sql, placeOf(context, piece), attempt, context.world.clock.now())
+  return await invoke(context, piece, attempt)
+}
+
+/** Sends a piece that waits. @returns false when somebody else has just sent it */
+export async function sendWaiting(context: SendContext, piece: Piece, attempt: number): Promise<boolean> {
+  const isNew = await ledger.insertDispatch(context.sql, placeOf(context, piece), attempt, context.world.clock.now())
+  return isNew && (await invoke(context, piece, attempt))
+}
+
+async function invoke(context: SendContext, piece: Piece, attempt: number): Promise<true> {
   const { world, run } = context
-  await ledger.insertDispatch(context.sql, placeOf(context, piece), attempt, world.clock.now())
   const id = taskId(run.runId, piece.step, `g${run.generation}-${nameOf(piece)}`, attempt)
   const event = eventOf(piece, run.runId, run.generation, context.address)
   const answer = await world.invoker.invokeAsync(piece.step, event, id)
@@ -66,6 +94,6 @@ async function sendAttempt(context: RunContext, piece: Piece, attempt: number): 
   return true
 }
 
-export function placeOf(context: RunContext, piece: Piece): ledger.Place {
+export function placeOf(context: SendContext, piece: Piece): ledger.Place {
   return { runId: context.run.runId, generation: context.run.generation, step: piece.step, piece: nameOf(piece) }
 }

@@ -14,7 +14,7 @@ export interface EndsContext extends Pick<RunContext, 'world' | 'log' | 'deadlin
 
 const connectorContext = ({ world, log, deadline }: EndsContext): ConnectorContext => ({
   openStore: world.openStore,
-  connectSql: (connection) => world.connectSql(connection, deadline.signal),
+  connectSql: (connection, sparedSlots) => world.connectSql(connection, deadline.signal, sparedSlots),
   connectMysql: (connection) => world.connectMysql(connection, deadline.signal),
   log,
   signal: deadline.signal,
@@ -68,15 +68,22 @@ export async function ledgerOf(
   spec: JobSpec,
 ): Promise<PostgresConnection> {
   const writer = await world.findWriter(spec.writer.kind)
-  if (writer.ledger !== null) return writer.ledger(writer.options.parse(spec.writer.options))
+  if (writer.ledger !== null) return uncapped(writer.ledger(writer.options.parse(spec.writer.options)))
   const reader = await world.findReader(spec.reader.kind)
-  if (reader.ledger !== null) return reader.ledger(reader.options.parse(spec.reader.options))
+  if (reader.ledger !== null) return uncapped(reader.ledger(reader.options.parse(spec.reader.options)))
   const kinds = { reader: spec.reader.kind, writer: spec.writer.kind }
   throw new TransferError(
     'job/no-adbpg-end',
     `neither ${kinds.reader} nor ${kinds.writer} is AnalyticDB for PostgreSQL`,
     kinds,
   )
+}
+
+/** The ledger has to answer whatever runs there are: its sessions take a slot only while they move rows. */
+export function uncapped<C extends { maxConnections?: number }>(connection: C): C {
+  const copy = { ...connection }
+  Reflect.deleteProperty(copy, 'maxConnections')
+  return copy
 }
 
 export const isSameDatabase = (a: PostgresConnection, b: PostgresConnection): boolean =>

@@ -11,6 +11,7 @@ import { checkErrorLimit, reconcile } from './reconcile.ts'
 import { reportRun } from './report.ts'
 import { openRun, type RunContext } from './run-context.ts'
 import { summaryLines, summaryOf } from './run-summary.ts'
+import { sendOneWaiting, waitForSlot } from './slot-waits.ts'
 import type { StepAnswer } from './step.ts'
 import { isComplete } from './window.ts'
 import type { Deadline, World } from './world.ts'
@@ -25,24 +26,32 @@ export async function finishRun(world: World, event: FinishEvent, deadline: Dead
   if (event.generation !== context.run.generation) return { outcome: 'over' }
   const halt = await ledger.readHalt(sql, event.runId, event.generation)
   if (halt === null && !(await isComplete(context))) return { outcome: 'over' }
-  if (halt === null) await succeed(context)
-  else if (halt !== 'finished') await endBadly(context, halt)
+  if (halt === null) {
+    const outcome = await succeed(context)
+    await sendOneWaiting(context)
+    if (outcome === 'waiting') return { outcome }
+  } else if (halt !== 'finished') await endBadly(context, halt)
   await cleanUp(context)
   await sendNotices(context)
   return { outcome: 'done' }
 }
 
-async function succeed(context: RunContext): Promise<void> {
+async function succeed(context: RunContext): Promise<'ended' | 'waiting'> {
   try {
     await reconcile(context)
     await checkErrorLimit(context)
     await publish(context)
   } catch (thrown) {
     const error = asTransferError(thrown)
+    if (error.code === 'connect/no-slot') {
+      await waitForSlot(context, { step: 'finish' }, error)
+      return 'waiting'
+    }
     if (error.policy.retry === 'again') throw error
     context.log.error('finish failed', { error: error.report() })
     await end(context, { state: 'failed', error: error.report() })
   }
+  return 'ended'
 }
 
 async function publish(context: RunContext): Promise<void> {

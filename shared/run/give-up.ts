@@ -49,7 +49,7 @@ const mayPass = (code: ErrorCode | null) =>
 
 async function sendingsOf(run: RunContext, step: StepEvent): Promise<number> {
   const last = await ledger.readLastDispatch(run.sql, placeOf(run, step))
-  return (last?.attempt ?? 0) + 1
+  return (last?.attempt ?? 0) + 1 - (last?.waits ?? 0)
 }
 
 async function tell(world: World, message: string, context: Record<string, string>): Promise<void> {

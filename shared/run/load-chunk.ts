@@ -2,6 +2,7 @@ import type { CopyTarget } from '../connectors/contract.ts'
 import { TransferError } from '../errors/index.ts'
 import * as ledger from '../ledger/index.ts'
 import type { Sql } from '../ports/index.ts'
+import { takeSlot } from '../postgres/connection-slots.ts'
 import { dirtyPrefixOfChunk } from '../staging/keys.ts'
 import { type OpenedChunk, openChunk } from './chunk-source.ts'
 import { removeDirty } from './dirty-log.ts'
@@ -13,6 +14,7 @@ import { moveInBlocks } from './move-blocks.ts'
 import { isDirtyChunk, type Move, moveWhole } from './move-records.ts'
 import { putInto } from './put-of.ts'
 import { type RunContext, refuseIfOver } from './run-context.ts'
+import { sendOneWaiting } from './slot-waits.ts'
 import { finishIfComplete, sendChunkAfter } from './window.ts'
 
 /**
@@ -25,6 +27,7 @@ export async function loadChunk(context: RunContext, event: LoadEvent): Promise<
   if (chunk === null) throw new TransferError('event/invalid', `run ${id.runId} has no chunk ${id.ordinal}.${id.part}`)
   const counts = chunk.done ? await ledger.readChunkDone(context.sql, id) : await moveChunk(context, id, chunk)
   context.world.reach('load/after-commit')
+  await sendOneWaiting(context)
   // A generation before this one may have found dirty what went in now.
   if (counts?.dirty === 0 && event.generation > 0) await removeDirty(context.world.store, dirtyPrefixOfChunk(id))
   if (counts?.handedOver) await send(context, { step: 'load', ordinal: id.ordinal, part: id.part + 1 })
@@ -36,9 +39,12 @@ async function moveChunk(context: RunContext, id: ledger.ChunkId, chunk: ledger.
   if (target.kind === 'object') throw new TransferError('internal/bug', 'a chunk has no way into this destination')
   await using opened = await openChunk(context, id, chunk, target)
   if (target.kind === 'rows') return await loadRows(context, id, chunk, target, opened)
-  if (isSameDatabase(target.connection, context.address))
-    return await copyChunk(context, context.sql, id, chunk, target, opened)
-  return await copyElsewhere(context, id, chunk, target, opened)
+  // Asked before a connection is taken, as it takes one itself and there may be no second.
+  const columns = await opened.columns()
+  if (!isSameDatabase(target.connection, context.address))
+    return await copyElsewhere(context, id, chunk, target, opened, columns)
+  await using _slot = await takeSlot(context.sql, target.connection)
+  return await copyChunk(context, context.sql, id, chunk, target, opened, columns)
 }
 
 /** The claim commits with the rows, in their database; the ledger learns of it after, from there if need be. */
@@ -48,10 +54,11 @@ async function copyElsewhere(
   chunk: ledger.ChunkRow,
   target: CopyTarget,
   opened: OpenedChunk,
+  columns: readonly string[],
 ): Promise<ledger.ChunkCounts> {
   await using session = await context.world.connectSql(target.connection, context.deadline.signal)
   await ledger.migrate(session, context.world.clock.now())
-  const counts = await copyChunk(context, session, id, chunk, target, opened)
+  const counts = await copyChunk(context, session, id, chunk, target, opened, columns)
   await context.sql
     .transaction(async () => {
       await ledger.insertChunkDone(context.sql, id, counts, context.world.clock.now())
@@ -72,9 +79,9 @@ async function copyChunk(
   chunk: ledger.ChunkRow,
   target: CopyTarget,
   opened: OpenedChunk,
+  columns: readonly string[],
 ): Promise<ledger.ChunkCounts> {
-  const shape = { encoding: opened.encoding, columns: await opened.columns() }
-  const openPut = await putInto(context, sql, target, shape)
+  const openPut = await putInto(context, sql, target, { encoding: opened.encoding, columns })
   const move = { context, sql, id, chunk, opened, openPut }
   if (target.conflict === null) return await inClaim(move, () => moveInBlocks(move))
   // A merge costs the same for many records as for few, so it is tried with all of them first.

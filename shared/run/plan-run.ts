@@ -10,6 +10,7 @@ import { isSameDatabase, openSource, openTarget } from './ends.ts'
 import { claimIncrement, incrementalOf, type PlannedIncrement, planIncrement, runInTheWay } from './increment.ts'
 import { recordIncident } from './job-store.ts'
 import type { RunContext } from './run-context.ts'
+import { sendOneWaiting } from './slot-waits.ts'
 import { finishIfComplete, isComplete, sendChunksInTurn } from './window.ts'
 
 /**
@@ -34,8 +35,12 @@ export async function planRun(context: RunContext): Promise<void> {
   if (!(await record(context, target, plan, { epoch, planned }))) return
   if (plan.slices.length === 0 && planned === null) await tellEmpty(context, plan)
   context.world.reach('plan/after-rows')
+  await sendOneWaiting(context)
   await sendFirst(context, { epoch, slices: plan.slices.length, staged: plan.staged })
-  if (snapshot !== null) await holdUntilRead(context, epoch)
+  if (snapshot === null) return
+  await holdUntilRead(context, epoch)
+  await snapshot[Symbol.asyncDispose]()
+  await sendOneWaiting(context)
 }
 
 /**

@@ -4,6 +4,7 @@ import type { DirtyRecord } from '../load/dirty-record.ts'
 import { loadIsolating } from '../load/isolate.ts'
 import type { SourceRecord } from '../load/look-ahead.ts'
 import type { Sql } from '../ports/index.ts'
+import { takeSlot } from '../postgres/connection-slots.ts'
 import type { Tried } from './correction.ts'
 import { isSameDatabase } from './ends.ts'
 import { asSent } from './isolate-block.ts'
@@ -31,7 +32,10 @@ export interface Replay {
 /** Loads each record that was not replayed before, in one transaction with the fact that it was. */
 export async function replayRecords(context: RunContext, replay: Replay): Promise<ReplayAnswer> {
   const { connection } = replay.target
-  if (isSameDatabase(connection, context.address)) return await untilAlone(() => replayIn(context, context.sql, replay))
+  if (isSameDatabase(connection, context.address)) {
+    await using _slot = await takeSlot(context.sql, connection)
+    return await untilAlone(() => replayIn(context, context.sql, replay))
+  }
   await using session = await context.world.connectSql(connection, context.deadline.signal)
   await ledger.migrate(session, context.world.clock.now())
   return await untilAlone(() => replayIn(context, session, replay))

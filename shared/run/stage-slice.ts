@@ -8,6 +8,7 @@ import type { StageEvent } from './events.ts'
 import { capped } from './rate-cap.ts'
 import type { RunContext } from './run-context.ts'
 import { sealOf, sealOnce } from './seal-slice.ts'
+import { sendOneWaiting } from './slot-waits.ts'
 import { stageChunks } from './stage-chunks.ts'
 import { emptyObjectOf, stageObject } from './stage-object.ts'
 import { finishIfComplete, sendChunksInTurn, sendSliceAfter, sendSlicesInTurn } from './window.ts'
@@ -26,6 +27,7 @@ export async function stageSlice(context: RunContext, event: StageEvent): Promis
   const became = slice.done ? await sealedBefore(context, event) : await readPinned(context, event, slice.descriptor)
   if (became === null) return
   context.world.reach('stage/after-ledger-row')
+  await sendOneWaiting(context)
   await sendSliceAfter(context, event.epoch, event.slice)
   await sendSlicesInTurn(context, event.epoch, became.slices)
   await sendChunksInTurn(context, became.ordinals)

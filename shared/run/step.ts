@@ -3,13 +3,17 @@ import * as ledger from '../ledger/index.ts'
 import { type Piece, placeOf, send } from './dispatch.ts'
 import type { StepEvent } from './events.ts'
 import { isOver, openRun, type RunContext } from './run-context.ts'
+import { sendOneWaiting, waitForSlot } from './slot-waits.ts'
 import type { Deadline, World } from './world.ts'
 
-export type StepAnswer = { readonly outcome: 'done' | 'over' } | { readonly outcome: 'failed'; readonly code: string }
+export type StepAnswer =
+  | { readonly outcome: 'done' | 'over' | 'waiting' }
+  | { readonly outcome: 'failed'; readonly code: string }
 
 /**
  * The frame of plan, stage and load: opens the run, leaves when it is over, and decides what an error means. An error
- * that may pass is thrown, so that the platform's queue repeats the step; any other ends the run here.
+ * that may pass is thrown, so that the platform's queue repeats the step; a lack of connections is waited for; any other
+ * ends the run here.
  */
 export async function runStep<E extends StepEvent>(
   world: World,
@@ -26,6 +30,10 @@ export async function runStep<E extends StepEvent>(
     return { outcome: 'done' }
   } catch (thrown) {
     const error = asTransferError(thrown)
+    if (error.code === 'connect/no-slot') {
+      await waitForSlot(context, event, error)
+      return { outcome: 'waiting' }
+    }
     if (error.policy.retry === 'again') {
       context.log.warn(`${event.step} will be repeated`, { error: error.report() })
       await keepTrouble(context, event, error)
@@ -49,5 +57,6 @@ async function keepTrouble(context: RunContext, event: StepEvent, error: Transfe
 export async function failRun(context: RunContext, piece: Piece, error: TransferError): Promise<void> {
   context.log.error(`${piece.step} failed`, { error: error.report() })
   await ledger.insertFailure(context.sql, placeOf(context, piece), error.report(), context.world.clock.now())
+  await sendOneWaiting(context)
   await send(context, { step: 'finish' })
 }

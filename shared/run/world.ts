@@ -43,7 +43,12 @@ export interface World {
   readonly findWriter: (kind: string) => Promise<Writer<any>>
   // biome-ignore-end lint/suspicious/noExplicitAny: as above
   readonly openStore: (connection: OssConnection) => Promise<ObjectStore>
-  readonly connectSql: (connection: PostgresConnection, signal: AbortSignal) => Promise<SqlSession>
+  /** `sparedSlots`: those of a capped datasource that this session leaves to others. */
+  readonly connectSql: (
+    connection: PostgresConnection,
+    signal: AbortSignal,
+    sparedSlots?: number,
+  ) => Promise<SqlSession>
   readonly connectMysql: (connection: MysqlConnection, signal: AbortSignal) => Promise<MysqlSession>
   readonly reach: (point: CrashPoint) => void
 }

@@ -11,3 +11,4 @@ export {
   timetableOf,
 } from './timetable.ts'
 export { dayMs, instantOf } from './wall-clock.ts'
+export { isTimeZone } from './zone-periods.ts'

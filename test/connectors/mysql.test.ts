@@ -308,8 +308,9 @@ describe.skipIf(without !== null)(`on MariaDB${without === null ? '' : `: ${with
       await server.root.query(
         `create user limited identified by '${testPassword}' with max_user_connections 1; grant select on test.* to limited`,
       )
+      const limited = { ...server.connection, user: 'limited' }
+      await using _only = await connectMysql(limited, { secrets: testSecrets, signal: never, log: postgres.log })
       await using source = await open({ querySql: 'select 1' }, { user: 'limited' })
-      await source.columns()
       expect(await failure(textOf(source))).toMatchObject({ code: 'connect/too-many-connections' })
     })
   })

@@ -41,6 +41,33 @@ async function spawned(words: readonly string[]): Promise<Ended> {
   return await new Promise((resolve) => child.once('close', (code) => resolve({ code, ...texts })))
 }
 
+/* Each of these was `internal/bug`, exit code 1 or a lost value once. */
+describe('small things', () => {
+  it('shows both of two columns with one name', async () => {
+    const statement = 'select 1 as n, 2 as n'
+    expect((await answerOf(['sql', statement])).answer).toEqual({ rows: [{ n: 1, n_2: 2 }], rowCount: 1 })
+    expect((await type(['sql', statement])).stdout).toMatch(/│ n │ n │.*│ 1 │ 2 │/s)
+  })
+
+  it('tells a name that no job can have', async () => {
+    const { code, stderr } = await type(['status', '--job', 'bad name'])
+    expect({ code, stderr }).toMatchObject({ code: 2, stderr: expect.stringMatching(/job\/invalid: --job bad name/) })
+  })
+
+  it.each([
+    ['mysqlreader', 'mysqlwriter', 'a.b.c'],
+    ['adbpgreader', 'adbpgwriter', 'a..b'],
+  ])('tells a table that no server can have: %s, %s', async (reader, writer, table) => {
+    const address = { host: '127.0.0.1', database: 'd', username: 'u' }
+    const file = join(folder, `${writer}.json`)
+    const end = (name: string) => ({ name, parameter: { ...address, table, column: ['*'] } })
+    await writeFile(file, JSON.stringify(dataxJob('bad_table', end(reader), end(writer))))
+    const { code, stderr } = await type(['run', file])
+    expect(code).toBe(2)
+    expect(stderr.match(/table must be/g)).toHaveLength(2)
+  })
+})
+
 /** What the README promises of `run --json`, and no more. */
 const Answer = z.strictObject({
   runId: z.string(),

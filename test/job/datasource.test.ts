@@ -41,6 +41,19 @@ describe('a datasource', () => {
     })
   })
 
+  test('of a database may cap its connections', () => {
+    const definition = { host: 'h', database: 'dw', username: 'u', MaxConnections: '4' }
+    expect(connection({ type: 'adbpg', ...definition })).toMatchObject({ kind: 'postgres', maxConnections: 4 })
+    expect(connection({ type: 'mysql', ...definition })).toMatchObject({ kind: 'mysql', maxConnections: 4 })
+    for (const maxConnections of [0, -1, 1.5, 1001, 'many'])
+      expect(
+        () => parseDatasource({ type: 'mysql', host: 'h', database: 'd', username: 'u', maxConnections }, 'd'),
+        String(maxConnections),
+      ).toThrow(/maxConnections/)
+    const oss = { type: 'oss', endpoint: 'oss-cn-shanghai.aliyuncs.com', bucket: 'bkt', maxConnections: 4 }
+    expect(readDatasource(oss, []).faults).toMatchObject([{ severity: 'warning', path: ['maxConnections'] }])
+  })
+
   const account = { database: 'dw', username: 'u', password: 'kms:team/pw@1#AccountPassword' }
   const expectedOfDataworks = { kind: 'postgres', host: 'gp', port: 3432, database: 'dw', user: 'u', ssl: 'require' }
 

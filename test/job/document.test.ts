@@ -53,7 +53,7 @@ describe('a job document', () => {
     const withTrigger = (trigger: unknown) => JSON.stringify({ script, triggers: [trigger] })
     expect(() =>
       parseJobDocument(withTrigger({ type: 'schedule', cron: '0 0 5 * * *', timeZone: 'Moon' }), 'a'),
-    ).toThrow(/triggers\[0\]\.cron.*Asia\/Shanghai or UTC/)
+    ).toThrow(/triggers\[0\]\.timeZone.*Asia\/Shanghai or UTC/)
     expect(() => parseJobDocument(withTrigger({ type: 'object', prefx: 'a' }), 'a')).toThrow(
       /triggers\[0\]\.prefx.*not known/,
     )

@@ -48,6 +48,7 @@ export function losing(base: World, nth: number, when: 'before' | 'after'): Losi
         const isInsert = !isWithin && /^\s*insert\b/i.test(text.replaceAll(/^--.*$/gm, ''))
         return (await (isInsert ? durable(tableOf(text), run) : run())) as never
       },
+      table: (text) => session.table(text),
       async transaction(work) {
         refuseIfBroken()
         return await durable('a transaction', async () => {
@@ -76,7 +77,7 @@ export function losing(base: World, nth: number, when: 'before' | 'after'): Losi
 
   const world: World = {
     ...base,
-    connectSql: async (connection, signal) => wrapped(await base.connectSql(connection, signal)),
+    connectSql: async (connection, signal, spared) => wrapped(await base.connectSql(connection, signal, spared)),
   }
   return { world, lost: () => lost }
 }

@@ -60,6 +60,7 @@ const propertyOptions = {
   database: 'its database',
   username: 'its user',
   ssl: 'disable, require or verify-full',
+  maxConnections: 'connections to the database that all runs together may have at a time',
   url: 'JDBC address in the place of host, port and database',
   endpoint: 'endpoint of OSS',
   region: 'region of OSS, where the endpoint does not tell it',

@@ -1,6 +1,6 @@
-import type { Command } from 'commander'
+import { type Command, InvalidArgumentError } from 'commander'
 import { RunId } from '../../job/index.ts'
-import { LedgerAddress } from '../../run/events.ts'
+import { LedgerAddress, StartEvent } from '../../run/events.ts'
 import { addJobOptions, type JobOptions, readJobArgument } from '../job-argument.ts'
 import type { ExitCode, Verbs } from '../main.ts'
 import type { Session } from '../session.ts'
@@ -22,10 +22,16 @@ Ctrl-C leaves the run going: the functions do the work, not this command.`
 export function addRun(program: Command, verbs: Verbs): void {
   addJobOptions(program.command('run <job>'))
     .description('run a job: a file with a job document or a DataX or DataWorks script, or the name of a stored job')
-    .option('--key <text>', 'idempotency key: two runs with the same key are one')
+    .option('--key <text>', 'idempotency key: two runs with the same key are one', keyOf)
     .option('--detach', 'do not wait for the end')
     .addHelpText('after', examples)
     .action((job: string, options: RunOptions) => verbs.withSession((session) => run(verbs, session, job, options)))
+}
+
+function keyOf(text: string): string {
+  const key = StartEvent.shape.idempotencyKey.safeParse(text)
+  if (key.success) return text
+  throw new InvalidArgumentError('It must have 1 to 200 characters.')
 }
 
 async function run(verbs: Verbs, session: Session, job: string, options: RunOptions): Promise<ExitCode> {

@@ -12,17 +12,32 @@ export function addSql(program: Command, verbs: Verbs): void {
       verbs.withSession(async (session) => {
         const connection = await findConnection(session.world, options.datasource)
         await using sql = await session.world.connectSql(connection, session.deadline.signal)
-        const { rows, rowCount } = await sql.query<Record<string, unknown>>(statement)
-        verbs.output.answer({ rows, rowCount }, () => (rows.length === 0 ? `${rowCount} rows` : tableOf(rows)))
+        const { names, rows, rowCount } = await sql.table(statement)
+        const keys = distinct(names)
+        const documents = rows.map((row) => Object.fromEntries(keys.map((key, index) => [key, row[index]])))
+        verbs.output.answer({ rows: documents, rowCount }, () =>
+          rows.length === 0 ? `${rowCount} rows` : tableOf(names, rows),
+        )
         return 0
       }),
     )
 }
 
-function tableOf(rows: readonly Record<string, unknown>[]): string {
-  const names = Object.keys(rows[0] ?? {})
-  const table = new Table({ head: names, style: { head: [], border: [] } })
-  for (const row of rows) table.push(names.map((name) => textOf(row[name])))
+/** For a document, whose members must differ: the second `n` is `n_2`. */
+export function distinct(names: readonly string[]): string[] {
+  const taken = new Set(names)
+  const seen = new Set<string>()
+  return names.map((name) => {
+    let key = name
+    for (let count = 2; seen.has(key) || (key !== name && taken.has(key)); count += 1) key = `${name}_${count}`
+    seen.add(key)
+    return key
+  })
+}
+
+function tableOf(names: readonly string[], rows: readonly (readonly unknown[])[]): string {
+  const table = new Table({ head: [...names], style: { head: [], border: [] } })
+  for (const row of rows) table.push(row.map(textOf))
   return `${table.toString()}\n${rows.length} rows`
 }
 

@@ -35,6 +35,7 @@ export async function runDemo(verbs: Verbs): Promise<ExitCode> {
   const stateDir = join(stateDirOf(verbs.environment), 'demo')
   await rm(stateDir, { recursive: true, force: true })
   await removePostgresData(join(stateDir, 'postgres'))
+  verbs.signal.throwIfAborted()
   verbs.output.note('starting PostgreSQL, OSS and Function Compute on this machine …')
   await using stack = await startLocalStack(stateDir, verbs.log, verbs.environment)
   await using session = await openLocalSession(verbs.environment, stack.file, verbs.log, verbs.signal)

@@ -25,29 +25,22 @@ export function openMysqlSource(options: MysqlReaderOptions, context: ConnectorC
   const query = options.querySql[0] === undefined ? null : withoutSemicolon(options.querySql[0])
   const name = query === null ? parseTable(options.table[0] ?? '') : null
   const where = options.where === undefined ? null : withoutSemicolon(options.where)
-  let opened: Promise<MysqlSession> | null = null
   let found: Promise<MysqlSelected> | null = null
 
-  const session = () => {
-    opened ??= connect()
-    return opened
-  }
+  /** Not kept for the next question: an idle session would hold a slot of a capped datasource. */
+  const asking = <T>(ask: (sql: MysqlSession) => Promise<T>) =>
+    blamingSource(async () => {
+      await using sql = await connect()
+      return await ask(sql)
+    })
   const select = (sql: MysqlSession) => {
     found ??= selected(sql)
     return found
   }
 
   return {
-    columns: () =>
-      blamingSource(async () => {
-        const sql = await session()
-        return await columnsOf(sql, await select(sql))
-      }),
-    split: (want) =>
-      blamingSource(async () => {
-        const sql = await session()
-        return await splitMysql(sql, await select(sql), options.splitPk ?? null, want)
-      }),
+    columns: () => asking(async (sql) => await columnsOf(sql, await select(sql))),
+    split: (want) => asking(async (sql) => await splitMysql(sql, await select(sql), options.splitPk ?? null, want)),
     offer: () => copyText,
     async read(slice, encoding, signal, onRefused = failOnRefused) {
       const origin = { name: name === null ? 'querySql' : printTableName(name), start: 0, firstRecord: 1 }
@@ -65,24 +58,17 @@ export function openMysqlSource(options: MysqlReaderOptions, context: ConnectorC
     // Its `column` and `querySql` already name what is wanted, in any order.
     pick: null,
     askIncrement: (low) =>
-      blamingSource(async () => {
+      asking(async (sql) => {
         if (options.incremental === undefined) throw new TransferError('internal/bug', 'the job is not incremental')
-        const sql = await session()
         const how = { option: options.incremental, zone: options.connection.timeZone }
         return await askMysqlIncrement(sql, await select(sql), how, low)
       }),
     rest: null,
     cutSmaller: (slice) =>
-      blamingSource(async () => {
-        const sql = await session()
-        return await cutMysqlSmaller(sql, await select(sql), options.splitPk ?? null, slice)
-      }),
+      asking(async (sql) => await cutMysqlSmaller(sql, await select(sql), options.splitPk ?? null, slice)),
     // A snapshot belongs to one session, and no other can be told to see it.
     holdSnapshot: null,
-    async [Symbol.asyncDispose]() {
-      const sql = await opened?.catch(() => null)
-      await sql?.[Symbol.asyncDispose]()
-    },
+    async [Symbol.asyncDispose]() {},
   }
 
   async function connect(): Promise<MysqlSession> {

@@ -1,3 +1,4 @@
+import type * as z from 'zod'
 import { TransferError } from '../../errors/index.ts'
 
 export interface MysqlTableName {
@@ -32,6 +33,16 @@ export function parseTable(text: string): MysqlTableName {
     parameter: 'table',
     value: text,
   })
+}
+
+/** A check of an options schema: what could name no table on any server is told with the other faults of the script. */
+export function refuseTable(text: string, context: z.core.$RefinementCtx): void {
+  try {
+    parseTable(text)
+  } catch (error) {
+    if (!(error instanceof TransferError)) throw error
+    context.addIssue({ code: 'custom', path: ['table'], message: error.message })
+  }
 }
 
 export const unquoted = (name: string): string =>

@@ -1,7 +1,16 @@
 import type * as z from 'zod'
 import { MysqlConnectionOption } from '../options/connections.ts'
-import { optionalText, parameters, recordBytes, texts, unsupportedIssue, wizardLeavings } from '../options/fields.ts'
+import {
+  columnTexts,
+  optionalText,
+  parameters,
+  recordBytes,
+  texts,
+  unsupportedIssue,
+  wizardLeavings,
+} from '../options/fields.ts'
 import { besideQuery, incrementalOption } from '../options/incremental.ts'
+import { refuseTable } from './names.ts'
 
 export const mysqlReaderIgnored: Readonly<Record<string, string>> = {
   ...wizardLeavings,
@@ -32,7 +41,7 @@ export const MysqlReaderOptions = parameters(
       description: 'One table or view, `name` or `database.name`; several are refused.',
       examples: ['shop.orders'],
     }),
-    column: texts().meta({
+    column: columnTexts().meta({
       description: '`["*"]`, or SQL expressions, which run with the rights of the datasource.',
       examples: [['id', 'upper(name)', "'${bizdate}'"]],
     }),
@@ -55,7 +64,9 @@ export const MysqlReaderOptions = parameters(
   }
   const missing = (parameter: 'table' | 'column', message: string) =>
     context.addIssue({ code: 'custom', path: [parameter], message })
-  if (options.table.length === 0) missing('table', 'give table ("name" or "database.name"), or querySql')
+  const [table] = options.table
+  if (table !== undefined) refuseTable(table, context)
+  else missing('table', 'give table ("name" or "database.name"), or querySql')
   if (options.column.length === 0) missing('column', 'give ["*"], or a list of columns or SQL expressions')
 })
 export type MysqlReaderOptions = z.infer<typeof MysqlReaderOptions>

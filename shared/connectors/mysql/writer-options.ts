@@ -1,6 +1,7 @@
 import type * as z from 'zod'
 import { MysqlConnectionOption } from '../options/connections.ts'
-import { choice, count, notYet, oneText, parameters, texts, wizardLeavings } from '../options/fields.ts'
+import { choice, columnTexts, count, notYet, oneText, parameters, texts, wizardLeavings } from '../options/fields.ts'
+import { refuseTable } from './names.ts'
 
 export const mysqlWriterIgnored: Readonly<Record<string, string>> = {
   ...wizardLeavings,
@@ -15,7 +16,7 @@ export const MysqlWriterOptions = parameters(
   {
     connection: MysqlConnectionOption,
     table: oneText().meta({ description: '`name` or `database.name`.', examples: ['shop.orders'] }),
-    column: texts()
+    column: columnTexts()
       .refine((columns) => columns.length > 0, 'give ["*"], or a list of column names')
       .describe('`["*"]`: every column that is not generated. Or names, in the order of the reader.'),
     preSql: texts().describe('SQL before the first row, with the rights of the datasource.'),
@@ -37,7 +38,8 @@ export const MysqlWriterOptions = parameters(
     emptyAsNull: notYet("give null as an expression of the reader: nullif(column, '')", [false, 'false']),
   },
   mysqlWriterIgnored,
-).superRefine(({ writeMode, updateColumn }, context) => {
+).superRefine(({ table, writeMode, updateColumn }, context) => {
+  refuseTable(table, context)
   if (updateColumn.length === 0 || writeMode === 'update') return
   context.addIssue({ code: 'custom', path: ['updateColumn'], message: 'is for writeMode update only' })
 })

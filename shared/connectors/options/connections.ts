@@ -2,6 +2,8 @@ import * as z from 'zod'
 
 const SecretRef = z.templateLiteral([z.enum(['env:', 'kms:', 'vault:']), z.string().min(1)])
 
+const maxConnections = z.number().int().min(1).max(1000).exactOptional()
+
 export const OssConnectionOption = z.strictObject({
   kind: z.literal('oss'),
   endpoint: z.string().min(1),
@@ -18,6 +20,7 @@ export const PostgresConnectionOption = z.strictObject({
   user: z.string().min(1),
   password: SecretRef.nullable(),
   ssl: z.enum(['disable', 'require', 'verify-full']),
+  maxConnections,
 })
 
 export const MysqlConnectionOption = z.strictObject({
@@ -28,6 +31,7 @@ export const MysqlConnectionOption = z.strictObject({
   user: z.string().min(1),
   password: SecretRef.nullable(),
   ssl: z.enum(['disable', 'require', 'verify-full']),
+  maxConnections,
   // It becomes SQL: nothing but an offset may.
   timeZone: z.string().regex(/^[+-]\d\d:\d\d$/),
   zeroDates: z.enum(['convertToNull', 'exception', 'round']),

@@ -24,25 +24,32 @@ export const incrementalOption = () =>
     .preprocess(
       foldedNames(names),
       z.strictObject({
-        column: z.string().min(1),
-        from: optionalText(),
-        delay: z.preprocess(
-          (value) => (value === '' || value === null ? undefined : value),
-          z
-            .string()
-            .refine(
-              (text) => secondsOf(text) !== null,
-              'is written as a number and a unit: "30 seconds", "5 minutes", "1 hour", "1 day"',
-            )
-            .optional(),
-        ),
-        timeZone: z.preprocess(
-          (value) => (value === '' || value === null ? undefined : value),
-          z
-            .string()
-            .regex(/^[+-](0\d|1[0-4]):[0-5]\d$/, 'is the offset of the clocks that write the column, such as "+08:00"')
-            .optional(),
-        ),
+        column: z.string().min(1).describe('Numbers, times or texts that grow with each new row.'),
+        from: optionalText().describe('Where the first run begins, that value included; unset: with the smallest.'),
+        delay: z
+          .preprocess(
+            (value) => (value === '' || value === null ? undefined : value),
+            z
+              .string()
+              .refine(
+                (text) => secondsOf(text) !== null,
+                'is written as a number and a unit: "30 seconds", "5 minutes", "1 hour", "1 day"',
+              )
+              .optional(),
+          )
+          .describe('Rows younger than this are left to the next run: their neighbours may not be committed yet.'),
+        timeZone: z
+          .preprocess(
+            (value) => (value === '' || value === null ? undefined : value),
+            z
+              .string()
+              .regex(
+                /^[+-](0\d|1[0-4]):[0-5]\d$/,
+                'is the offset of the clocks that write the column, such as "+08:00"',
+              )
+              .optional(),
+          )
+          .describe('Of the clocks that write a column without a zone, for `delay`.'),
       }),
     )
     .optional()

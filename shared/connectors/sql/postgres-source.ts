@@ -27,15 +27,20 @@ export function openPostgresSource(
   const query = options.querySql[0] === undefined ? null : withoutSemicolon(options.querySql[0])
   const name = query === null ? parseTableName(options.table[0] ?? '', options.schema, options.addQuote) : null
   const where = options.where === undefined ? null : withoutSemicolon(options.where)
-  const connect = () => context.connectSql(options.connection)
-  let opened: Promise<SqlSession> | null = null
+  /** The destination is asked for its columns first: it may be the same database, which may allow one session. */
+  const connect = async () => {
+    await wanted?.()
+    return await context.connectSql(options.connection)
+  }
   let found: Promise<Selected> | null = null
   let described: Promise<readonly Column[]> | null = null
 
-  const session = () => {
-    opened ??= connect()
-    return opened
-  }
+  /** Not kept for the next question: an idle session would hold a slot of a capped datasource. */
+  const asking = <T>(ask: (sql: Sql) => Promise<T>) =>
+    blamingSource(async () => {
+      await using sql = await connect()
+      return await ask(sql)
+    })
   const select = (sql: Sql) => {
     found ??= selected(sql)
     return found
@@ -43,15 +48,11 @@ export function openPostgresSource(
 
   return {
     columns() {
-      described ??= blamingSource(async () => {
-        const sql = await session()
-        return await columnsOf(sql, await select(sql))
-      })
+      described ??= asking(async (sql) => await columnsOf(sql, await select(sql)))
       return described
     },
     split: (want) =>
-      blamingSource(async () => {
-        const sql = await session()
+      asking(async (sql) => {
         const chosen = await select(sql)
         const split = await splitSelected(sql, chosen, options.splitPk ?? null, want)
         if (chosen.picked === null) return split
@@ -71,22 +72,19 @@ export function openPostgresSource(
     projection: null,
     pick: wanted === null ? (columns) => openPostgresSource(options, context, columns) : null,
     askIncrement: (low) =>
-      blamingSource(async () => {
+      asking(async (sql) => {
         if (options.incremental === undefined) throw new TransferError('internal/bug', 'the job is not incremental')
-        const sql = await session()
         return await askPostgresIncrement(sql, await select(sql), options.incremental, low)
       }),
     rest: null,
     cutSmaller: (slice) =>
-      blamingSource(async () => {
-        const sql = await session()
-        return await cutSmaller(sql, await select(sql), options.splitPk ?? null, slice)
-      }),
-    holdSnapshot: () => blamingSource(() => holdSnapshot(connect)),
-    async [Symbol.asyncDispose]() {
-      const sql = await opened?.catch(() => null)
-      await sql?.[Symbol.asyncDispose]()
-    },
+      asking(async (sql) => await cutSmaller(sql, await select(sql), options.splitPk ?? null, slice)),
+    // It stays until the last slice is read, so one slot must be left for reading; where there is but one, none is held.
+    holdSnapshot: async () =>
+      options.connection.maxConnections === 1
+        ? null
+        : await blamingSource(() => holdSnapshot(() => context.connectSql(options.connection, 1))),
+    async [Symbol.asyncDispose]() {},
   }
 
   async function selected(sql: Sql): Promise<Selected> {

@@ -164,7 +164,7 @@ async function waitUntilReady(child: ChildProcess, dataDir: string, options: Who
   while (Date.now() < until) {
     const file = await readPostmasterFile(dataDir)
     // The file and the port may be another server's that was started on this data at the same moment.
-    if (file?.ready && file.pid === postmaster() && (await canConnect(options.port, superuser, options.password)))
+    if (file?.ready && file.pid === postmaster() && (await canConnect({ ...options, user: superuser }, dataDir)))
       return file.pid
     if (trouble !== null || child.exitCode !== null || child.signalCode !== null) throw notStarted(output(), trouble)
     await sleep(20)

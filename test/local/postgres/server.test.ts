@@ -160,6 +160,9 @@ describe('a server', () => {
       code: 'connect/wrong-credentials',
       message: expect.not.stringContaining('another-password'),
     })
+    await expect(start(dataDir, { password: 'another-password' })).rejects.toThrow(
+      /data of PostgreSQL in \/.*credentials\.json/,
+    )
     expect(Date.now() - since).toBeLessThan(5_000)
     expect(await valueIn(await startWith(dataDir, 'kept'))).toBe('kept')
   })
