@@ -1,6 +1,7 @@
 import type { CopyTarget } from '../connectors/contract.ts'
 import { TransferError } from '../errors/index.ts'
 import * as ledger from '../ledger/index.ts'
+import { appendRecords } from '../load/put-records.ts'
 import type { Sql } from '../ports/index.ts'
 import { dirtyPrefixOfChunk } from '../staging/keys.ts'
 import { type OpenedChunk, openChunk } from './chunk-source.ts'
@@ -12,6 +13,7 @@ import { loadRows } from './load-rows.ts'
 import { isDirtyChunk, type Move, moveIsolating, moveWhole } from './move-records.ts'
 import { putInto } from './put-of.ts'
 import { type RunContext, refuseIfOver } from './run-context.ts'
+import { isAtomic, stagingOf } from './run-staging.ts'
 import { finishIfComplete, sendChunkAfter } from './window.ts'
 
 /**
@@ -73,7 +75,9 @@ async function copyChunk(
   opened: OpenedChunk,
 ): Promise<ledger.ChunkCounts> {
   const shape = { encoding: opened.encoding, columns: await opened.columns() }
-  const openPut = await putInto(context, sql, target, shape)
+  const openPut = isAtomic(target)
+    ? async () => appendRecords(sql, stagingOf(id.runId), shape.columns, shape.encoding)
+    : await putInto(context, sql, target, shape)
   const move = { context, sql, id, chunk, opened, openPut }
   try {
     return await inClaim(move, () => moveWhole(move))

@@ -5,6 +5,7 @@ import { startDue } from './due-runs.ts'
 import type { TickEvent } from './events.ts'
 import { giveUp } from './give-up.ts'
 import { listLedgers } from './job-store.ts'
+import { dropLeftover, listLeftovers } from './publish-run.ts'
 import { repairRun } from './repair-run.ts'
 import { openRun } from './run-context.ts'
 import { retryRun } from './steer-run.ts'
@@ -54,6 +55,11 @@ async function repairLedger(world: World, address: PostgresConnection, deadline:
   for (const runId of await ledger.listWaitingRuns(sql, waitingPerLedger)) {
     sent += await repairRun(await openRun(world, sql, { address, runId }, deadline))
   }
+  const leftovers = await listLeftovers(sql, world.clock.now())
+  await tallyEach(world, leftovers, async (runId) => {
+    await dropLeftover(await openRun(world, sql, { address, runId }, deadline))
+    return 1
+  })
   sent += await repairNotices(world, sql, address, deadline)
   return sent + (await rerunFailed(world, sql, address, deadline))
 }

@@ -4,7 +4,7 @@ import * as catalog from './catalog.sql.ts'
 import { keyRanges } from './key-ranges.ts'
 import { keyBoundsText, predicateOf, type Selected } from './query-text.ts'
 import { chooseStrategy, isIntegerColumn, type SplitFacts, whole } from './split-strategy.ts'
-import { type FoundTable, pickColumns, type TableColumn } from './table-lookup.ts'
+import { type FoundTable, oidsBelow, pickColumns, type TableColumn } from './table-lookup.ts'
 
 type TableSelected = Extract<Selected, { from: 'table' }>
 
@@ -103,14 +103,9 @@ const measurable: ReadonlySet<string> = new Set(['r', 'p', 'm'])
 /** With all partitions and children, as a plain SELECT reads them too. */
 async function measure(sql: Sql, table: FoundTable): Promise<number | null> {
   if (!measurable.has(table.kind)) return null
-  const known = new Set([table.oid])
-  let parents = [table.oid]
-  while (parents.length > 0) {
-    const { rows } = await sql.query<{ oid: string }>(catalog.listChildren, [parents])
-    parents = rows.map((row) => row.oid).filter((oid) => !known.has(oid))
-    for (const oid of parents) known.add(oid)
-  }
-  const { rows } = await sql.query<{ bytes: string }>(catalog.measureTables, [[...known]])
+  const { rows } = await sql.query<{ bytes: string }>(catalog.measureTables, [
+    [table.oid, ...(await oidsBelow(sql, table.oid))],
+  ])
   return Number(rows[0]?.bytes ?? 0)
 }
 
