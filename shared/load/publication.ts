@@ -76,7 +76,9 @@ function planAppend(request: PublicationRequest): Loaded {
   const { columns, facts, staging, hasSegments } = request
   const list = columns.map(quoteIdentifier).join(', ')
   const overriding = facts.columns.some((column) => column.identityAlways && columns.includes(column.name))
-  const uniqueKeys = facts.uniqueKeys.filter((key) => key.every((name) => columns.includes(name)))
+  // A replicated table may have keys, and its rows are collected in one that is spread at random, which may not.
+  const mayHaveKeys = !hasSegments || facts.distributedBy.length > 0
+  const uniqueKeys = facts.uniqueKeys.filter((key) => mayHaveKeys && key.every((name) => columns.includes(name)))
   const checks = checksOf(request)
   return {
     create: createStaging({ name: staging, columns, facts, hasSegments, isOrdered: false, checks, uniqueKeys }),
