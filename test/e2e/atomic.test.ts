@@ -1,5 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { RunId } from '../../shared/job/index.ts'
+import type { CrashPoint } from '../../shared/run/crash-points.ts'
+import { StartEvent } from '../../shared/run/events.ts'
+import { replayDirty } from '../../shared/run/replay-dirty.ts'
+import { openRun, type RunContext } from '../../shared/run/run-context.ts'
+import { startJob } from '../../shared/run/start-job.ts'
+import { retryRun, stopRun } from '../../shared/run/steer-run.ts'
+import { ample, deliverTwice } from '../support/deliveries.ts'
 import { dataxJob, dirtyOf, fromOss, intoAdbpg, startTestStack, type TestStack, unique } from '../support/stack.ts'
 
 /** `atomic` and `overwrite` through the whole path: several chunks, two loaders, somebody who reads meanwhile. */
@@ -123,16 +131,12 @@ describe('a run that becomes visible at its end', () => {
     expect(await countOf(table)).toBe(rows + 2)
   })
 
-  async function replayAll(runId: string) {
-    const { openRun } = await import('../../shared/run/run-context.ts')
-    const { replayDirty } = await import('../../shared/run/replay-dirty.ts')
-    const { ample } = await import('../support/deliveries.ts')
-    await using sql = await stack.world.connectSql(stack.adbpg, ample.signal)
-    return await replayDirty(
-      await openRun(stack.world, sql, { address: stack.adbpg, runId: runId as never }, ample),
-      null,
-    )
+  async function onRun<T>(runId: RunId, work: (context: RunContext) => Promise<T>, world = stack.world): Promise<T> {
+    await using sql = await world.connectSql(stack.adbpg, ample.signal)
+    return await work(await openRun(world, sql, { address: stack.adbpg, runId }, ample))
   }
+  const replayAll = (runId: RunId) => onRun(runId, (context) => replayDirty(context, null))
+  const retry = (runId: RunId) => onRun(runId, retryRun)
 
   it('a run that fails leaves the table as it was; retry publishes what was collected', async () => {
     const table = await fresh(csvOf(-1, rows))
@@ -155,14 +159,6 @@ describe('a run that becomes visible at its end', () => {
     expect(await countOf(table)).toBe(old - 1 + rows)
     expect(await collected()).toEqual([])
   })
-
-  async function retry(runId: string) {
-    const { openRun } = await import('../../shared/run/run-context.ts')
-    const { retryRun } = await import('../../shared/run/steer-run.ts')
-    const { ample } = await import('../support/deliveries.ts')
-    await using sql = await stack.world.connectSql(stack.adbpg, ample.signal)
-    await retryRun(await openRun(stack.world, sql, { address: stack.adbpg, runId: runId as never }, ample))
-  }
 
   it('what a failed run collected is dropped by tick when three days have passed, and retry says so', async () => {
     const table = await fresh(`${csvOf(0, rows)}x,y\n`)
@@ -192,5 +188,64 @@ describe('a run that becomes visible at its end', () => {
     expect(await refused({ overwrite: { where: 'id in (select 1)' } })).toMatch(/unsupported: .*without subqueries/)
     expect(await refused({ overwrite: { where: 'id = (1' } })).toMatch(/unsupported/)
     expect(await collected()).toEqual([])
+  })
+
+  /** From the database of the ledger into another one. */
+  async function elsewhere(writer: Record<string, unknown>) {
+    const table = await fresh('')
+    await stack.sql(`create table public.${table} (id integer, note text)`, stack.source)
+    await stack.sql(`insert into public.${table} select n, 'old' from generate_series(1, 3) n`, stack.source)
+    const reader = {
+      name: 'adbpgreader',
+      parameter: { datasource: 'adbpg_local', table: `public.${table}`, column: ['*'] },
+    }
+    const parameter = { datasource: 'pg_local', table: `public.${table}`, column: ['*'], ...writer }
+    const job = dataxJob(table, reader, { name: 'postgresqlwriter', parameter })
+    const idsThere = async () => {
+      const there = await stack.sql<{ id: number }>(`select id from public.${table} order by id`, stack.source)
+      return there.map(({ id }) => id)
+    }
+    return { job, idsThere }
+  }
+  const collectedIds = [-7, -6, -5, -4, -3, -2, -1]
+
+  it.each([1, 2])(
+    'every event twice and in any order (%i): the rows are there once, here and elsewhere',
+    async (seed) => {
+      const platform = deliverTwice(stack.world, { seed })
+      const table = await fresh(csvOf(0, rows), 'id integer, note text')
+      const { job, idsThere } = await elsewhere({ overwrite: 'table' })
+      const runIds: RunId[] = []
+      for (const one of [jobOf(table, { atomic: true }), job]) {
+        const event = StartEvent.parse({ job: one, idempotencyKey: unique('twice') })
+        runIds.push((await startJob(platform.world, event, ample)).runId)
+      }
+      await platform.drain()
+      for (const runId of runIds) expect(await stack.ended(runId)).toMatchObject({ state: 'succeeded', error: null })
+      expect(await countOf(table)).toBe(old + rows)
+      expect(await idsThere()).toEqual(collectedIds)
+    },
+  )
+
+  it.each([
+    ['finish/in-publication', 'stopped', [1, 2, 3]],
+    ['finish/between-commits', 'succeeded', collectedIds],
+  ] as const)('elsewhere, a stop that comes after a death at %s finds it %s', async (point, state, ids) => {
+    let isDying = true
+    const reach = (at: CrashPoint) => {
+      if (isDying && at === point) throw new Error('died')
+    }
+    const platform = deliverTwice({ ...stack.world, reach }, { seed: 1, copies: 1 })
+    const { job, idsThere } = await elsewhere({ overwrite: 'table' })
+    const event = StartEvent.parse({ job, idempotencyKey: unique('dead') })
+    const { runId } = await startJob(platform.world, event, ample)
+    await expect(platform.drain()).rejects.toThrow('died')
+    isDying = false
+    expect(await onRun(runId, stopRun, platform.world)).toBe('stopping')
+    const finish = platform.sent.find(({ name }) => name === 'finish')
+    if (finish === undefined) throw new Error('finish was not sent')
+    await platform.execute(finish)
+    expect(await stack.ended(runId)).toMatchObject({ state, rows: { loaded: state === 'succeeded' ? 7 : 0 } })
+    expect(await idsThere()).toEqual(ids)
   })
 })
