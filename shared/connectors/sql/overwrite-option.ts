@@ -20,7 +20,7 @@ export const overwriteOption = () =>
       z
         .union(
           [
-            z.literal('table'),
+            z.enum(['table']).meta({ enum: ['table', true, false], type: ['string', 'boolean'] }),
             z.strictObject({
               partition: inner.partition.describe('A partition by its name, or by that of its table.'),
             }),
