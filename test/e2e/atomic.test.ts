@@ -8,6 +8,7 @@ import { openRun, type RunContext } from '../../shared/run/run-context.ts'
 import { startJob } from '../../shared/run/start-job.ts'
 import { retryRun, stopRun } from '../../shared/run/steer-run.ts'
 import { ample, deliverTwice } from '../support/deliveries.ts'
+import { eventually } from '../support/fc.ts'
 import { dataxJob, dirtyOf, fromOss, intoAdbpg, startTestStack, type TestStack, unique } from '../support/stack.ts'
 
 /** `atomic` and `overwrite` through the whole path: several chunks, two loaders, somebody who reads meanwhile. */
@@ -172,6 +173,45 @@ describe('a run that becomes visible at its end', () => {
     expect(await collected()).toEqual([])
     await expect(retry(failed.runId)).rejects.toMatchObject({ message: expect.stringMatching(/start a new run/) })
     expect(await countOf(table)).toBe(old)
+  })
+
+  it('a run that is stopped on its way goes on with what it has collected', async () => {
+    const table = await fresh(csvOf(0, rows), 'id integer, note text')
+    const job = dataxJob(
+      table,
+      fromOss(`data/${table}.csv`),
+      intoAdbpg(`public.${table}`, { overwrite: 'table', preSql: ["insert into @table values (1, 'pre')"] }),
+      { speed: { channel: 1, record: 2000 }, errorLimit: { record: 0 } },
+    )
+    const runId = await stack.start({ job })
+    const chunksDone = async () =>
+      (await stack.sql(`select 1 as one from adbpg_sync.chunk_done where run_id = '${runId}'`)).length
+    await eventually(async () => ((await chunksDone()) > 0 ? true : null))
+    await onRun(runId, stopRun)
+    expect(await stack.ended(runId)).toMatchObject({ state: 'stopped', rows: { loaded: 0 } })
+    const before = await chunksDone()
+    expect(before).toBeGreaterThan(0)
+    expect(await countOf(table)).toBe(old)
+    await retry(runId)
+    const report = await stack.ended(runId)
+    expect(report).toMatchObject({ state: 'succeeded', rows: { read: rows, loaded: rows } })
+    expect(report.chunks).toBeGreaterThan(before)
+    const [found] = await stack.sql(
+      `select count(*)::integer as n, count(distinct id)::integer as ids from public.${table}`,
+    )
+    expect(found).toEqual({ n: rows, ids: rows })
+  })
+
+  it('a source without rows empties what it overwrites', async () => {
+    const table = await fresh('')
+    expect(await run(table, { overwrite: { where: 'id < -2' } })).toMatchObject({
+      state: 'succeeded',
+      rows: { read: 0 },
+    })
+    expect(await countOf(table)).toBe(2)
+    expect(await run(table, { overwrite: 'table' })).toMatchObject({ state: 'succeeded' })
+    expect(await countOf(table)).toBe(0)
+    expect(await collected()).toEqual([])
   })
 
   it('what cannot be is refused by the plan', async () => {

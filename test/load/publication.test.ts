@@ -192,6 +192,26 @@ describe.each(packages)('on %s', (_server, packageName) => {
     expect(await contents()).toEqual(['4 second 40'])
   })
 
+  it('names that need quotes are quoted, and a partition may bear them', async () => {
+    const odd = { schema: 'public', table: 'T "x"; --' }
+    await sql.query('drop table if exists "T ""x""; --"')
+    await sql.query('create table "T ""x""; --" ("a ""b" integer primary key, "Day" date) partition by range ("a ""b")')
+    await sql.query(`create table "p '1" partition of "T ""x""; --" for values from (0) to (10)`)
+    await sql.query(`insert into "T ""x""; --" values (1, '2026-01-01')`)
+    const overwrite = { of: 'partition', name: "p '1" } as const
+    const names = ['a "b', 'Day']
+    const facts = await readPublicationFacts(sql, odd, overwrite)
+    const request = { columns: names, rule: null, overwrite, facts, onConflict: false, hasSegments: false, staging }
+    const plan = planPublication(request)
+    if ('refusal' in plan) throw new Error(plan.refusal)
+    await sql.query('drop table if exists rows_of_run')
+    await collect(plan, '2,2026-01-02\n', names)
+    expect(await publish(plan)).toBe(1)
+    const { rows } = await sql.query('select "a ""b" as id from "T ""x""; --"')
+    expect(rows).toEqual([{ id: 2 }])
+    await sql.query('drop table "T ""x""; --"')
+  })
+
   it('a partition that is not there is refused with those that are; so is what is no table', async () => {
     await fresh(
       `create table t (id integer, day date) partition by range (day);
