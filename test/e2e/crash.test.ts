@@ -143,19 +143,19 @@ describe('a function that is killed', () => {
 
   const scenarios: Record<CrashPoint, readonly ((point: CrashPoint) => Promise<RunReport>)[]> = {
     'start/after-run-row': [importObject],
-    'plan/after-rows': [importObject, exportTable, overwriteHere, appendElsewhere],
+    'plan/after-rows': [importObject, exportTable, appendElsewhere],
     'stage/mid-object': [importTable, exportTable],
     'stage/after-object': [importTable, exportTable],
     'stage/after-ledger-row': [importTable, exportTable],
     'load/mid-copy': [importObject, importTable],
-    'load/after-copy': [importObject, importTable, overwriteHere, appendElsewhere],
+    'load/after-copy': [importObject, importTable],
     // Towards a destination with no ledger of ours: test/e2e/mysql.test.ts.
     'load/between-commits': [],
     'load/after-commit': [importObject, importTable],
-    'finish/before-publish': [importObject, exportTable, overwriteHere, appendElsewhere],
+    'finish/before-publish': [importObject, exportTable],
     'finish/in-publication': [overwriteHere, appendElsewhere],
     'finish/between-commits': [appendElsewhere],
-    'finish/after-publish': [importObject, exportTable, overwriteHere, appendElsewhere],
+    'finish/after-publish': [importObject, exportTable, appendElsewhere],
     'finish/before-clean-up': [importTable],
   }
 
