@@ -3,6 +3,7 @@ import type { Projection } from '../codecs/csv-project.ts'
 import type { Encoding } from '../codecs/encoding.ts'
 import type { RawRecord } from '../codecs/records.ts'
 import type { ConflictRule, MergeFacts } from '../load/merge.ts'
+import type { Overwrite, PublicationFacts } from '../load/publication.ts'
 import type { PutRecords } from '../load/put-records.ts'
 import type { RecordReason } from '../load/record-error.ts'
 import type {
@@ -212,6 +213,15 @@ export interface CopyTarget extends AsyncDisposable {
   readonly conflict: ConflictRule | null
   /** What a merge depends on, from the catalog. */
   mergeFacts(session: Sql): Promise<MergeFacts>
+  /** How the rows of a run become visible together at its end; null: those of each chunk once it is loaded. */
+  readonly publication: Publication | null
+}
+
+export interface Publication {
+  /** What the rows of the run take the place of; null: they come to those that are there. */
+  readonly overwrite: Overwrite | null
+  /** From the catalog. @throws job/unsupported for what cannot be overwritten */
+  facts(session: Sql): Promise<PublicationFacts>
 }
 
 /** A destination that takes each slice as one object, whole or not at all, under a name derived from run and slice. */

@@ -153,6 +153,8 @@ const OssWriterOptions = parameters(
     generateEmptyFile: flag(true).describe(
       'A table without rows leaves one object; `false` is told to have no effect.',
     ),
+    atomic: notYet('the objects of a run appear at its end in any case', [false, 'false']),
+    overwrite: notYet('writeMode truncate replaces what has the prefix', [false, 'false']),
     partition: notYet('partition paths are a later release; put them into object'),
   },
   writerIgnored,

@@ -15,12 +15,10 @@ const alsoTaken: Readonly<Record<Type, readonly Type[]>> = {
 
 /**
  * The schema of an option as scripts may write it. The length of a text is left out, because `\t` may be spelled out in two
- * characters; what is required is asked by the parser, which knows what may stand elsewhere, and so are names within an option, which may be in
- * any case.
+ * characters; what is required is asked by the parser, which knows what may stand elsewhere.
  */
 export function lenient(schema: JsonSchema): JsonSchema {
-  const { $schema: _, required: _required, minLength: _min, maxLength: _max, type, ...others } = schema
-  const { additionalProperties: _closed, ...rest } = others
+  const { $schema: _, required: _required, minLength: _min, maxLength: _max, type, ...rest } = schema
   if (schema.enum !== undefined || schema.const !== undefined) return lenientChoice({ ...rest, ...(type && { type }) })
   const types = [type ?? []].flat() as Type[]
   const taken = [...new Set(types.flatMap((one) => alsoTaken[one]))]

@@ -41,6 +41,7 @@ export const errorCodes = [
   'target/sql-failed',
   'target/read-only',
   'target/busy',
+  'target/publication-refused',
   // records
   'record/column-count',
   'record/encoding',

@@ -92,6 +92,10 @@ export const policies: Record<ErrorCode, Policy> = {
     'target',
     'Another transaction was in the way (deadlock or serialization); the work is repeated by itself.',
   ),
+  'target/publication-refused': never(
+    'target',
+    'The table is as it was. Remove what is in the way, or set conflictMode, and `adbpg-sync retry <run>`; without atomic, refused records become dirty one by one.',
+  ),
   'record/column-count': never('source', 'Correct the number of fields of the record.'),
   'record/encoding': never('source', 'Save the file as UTF-8, or set `encoding` of the reader.'),
   'record/nul-byte': never('source', 'Remove the NUL bytes: PostgreSQL text cannot hold them.'),

@@ -6,11 +6,13 @@ export { isDuplicate } from './insert-once.ts'
 export * from './liveness.ts'
 export { migrate } from './migrate.ts'
 export * from './notices.ts'
+export * from './publications.ts'
 export {
   ChunkCounts,
   type ChunkRow,
   ChunkSource,
   type PlanRow,
+  type PublishedRow,
   type RunListRow,
   type RunRow,
   TriggerFact,

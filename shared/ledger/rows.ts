@@ -207,3 +207,10 @@ export const NoticeRow = z
     error: row.error,
   }))
 export type NoticeRow = z.infer<typeof NoticeRow>
+
+export const PublishedRow = z.object({ records_staged: Count, records_loaded: Count }).transform((row) => ({
+  staged: row.records_staged,
+  loaded: row.records_loaded,
+}))
+/** Records that were collected, and those of them that are in the table: a merge leaves some out. */
+export type PublishedRow = z.infer<typeof PublishedRow>

@@ -1,5 +1,6 @@
 import { nameAmong } from '../connectors/sql/table-name.ts'
 import { quoteIdentifier, quoteTable, type TableName } from '../schema/index.ts'
+import { createStaging, orderColumn } from './staging-table.ts'
 
 /** What becomes of a record whose key is in the table already. */
 export interface ConflictRule {
@@ -19,7 +20,15 @@ export interface MergeFacts {
   readonly partitionedBy: readonly string[]
   /** `check (…)` of the table, with the columns each speaks of. */
   readonly checks: readonly { readonly definition: string; readonly columns: readonly string[] }[]
-  readonly columns: readonly { readonly name: string; readonly type: string; readonly nullable: boolean }[]
+  readonly columns: readonly FactColumn[]
+}
+
+export interface FactColumn {
+  readonly name: string
+  readonly type: string
+  readonly nullable: boolean
+  /** `generated always as identity`: INSERT takes a value only where it says so, COPY always. */
+  readonly identityAlways: boolean
 }
 
 export interface MergeRequest {
@@ -30,11 +39,15 @@ export interface MergeRequest {
   readonly facts: MergeFacts
   readonly onConflict: boolean
   readonly hasSegments: boolean
+  /** A table that holds the records of the whole run; absent: a temporary one of the chunk. */
+  readonly staging?: TableName
+  /** Checks of staged records that the table itself does not have. */
+  readonly ownChecks?: readonly string[]
 }
 
 /** Statements of one chunk, all within its transaction. */
 export interface MergePlan {
-  /** Makes the temporary table that COPY fills. */
+  /** Makes the table that COPY fills. */
   readonly create: string
   readonly staging: TableName
   /** Empties it for the next attempt. */
@@ -52,9 +65,8 @@ export interface MergeRefusal {
   readonly refusal: string
 }
 
-const stagingName = 'adbpg_sync_merge'
-/** Order of the records: the later of two with one key is the one that stays. */
-const order = 'adbpg_sync_order'
+const temporary: TableName = { schema: null, table: 'adbpg_sync_merge' }
+const stagingOf = ({ staging = temporary }: MergeRequest) => staging
 
 /**
  * How a chunk is merged: INSERT … ON CONFLICT where the server has it, else UPDATE and INSERT of what is missing, under a
@@ -67,12 +79,22 @@ export function planMerge(given: MergeRequest): MergePlan | MergeRefusal {
   const { table, facts, onConflict } = request
   const set = columnsToSet(request, keys.columns)
   if ('refusal' in set) return set
+  const identity = facts.columns.find((column) => column.identityAlways && request.columns.includes(column.name))
+  if (identity !== undefined)
+    return { refusal: `column ${identity.name} is generated always as identity; leave it out of \`column\`` }
   const isUnique = facts.uniqueKeys.some((unique) => isSameSet(unique, keys.columns))
+  const staging = stagingOf(request)
   const direct = onConflict && isUnique
   return {
-    create: createStaging(request),
-    staging: { schema: null, table: stagingName },
-    empty: `truncate ${stagingName}`,
+    create: createStaging({
+      ...request,
+      name: staging,
+      isOrdered: true,
+      checks: request.ownChecks ?? [],
+      uniqueKeys: [],
+    }),
+    staging,
+    empty: `truncate ${quoteTable(staging)}`,
     lock: direct ? null : `lock table ${quoteTable(table)} in share row exclusive mode`,
     merge: direct
       ? [insertOnConflict(request, keys.columns, set.columns)]
@@ -137,29 +159,14 @@ const list = (names: readonly string[]) => names.map(quoteIdentifier).join(', ')
 const equal = (left: string, right: string, names: readonly string[]) =>
   names.map((name) => `${left}.${quoteIdentifier(name)} = ${right}.${quoteIdentifier(name)}`).join(' and ')
 
-/**
- * Spread like its target, so that a merge moves nothing. It has what of the target's constraints a single record can
- * break, so that COPY names the record.
- */
-function createStaging({ columns, facts, hasSegments }: MergeRequest): string {
-  const typed = columns.map((name) => {
-    const column = facts.columns.find((one) => one.name === name)
-    return `${quoteIdentifier(name)} ${column?.type ?? 'text'}${column?.nullable === false ? ' not null' : ''}`
-  })
-  const checks = facts.checks.filter((check) => check.columns.every((name) => columns.includes(name)))
-  const lines = [...typed, `${order} bigserial`, ...checks.map((check) => check.definition)]
-  const placed = facts.distributedBy.length > 0 && facts.distributedBy.every((name) => columns.includes(name))
-  const distribution = placed ? ` distributed by (${list(facts.distributedBy)})` : ' distributed randomly'
-  return `create temporary table ${stagingName} (\n  ${lines.join(',\n  ')}\n) on commit drop${hasSegments ? distribution : ''}`
-}
-
 /** Of several records with one key the last one, or the first where the table's own row would win too. */
-function distinctRecords({ columns, rule }: MergeRequest, keys: readonly string[]): string {
+function distinctRecords(request: MergeRequest, keys: readonly string[]): string {
+  const { columns, rule } = request
   const direction = rule.on === 'replace' ? 'desc' : 'asc'
   const nulls = keys.map((key) => `${quoteIdentifier(key)} is null`).join(' or ')
   return `select ${list(columns)} from (
-  select *, row_number() over (partition by ${list(keys)} order by ${order} ${direction}) as adbpg_sync_rank
-  from ${stagingName}
+  select *, row_number() over (partition by ${list(keys)} order by ${orderColumn} ${direction}) as adbpg_sync_rank
+  from ${quoteTable(stagingOf(request))}
 ) as ranked
 where adbpg_sync_rank = 1 or ${nulls}`
 }

@@ -14,8 +14,8 @@ export interface WorkFacts {
   readonly refusal: string | null
   /** Fields that are left out, used twice or made up, of the first slice where any are; null: they go as they lie. */
   readonly picked: Projection | null
-  /** What a destination says of its writing, such as what becomes of records whose key is there; null: nothing. */
-  readonly writing: Decision | null
+  /** What a destination says of its writing, such as what becomes of records whose key is there; and why. */
+  readonly writing: readonly Decision[]
   readonly snapshot: string | null
 }
 
@@ -53,7 +53,7 @@ export function planWork(facts: WorkFacts): WorkPlan {
       ...facts.split.decisions,
       pathDecision(facts),
       ...pickDecision(facts),
-      ...(facts.writing === null ? [] : [facts.writing]),
+      ...facts.writing,
       ...snapshotDecision(facts),
     ],
     snapshot: facts.snapshot,

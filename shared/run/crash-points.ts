@@ -13,6 +13,8 @@ export const crashPoints = [
   'load/between-commits',
   'load/after-commit',
   'finish/before-publish',
+  'finish/in-publication',
+  'finish/between-commits',
   'finish/after-publish',
   'finish/before-clean-up',
 ] as const

@@ -1,10 +1,12 @@
 import type { Projection } from '../codecs/csv-project.ts'
 import type { Decision, Increment, Slice, Source, Target } from '../connectors/contract.ts'
+import { TransferError } from '../errors/index.ts'
 import { copyOrder } from '../load/copy-order.ts'
 import { planWork, type WorkPlan } from '../plan/work.ts'
 import { probeCapabilities } from '../postgres/capabilities.ts'
 import type { EndsContext } from './ends.ts'
 import { mergePlanOf } from './put-of.ts'
+import { isAtomic, tryPublication } from './run-staging.ts'
 
 /** Gathers the facts and lets the planner decide. */
 export async function decideWork(
@@ -15,6 +17,7 @@ export async function decideWork(
   increment: Increment | null = null,
 ): Promise<WorkPlan> {
   const { world, run } = context
+  if (increment !== null) refuseOverwrittenTable(target)
   const { concurrent } = run.spec.settings
   const reader = await world.findReader(run.spec.reader.kind)
   const arrived = run.trigger?.type === 'object' ? run.trigger : null
@@ -25,19 +28,29 @@ export async function decideWork(
   const refusal = target.kind === 'object' ? null : target.refuses(source.offer(target.preferred))
   const picked =
     split.slices.map(({ slice }) => pickedBy(source, slice)).find((projection) => projection !== null) ?? null
-  const writing = await writingDecision(context, target)
+  const writing = await writingDecisions(context, target)
   const facts = { split, columns, repeatable: reader.repeatable, target: target.kind, refusal, picked, snapshot }
   return planWork({ ...facts, writing })
 }
 
-/** Tried and planned as each chunk will be, so that a merge that cannot be done fails the plan. @throws job/unsupported */
-async function writingDecision({ world, deadline }: EndsContext, target: Target): Promise<Decision | null> {
-  if (target.kind === 'rows') return await target.promise()
-  if (target.kind === 'object' || target.conflict === null) return null
+/** A partition or the rows of a condition may be what the increment holds whole; the table never is. */
+function refuseOverwrittenTable(target: Target): void {
+  if (target.kind !== 'copy' || target.publication?.overwrite?.of !== 'table') return
+  const message =
+    'the rows of one increment would take the place of the whole table: leave out `overwrite`, or `incremental` of the reader'
+  throw new TransferError('job/unsupported', message, { parameter: 'overwrite' })
+}
+
+/** Tried and planned as it will be, so that writing that cannot be done fails the plan. @throws job/unsupported */
+async function writingDecisions({ world, deadline }: EndsContext, target: Target): Promise<readonly Decision[]> {
+  if (target.kind === 'rows') return [await target.promise()]
+  if (target.kind === 'object' || (target.conflict === null && !isAtomic(target))) return []
   await using sql = await world.connectSql(target.connection, deadline.signal)
+  const capabilities = await probeCapabilities(sql)
+  if (isAtomic(target)) return await tryPublication(sql, target, capabilities)
   const columns = (await target.columns(sql)).map(({ name }) => name)
-  const { how } = await mergePlanOf(sql, target, columns, await probeCapabilities(sql))
-  return { what: how.what, why: how.why }
+  const { how } = await mergePlanOf(sql, target, columns, capabilities)
+  return [how]
 }
 
 /** The fields of a slice, where COPY's column list cannot say which goes where. */

@@ -1,4 +1,4 @@
-import type { ObjectTarget, Target } from '../connectors/contract.ts'
+import type { CopyTarget, ObjectTarget, Target } from '../connectors/contract.ts'
 import { asTransferError, type ErrorReport, TransferError } from '../errors/index.ts'
 import * as ledger from '../ledger/index.ts'
 import { stagePrefix } from '../staging/keys.ts'
@@ -7,9 +7,11 @@ import type { FinishEvent } from './events.ts'
 import { advanceMark } from './increment.ts'
 import { recordNotices, sendNotices } from './notices.ts'
 import { runElsewhere } from './plan-run.ts'
+import { isPublishedElsewhere, publishRun } from './publish-run.ts'
 import { checkErrorLimit, reconcile } from './reconcile.ts'
 import { reportRun } from './report.ts'
 import { openRun, type RunContext } from './run-context.ts'
+import { isAtomic } from './run-staging.ts'
 import { summaryLines, summaryOf } from './run-summary.ts'
 import { sendOneWaiting, waitForSlot } from './slot-waits.ts'
 import type { StepAnswer } from './step.ts'
@@ -26,7 +28,7 @@ export async function finishRun(world: World, event: FinishEvent, deadline: Dead
   if (event.generation !== context.run.generation) return { outcome: 'over' }
   const halt = await ledger.readHalt(sql, event.runId, event.generation)
   if (halt === null && !(await isComplete(context))) return { outcome: 'over' }
-  if (halt === null) {
+  if (halt === null || (halt !== 'finished' && (await isPublishedElsewhere(context)))) {
     const outcome = await succeed(context)
     await sendOneWaiting(context)
     if (outcome === 'waiting') return { outcome }
@@ -68,10 +70,18 @@ async function publish(context: RunContext): Promise<void> {
     context.world.reach('finish/after-publish')
     return await target.forget(context.run.runId)
   }
+  await end(context, { state: 'succeeded', error: null }, await publicationOf(context, target))
+  context.world.reach('finish/after-publish')
+}
+
+/** What the transaction that ends the run does besides. */
+async function publicationOf(context: RunContext, target: CopyTarget): Promise<() => Promise<void>> {
+  if (isAtomic(target)) return () => publishRun(context, target)
   const here = isSameDatabase(target.connection, context.address)
   if (!here) await runElsewhere(context, target.connection, target.postSql)
-  await end(context, { state: 'succeeded', error: null }, here ? target.postSql : [])
-  context.world.reach('finish/after-publish')
+  return async () => {
+    if (here) for (const statement of target.postSql) await context.sql.query(statement)
+  }
 }
 
 const publishAtOnce = 8
@@ -119,7 +129,7 @@ async function endBadly(context: RunContext, halt: 'failed' | 'stopped'): Promis
 async function end(
   context: RunContext,
   ending: { state: 'succeeded' | 'failed' | 'stopped'; error: ErrorReport | null },
-  postSql: readonly string[] = [],
+  publication: () => Promise<void> = async () => undefined,
 ): Promise<void> {
   const { sql, run, world } = context
   try {
@@ -132,7 +142,7 @@ async function end(
         at: world.clock.now(),
       })
       if (ending.state === 'succeeded') await advanceMark(context)
-      for (const statement of postSql) await sql.query(statement)
+      await publication()
       await recordNotices(context, ending.state)
     })
   } catch (error) {

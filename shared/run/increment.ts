@@ -1,4 +1,4 @@
-import type { CopyTarget, Decision, Increment, Low, Source, Target } from '../connectors/contract.ts'
+import type { Decision, Increment, Low, Source, Target } from '../connectors/contract.ts'
 import { TransferError } from '../errors/index.ts'
 import type { JobName, JobSpec, RunId } from '../job/index.ts'
 import * as ledger from '../ledger/index.ts'
@@ -112,9 +112,9 @@ export async function claimIncrement(
   await ledger.insertWatermarkClaim(sql, claim, world.clock.now())
 }
 
-/** Rows that replace those of the same key, and objects that nobody sees before the end. */
+/** Rows that replace those of the same key, and what nobody sees before the end. */
 const isHarmlessTwice = (target: Target): boolean =>
-  target.kind === 'object' || (target.kind === 'copy' && (target as CopyTarget).conflict !== null)
+  target.kind === 'object' || (target.kind === 'copy' && (target.conflict !== null || target.publication !== null))
 
 /** What a failed run has loaded stays in the table, and would be there twice. */
 async function refuseHalfLoaded(sql: Sql, run: ledger.RunRow, sequence: number): Promise<void> {

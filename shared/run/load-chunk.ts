@@ -1,6 +1,7 @@
 import type { CopyTarget } from '../connectors/contract.ts'
 import { TransferError } from '../errors/index.ts'
 import * as ledger from '../ledger/index.ts'
+import { appendRecords } from '../load/put-records.ts'
 import type { Sql } from '../ports/index.ts'
 import { takeSlot } from '../postgres/connection-slots.ts'
 import { dirtyPrefixOfChunk } from '../staging/keys.ts'
@@ -14,6 +15,7 @@ import { moveInBlocks } from './move-blocks.ts'
 import { isDirtyChunk, type Move, moveWhole } from './move-records.ts'
 import { putInto } from './put-of.ts'
 import { type RunContext, refuseIfOver } from './run-context.ts'
+import { isAtomic, stagingOf } from './run-staging.ts'
 import { sendOneWaiting } from './slot-waits.ts'
 import { finishIfComplete, sendChunkAfter } from './window.ts'
 
@@ -81,9 +83,11 @@ async function copyChunk(
   opened: OpenedChunk,
   columns: readonly string[],
 ): Promise<ledger.ChunkCounts> {
-  const openPut = await putInto(context, sql, target, { encoding: opened.encoding, columns })
+  const openPut = isAtomic(target)
+    ? async () => appendRecords(sql, stagingOf(id.runId), columns, opened.encoding)
+    : await putInto(context, sql, target, { encoding: opened.encoding, columns })
   const move = { context, sql, id, chunk, opened, openPut }
-  if (target.conflict === null) return await inClaim(move, () => moveInBlocks(move))
+  if (target.conflict === null || isAtomic(target)) return await inClaim(move, () => moveInBlocks(move))
   // A merge costs the same for many records as for few, so it is tried with all of them first.
   try {
     return await inClaim(move, () => moveWhole(move))

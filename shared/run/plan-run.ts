@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Source, Target } from '../connectors/contract.ts'
+import type { CopyTarget, Source, Target } from '../connectors/contract.ts'
 import { TransferError } from '../errors/index.ts'
 import * as ledger from '../ledger/index.ts'
 import type { WorkPlan } from '../plan/work.ts'
@@ -10,6 +10,7 @@ import { isSameDatabase, openSource, openTarget } from './ends.ts'
 import { claimIncrement, incrementalOf, type PlannedIncrement, planIncrement, runInTheWay } from './increment.ts'
 import { recordIncident } from './job-store.ts'
 import type { RunContext } from './run-context.ts'
+import { isAtomic, publicationPlanOf, stagingOf } from './run-staging.ts'
 import { sendOneWaiting } from './slot-waits.ts'
 import { finishIfComplete, isComplete, sendChunksInTurn } from './window.ts'
 
@@ -110,9 +111,9 @@ async function recordAll(
 ): Promise<void> {
   const { sql, run, world, address } = context
   const capabilities = await capabilitiesOf(context, target)
-  const preSql = target.kind === 'copy' ? target.preSql : []
+  const first = target.kind === 'copy' ? await firstStatements(context, target, capabilities) : []
   const here = target.kind === 'copy' && isSameDatabase(target.connection, address)
-  if (target.kind === 'copy' && !here) await runElsewhere(context, target.connection, preSql)
+  if (target.kind === 'copy' && !here) await runElsewhere(context, target.connection, first)
   if (target.kind === 'rows') await target.prepare()
   await sql.transaction(async () => {
     const { slices, staged, decisions } = plan
@@ -130,8 +131,17 @@ async function recordAll(
     await ledger.insertChunks(sql, run.runId, plan.chunks)
     // A plan that is made anew reads what was claimed before.
     if (planned !== null && epoch === 0) await claimIncrement(context, planned, target)
-    if (here) for (const statement of preSql) await sql.query(statement)
+    if (target.kind === 'copy' && isAtomic(target)) await ledger.insertStaging(sql, run.runId, world.clock.now())
+    if (here) for (const statement of first) await sql.query(statement)
   })
+}
+
+/** `preSql` stands before the rows: where they become visible at the end of the run, a table that collects them comes first. */
+async function firstStatements(context: RunContext, target: CopyTarget, capabilities: Capabilities) {
+  if (!isAtomic(target)) return target.preSql
+  const { world, run, deadline } = context
+  await using session = await world.connectSql(target.connection, deadline.signal)
+  return [(await publicationPlanOf(session, target, capabilities, stagingOf(run.runId))).create]
 }
 
 /** Of the server that rows go into; of the one they come from where they go to objects. */

@@ -7,6 +7,7 @@ import { openTarget } from './ends.ts'
 import { shapeOfFields, shapeOfPiece } from './replay-piece.ts'
 import { type ReplayAnswer, replayRecords } from './replay-records.ts'
 import type { RunContext } from './run-context.ts'
+import { isAtomic } from './run-staging.ts'
 
 /**
  * Loads dirty records of a run that has ended, each once: as they lie, where the destination has changed, or corrected.
@@ -37,9 +38,14 @@ const sumOf = (a: ReplayAnswer, b: ReplayAnswer): ReplayAnswer => ({
 
 /** A run under way may still change its mind. */
 async function openReplayTarget({ sql, run, ...context }: RunContext): Promise<CopyTarget> {
-  if ((await ledger.readFinished(sql, run.runId, run.generation)) === null)
+  const ending = await ledger.readFinished(sql, run.runId, run.generation)
+  if (ending === null)
     throw new TransferError('job/invalid', `run ${run.runId} has not ended yet`, { runId: run.runId })
   const target = await openTarget({ ...context, run })
+  if (target.kind === 'copy' && isAtomic(target) && ending.state !== 'succeeded') {
+    const message = `no row of run ${run.runId} is in the table, as it is atomic and ${ending.state}; retry it first`
+    throw new TransferError('job/invalid', message, { runId: run.runId })
+  }
   if (target.kind === 'copy') return target
   throw new TransferError('job/invalid', 'only an import has dirty records to replay', { runId: run.runId })
 }

@@ -133,8 +133,12 @@ async function progressOf(sql: Sql, runId: RunId, plan: ledger.PlanRow | null, p
   if (plan !== null && slices !== null && planned.chunks === 0 && slices.records > 0)
     return exported(plan, slices, published)
   const allKnown = plan !== null && (slices === null || slices.slicesDone === plan.slices)
+  const staging = await ledger.readStaging(sql, runId)
+  const inTable = staging === null ? done.loaded : ((await ledger.readPublished(sql, runId))?.loaded ?? null)
+  // What a merge left out shows when the run is published; before, nothing is loaded.
+  const filtered = done.filtered + (inTable === null ? 0 : done.loaded - inTable)
   return {
-    rows: { read: done.read, loaded: done.loaded, dirty: done.dirty, filtered: done.filtered },
+    rows: { read: done.read, loaded: inTable ?? 0, dirty: done.dirty, filtered },
     bytes: done.bytes,
     chunks: done.chunksDone,
     chunksPlanned: allKnown ? planned.chunks : null,

@@ -9,6 +9,7 @@ import { claimOfRetry } from './increment.ts'
 import { listLedgers } from './job-store.ts'
 import { repairRun } from './repair-run.ts'
 import { openRun, type RunContext } from './run-context.ts'
+import { dropLeftover, listLeftovers } from './staging-leftovers.ts'
 import { retryRun } from './steer-run.ts'
 import { type Tally, tallyEach } from './tally.ts'
 import type { Deadline, World } from './world.ts'
@@ -56,6 +57,11 @@ async function repairLedger(world: World, address: PostgresConnection, deadline:
   for (const runId of await ledger.listWaitingRuns(sql, waitingPerLedger)) {
     sent += await repairRun(await openRun(world, sql, { address, runId }, deadline))
   }
+  const leftovers = await listLeftovers(sql, world.clock.now())
+  await tallyEach(world, leftovers, async (runId) => {
+    await dropLeftover(await openRun(world, sql, { address, runId }, deadline))
+    return 1
+  })
   sent += await repairNotices(world, sql, address, deadline)
   return sent + (await rerunFailed(world, sql, address, deadline))
 }

@@ -40,9 +40,10 @@ describe('a function that is killed', () => {
       return row?.run_id ?? null
     })
 
-  const contents = async (table: string) => {
+  const contents = async (table: string, where = stack.adbpg) => {
     const [row] = await stack.sql<{ rows: number; ids: number; low: number; high: number }>(
       `select count(*)::integer as rows, count(distinct id)::integer as ids, min(id)::integer as low, max(id)::integer as high from public.${table}`,
+      where,
     )
     return row
   }
@@ -132,9 +133,49 @@ describe('a function that is killed', () => {
     return report
   }
 
+  /** Rows that are there before are there until the end of the run, and not after it; no table of the run is left. */
+  async function overwriteHere(point: CrashPoint) {
+    const table = unique('crash_overwrite')
+    await stack.sql(`create table public.${table} (id bigint, note text)`)
+    await stack.sql(`insert into public.${table} select n, 'old' from generate_series(-3, 3) n`)
+    await stack.world.store.put(`data/${table}.csv`, Buffer.from(csv))
+    await stack.crashAt(point)
+    const writer = intoAdbpg(`public.${table}`, { overwrite: 'table' })
+    const report = await startAndTick(dataxJob(table, fromOss(`data/${table}.csv`), writer))
+    expect(await contents(table)).toEqual(whole)
+    expect(await stack.sql(collected)).toEqual([])
+    return report
+  }
+
+  /** The ledger is in another database than the rows. */
+  async function appendElsewhere(point: CrashPoint) {
+    const table = unique('crash_elsewhere')
+    await stack.sql(`create table public.${table} (id bigint, note text)`)
+    await stack.sql(`insert into public.${table} select n, 'new' from generate_series(0, ${rowCount - 1}) n`)
+    await stack.sql(`create table public.${table} (id bigint, note text)`, stack.source)
+    await stack.crashAt(point)
+    const reader = {
+      name: 'adbpgreader',
+      parameter: { datasource: 'adbpg_local', table: `public.${table}`, column: ['*'] },
+    }
+    const postSql = [`insert into public.${table} values (${rowCount}, 'by postSql')`]
+    const parameter = { datasource: 'pg_local', table: `public.${table}`, column: ['*'], atomic: true, postSql }
+    const report = await startAndTick(dataxJob(table, reader, { name: 'postgresqlwriter', parameter }))
+    expect(await contents(table, stack.source)).toEqual({
+      rows: rowCount + 1,
+      ids: rowCount + 1,
+      low: 0,
+      high: rowCount,
+    })
+    expect(await stack.sql(collected, stack.source)).toEqual([])
+    return report
+  }
+
+  const collected = `select relname from pg_class where relname like 'rows\\_of\\_%' and relkind = 'r'`
+
   const scenarios: Record<CrashPoint, readonly ((point: CrashPoint) => Promise<RunReport>)[]> = {
     'start/after-run-row': [importObject],
-    'plan/after-rows': [importObject, exportTable, readOn],
+    'plan/after-rows': [importObject, exportTable, readOn, appendElsewhere],
     'stage/mid-object': [importTable, exportTable],
     'stage/after-object': [importTable, exportTable],
     'stage/after-ledger-row': [importTable, exportTable, readOn],
@@ -144,7 +185,9 @@ describe('a function that is killed', () => {
     'load/between-commits': [],
     'load/after-commit': [importObject, importTable],
     'finish/before-publish': [importObject, exportTable, readOn],
-    'finish/after-publish': [importObject, exportTable, readOn],
+    'finish/in-publication': [overwriteHere, appendElsewhere],
+    'finish/between-commits': [appendElsewhere],
+    'finish/after-publish': [importObject, exportTable, readOn, appendElsewhere],
     'finish/before-clean-up': [importTable, readOn],
   }
 

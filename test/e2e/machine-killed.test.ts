@@ -110,6 +110,9 @@ describe('a machine that is killed', () => {
     'load/between-commits': [],
     'load/after-commit': [importObject, importTable],
     'finish/before-publish': all,
+    // Of an atomic run: test/e2e/crash.test.ts.
+    'finish/in-publication': [],
+    'finish/between-commits': [],
     'finish/after-publish': all,
     'finish/before-clean-up': all,
   }

@@ -26,8 +26,11 @@ describe('the schema for editors', () => {
     'comments-and-commas': 'names and categories in another case',
     'datax-names-in-any-case': 'names in another case',
     'dataworks-adbpg-writer-conflict-ignore': 'a choice in another case',
+    'dataworks-adbpg-writer-atomic': 'a name in another case',
+    'dataworks-adbpg-writer-overwrite-partition': 'a name in another case',
     'datax-osswriter-every-option': 'a choice in another case',
     'dataworks-oss-reader-every-option': 'names and types in another case',
+    'incremental-by-time': 'names in another case',
     'dataworks-both-datasource-and-connection': 'a name in another case',
   }
   const sound = readGoldens().filter(({ expected }) => expected.spec !== null)
@@ -64,6 +67,7 @@ describe('the schema for editors', () => {
       { reader: { object: 'a', column: [{ index: 0, type: 'lng' }] } },
       /column\/0\/type must be/,
     ],
+    ['a condition that is none', { writer: { overwrite: { whre: 'a' } } }, /overwrite must match/],
     ['a setting', { setting: { sped: {} } }, /setting must NOT have additional/],
   ])('tells %s', (_, { reader, writer, setting }: Record<string, object | undefined>, message) => {
     const content = [
@@ -73,6 +77,14 @@ describe('the schema for editors', () => {
       },
     ]
     expect(faultsOf({ job: { content, setting: setting ?? {} } }).join('\n')).toMatch(message)
+  })
+
+  test.each([true, 'table', { partition: 'p1' }, { where: 'a = 1' }, ''])('takes overwrite %j', (overwrite) => {
+    const ends = {
+      reader: { name: 'ossreader', parameter: {} },
+      writer: { name: 'adbpgwriter', parameter: { overwrite } },
+    }
+    expect(faultsOf({ job: { content: [ends], setting: {} } })).toEqual([])
   })
 
   test('tells a misspelt trigger of a document', () => {

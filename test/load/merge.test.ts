@@ -204,7 +204,7 @@ it('a distribution key is part of the key or the merge is refused; the staging t
     distributedBy: ['id'],
     partitionedBy: ['day'],
     checks: [],
-    columns: ['id', 'day', 'note'].map((name) => ({ name, type: 'text', nullable: true })),
+    columns: ['id', 'day', 'note'].map((name) => ({ name, type: 'text', nullable: true, identityAlways: false })),
   }
   const request = {
     table: { schema: 'public', table: 't' },

@@ -37,18 +37,20 @@ async function subject(type: string, incremental: object = {}, more: object = {}
   const name = unique('mark')
   await stack.sql(`create table public.${name} (id bigint primary key, mark ${type})`, stack.source)
   await stack.sql(`create table public.${name} (id bigint, mark text)`)
-  const reader = {
-    name: 'postgresqlreader',
-    parameter: {
-      datasource: 'pg_local',
-      table: `public.${name}`,
-      column: ['id', 'mark::text'],
-      incremental: { column: 'mark', ...incremental },
-      ...more,
-    },
-  }
+  const reader = readerOf({ name }, incremental, more)
   return { name, job: dataxJob(name, reader, intoAdbpg(`public.${name}`)) }
 }
+
+const readerOf = ({ name }: { name: string }, incremental: object = {}, more: object = {}) => ({
+  name: 'postgresqlreader',
+  parameter: {
+    datasource: 'pg_local',
+    table: `public.${name}`,
+    column: ['id', 'mark::text'],
+    incremental: { column: 'mark', ...incremental },
+    ...more,
+  },
+})
 
 const add = ({ name }: Subject, ...rows: readonly [number, string | null][]) =>
   stack.sql(
@@ -362,6 +364,28 @@ describe('incremental reading', () => {
     expect(progressText(waiting)).toContain('connect/lost: the connection of the test broke')
     await deliverer.drain()
     expect(await report(runId)).toMatchObject({ state: 'succeeded', trouble: null })
+  })
+
+  it('becomes visible with its mark, and never takes the place of the whole table', async () => {
+    const of = await subject('integer')
+    await add(of, [1, '1'], [2, '2'])
+    const into = (parameter: object) => ({
+      ...of,
+      job: dataxJob(of.name, readerOf(of), intoAdbpg(`public.${of.name}`, parameter)),
+    })
+    const refused = {
+      state: 'failed',
+      error: { code: 'job/unsupported', message: expect.stringContaining('overwrite') },
+    }
+    expect(await run(into({ overwrite: 'table' }))).toMatchObject(refused)
+    expect(await run(into({ atomic: true }))).toMatchObject({ state: 'succeeded', rows: { loaded: 2 } })
+    await add(of, [3, '3'])
+    expect(await run(into({ overwrite: { where: 'id > 2' } }))).toMatchObject({
+      state: 'succeeded',
+      rows: { loaded: 1 },
+    })
+    expect(await loaded(of)).toEqual([1, 2, 3])
+    expect(await marksOf(of)).toContain('3')
   })
 
   it('a backfill is refused', async () => {

@@ -7,7 +7,7 @@ import { startJob } from '../../shared/run/start-job.ts'
 import { ample, deliverTwice } from '../support/deliveries.ts'
 import { losing } from '../support/losing-sessions.ts'
 import { startTestStack, type TestStack } from '../support/stack.ts'
-import { objectImport, type Subject, sound, tableExport, tableImport } from '../support/subjects.ts'
+import { atomicImport, objectImport, type Subject, sound, tableExport, tableImport } from '../support/subjects.ts'
 
 /**
  * The connection breaks at each thing that a run makes durable, in turn: once just before it, once just after, when it is
@@ -51,6 +51,7 @@ const atOnce = 5
 describe.each([
   ['an import of an object', objectImport, ['before', 'after']],
   ['an import of a table', tableImport, ['before', 'after']],
+  ['an atomic import of a table', atomicImport, ['before', 'after']],
   ['an export', tableExport, ['before', 'after']],
 ] as const)('%s', (_what, subject, whens) => {
   it.each(whens)('is whole when the connection breaks %s anything durable', async (when) => {

@@ -7,7 +7,7 @@ import { startJob } from '../../shared/run/start-job.ts'
 import type { World } from '../../shared/run/world.ts'
 import { ample, deliverTwice } from '../support/deliveries.ts'
 import { startTestStack, type TestStack } from '../support/stack.ts'
-import { objectImport, sound, tableExport, tableImport } from '../support/subjects.ts'
+import { atomicImport, objectImport, sound, tableExport, tableImport } from '../support/subjects.ts'
 
 /**
  * A step that fails anywhere is repeated by the platform, and the repeat alone brings the run to its end: `tick` never has
@@ -30,13 +30,15 @@ function failingAt(base: World, point: CrashPoint): { world: World; failed: () =
 }
 
 const cases = crashPoints.flatMap((point) =>
-  [objectImport, tableImport, tableExport].map((subject) => [point, subject.name, subject] as const),
+  [objectImport, tableImport, atomicImport, tableExport].map((subject) => [point, subject.name, subject] as const),
 )
 /** Points that a run of the kind never comes to. */
 const away: Record<string, RegExp> = {
-  objectImport: /^stage\/|between/,
-  tableImport: /between/,
-  tableExport: /^load\//,
+  objectImport: /^stage\/|between|in-publication/,
+  tableImport: /between|in-publication/,
+  // As tableImport until its end.
+  atomicImport: /^(start|stage)\/|^load\/[bm]|between/,
+  tableExport: /^load\/|between|in-publication/,
 }
 
 it.each(cases.filter(([point, kind]) => !away[kind]?.test(point)))('at %s, %s', async (point, _kind, subject) => {

@@ -33,7 +33,7 @@ export async function objectImport(stack: TestStack, change: (csv: string) => st
   return { table, job, expectDone: () => expectWhole(stack, table) }
 }
 
-export async function tableImport(stack: TestStack): Promise<Subject> {
+export async function tableImport(stack: TestStack, more: Record<string, unknown> = {}): Promise<Subject> {
   const table = unique('twice')
   await stack.sql(`create table public.${table} (id bigint, note text)`)
   await stack.sql(`create table public.${table}_log (at timestamptz default clock_timestamp())`)
@@ -41,7 +41,7 @@ export async function tableImport(stack: TestStack): Promise<Subject> {
   await stack.sql(fill(table), stack.source)
   const parameter = { datasource: 'pg_local', table: `public.${table}`, column: ['*'], splitPk: 'id' }
   const postSql = [`insert into public.${table}_log default values`]
-  const writer = intoAdbpg(`public.${table}`, { preSql: postSql, postSql })
+  const writer = intoAdbpg(`public.${table}`, { preSql: postSql, postSql, ...more })
   const job = dataxJob(table, { name: 'postgresqlreader', parameter }, writer)
   const expectDone = async () => {
     await expectWhole(stack, table)
@@ -50,6 +50,8 @@ export async function tableImport(stack: TestStack): Promise<Subject> {
   }
   return { table, job, expectDone }
 }
+
+export const atomicImport = (stack: TestStack) => tableImport(stack, { atomic: true })
 
 export async function tableExport(stack: TestStack): Promise<Subject> {
   const table = unique('twice')

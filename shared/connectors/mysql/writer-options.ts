@@ -35,6 +35,11 @@ export const MysqlWriterOptions = parameters(
     updateColumn: texts().describe('What `update` sets; unset: every column that is written.'),
     batchSize: count({ min: 1, max: 65_536, otherwise: 1024 }).describe('Rows of one statement.'),
     skipNullColumn: notYet('every column is written; leave columns that shall keep their default out of `column`'),
+    atomic: notYet('rows become visible chunk by chunk; only destinations that take COPY can hold back a run', [
+      false,
+      'false',
+    ]),
+    overwrite: notYet('only destinations that take COPY replace rows; give preSql that deletes them', [false, 'false']),
     emptyAsNull: notYet("give null as an expression of the reader: nullif(column, '')", [false, 'false']),
   },
   mysqlWriterIgnored,

@@ -9,10 +9,11 @@ export const findTable = `
     and c.relkind in ('r', 'v', 'm', 'f', 'p')
     and (n.nspname = $1::text or ($1::text is null and pg_catalog.pg_table_is_visible(c.oid)))`
 
-/** Generated columns are known to newer kernels only, so they are looked up in the row as JSON. */
+/** Generated and identity columns are known to newer kernels only, so they are looked up in the row as JSON. */
 export const listColumns = `
   select a.attname::text as name, pg_catalog.format_type(a.atttypid, a.atttypmod) as type,
-    not a.attnotnull as nullable, coalesce(row_to_json(a) ->> 'attgenerated', '') <> '' as generated
+    not a.attnotnull as nullable, coalesce(row_to_json(a) ->> 'attgenerated', '') <> '' as generated,
+    coalesce(row_to_json(a) ->> 'attidentity', '') = 'a' as "identityAlways"
   from pg_catalog.pg_attribute a
   where a.attrelid = $1::text::oid and a.attnum > 0 and not a.attisdropped
   order by a.attnum`
@@ -111,3 +112,21 @@ export const listPartitionColumnsOf6 = `
   from pg_catalog.pg_partition p
   join pg_catalog.pg_attribute a on a.attrelid = p.parrelid and a.attnum = any (p.paratts::int2[])
   where p.parrelid = $1::text::oid and not p.paristemplate`
+
+/** Partitions of every level, by the name of their table; the parent of each is found by `listChildren`. */
+export const listPartitionTables = `
+  select c.oid::text as oid, n.nspname::text as schema, c.relname::text as "table"
+  from pg_catalog.pg_class c
+  join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+  where c.oid = any ($1::text[]::oid[])
+  order by n.nspname, c.relname`
+
+/** Greenplum 6: the name that `partition by` gave each partition of every level; its table has another. */
+export const listPartitionsOf6 = `
+  select r.parname::text as name, r.parchildrelid::text as oid
+  from pg_catalog.pg_partition p
+  join pg_catalog.pg_partition_rule r on r.paroid = p.oid
+  where p.parrelid = $1::text::oid and not p.paristemplate`
+
+/** As an expression over the columns of the table; null for the only partition, a default one, which takes everything. */
+export const readPartitionBounds = 'select pg_catalog.pg_get_partition_constraintdef($1::text::oid) as bounds'

@@ -6,7 +6,10 @@ import { type FoundTable, lookUpTable } from './table-lookup.ts'
 
 /** @throws target/table-missing */
 export async function readMergeFacts(sql: Sql, name: TableName): Promise<MergeFacts> {
-  const table = await lookUpTable(sql, name, 'target')
+  return await factsOf(sql, await lookUpTable(sql, name, 'target'))
+}
+
+export async function factsOf(sql: Sql, table: FoundTable): Promise<MergeFacts> {
   const { rows: keys } = await sql.query<{ columns: string[] }>(catalog.listUniqueKeys, [table.oid])
   const { rows: checks } = await sql.query<{ definition: string; columns: string[] }>(catalog.listChecks, [table.oid])
   return {
@@ -14,7 +17,12 @@ export async function readMergeFacts(sql: Sql, name: TableName): Promise<MergeFa
     distributedBy: await distributionOf(sql, table),
     partitionedBy: await partitionColumnsOf(sql, table),
     checks,
-    columns: table.columns.map(({ name: column, type, nullable }) => ({ name: column, type, nullable })),
+    columns: table.columns.map(({ name, type, nullable, identityAlways }) => ({
+      name,
+      type,
+      nullable,
+      identityAlways,
+    })),
   }
 }
 
@@ -27,8 +35,7 @@ async function distributionOf(sql: Sql, table: FoundTable): Promise<string[]> {
 
 /** Declarative partitions of newer kernels say it in one place; the 9.4 kernel of ADBPG 6.0 has a catalog of its own. */
 async function partitionColumnsOf(sql: Sql, table: FoundTable): Promise<string[]> {
-  const { rows } = await sql.query<{ name: string }>(catalog.listCatalogs)
-  const known = new Set(rows.map((row) => row.name))
+  const known = await knownCatalogs(sql)
   const statement = known.has('pg_partitioned_table')
     ? catalog.listPartitionColumns
     : known.has('pg_partition')
@@ -37,4 +44,9 @@ async function partitionColumnsOf(sql: Sql, table: FoundTable): Promise<string[]
   if (statement === null) return []
   const found = await sql.query<{ name: string }>(statement, [table.oid])
   return found.rows.map((row) => row.name)
+}
+
+export async function knownCatalogs(sql: Sql): Promise<ReadonlySet<string>> {
+  const { rows } = await sql.query<{ name: string }>(catalog.listCatalogs)
+  return new Set(rows.map((row) => row.name))
 }

@@ -4,12 +4,14 @@ import type { Sql } from '../../ports/index.ts'
 import { type Column, quoteTable, type TableName } from '../../schema/index.ts'
 import type { ConnectorContext, CopyTarget } from '../contract.ts'
 import { readMergeFacts } from './merge-facts.ts'
+import { readPublicationFacts } from './publication-facts.ts'
 import { lookUpTable, pickColumns, type TableColumn } from './table-lookup.ts'
 import { parseTableName } from './table-name.ts'
-import { conflictOf, type WriterOptions } from './writer-options.ts'
+import { conflictOf, overwriteOf, type WriterOptions } from './writer-options.ts'
 
 export function openPostgresTarget(options: WriterOptions, context: ConnectorContext): CopyTarget {
   const table = parseTableName(options.table, options.schema, options.addQuote)
+  const overwrite = overwriteOf(options)
   return {
     kind: 'copy',
     connection: options.connection,
@@ -21,6 +23,10 @@ export function openPostgresTarget(options: WriterOptions, context: ConnectorCon
     postSql: options.postSql.map((statement) => naming(statement, table)),
     conflict: conflictOf(options),
     mergeFacts: (session) => readMergeFacts(session, table),
+    publication:
+      options.atomic || overwrite !== null
+        ? { overwrite, facts: (session) => readPublicationFacts(session, table, overwrite) }
+        : null,
     async [Symbol.asyncDispose]() {},
   }
 

@@ -7,7 +7,7 @@ import { bothConditions, shareOf, withIncrement } from './increments.ts'
 import { keyRanges } from './key-ranges.ts'
 import { keyBoundsText, predicateOf, type Selected, whereText } from './query-text.ts'
 import { chooseStrategy, isIntegerColumn, type SplitFacts, whole } from './split-strategy.ts'
-import { type FoundTable, pickColumns, type TableColumn } from './table-lookup.ts'
+import { type FoundTable, oidsBelow, pickColumns, type TableColumn } from './table-lookup.ts'
 
 type TableSelected = Extract<Selected, { from: 'table' }>
 
@@ -138,14 +138,8 @@ const measurable: ReadonlySet<string> = new Set(['r', 'p', 'm'])
 /** With all partitions and children, as a plain SELECT reads them too. */
 async function measure(sql: Sql, table: FoundTable): Promise<{ bytes: number | null; rows: number }> {
   if (!measurable.has(table.kind)) return { bytes: null, rows: 0 }
-  const known = new Set([table.oid])
-  let parents = [table.oid]
-  while (parents.length > 0) {
-    const { rows } = await sql.query<{ oid: string }>(catalog.listChildren, [parents])
-    parents = rows.map((row) => row.oid).filter((oid) => !known.has(oid))
-    for (const oid of parents) known.add(oid)
-  }
-  const { rows } = await sql.query<{ bytes: string; rows: string }>(catalog.measureTables, [[...known]])
+  const oids = [table.oid, ...(await oidsBelow(sql, table.oid))]
+  const { rows } = await sql.query<{ bytes: string; rows: string }>(catalog.measureTables, [oids])
   return { bytes: Number(rows[0]?.bytes ?? 0), rows: Number(rows[0]?.rows ?? 0) }
 }
 

@@ -9,12 +9,17 @@ export interface TableColumn extends Column {
   readonly generated: boolean
 }
 
+export interface FoundColumn extends TableColumn {
+  /** `generated always as identity`. */
+  readonly identityAlways: boolean
+}
+
 /** What the catalog says. `kind` is `relkind`: r table, p partitioned, v view, m materialized view, f foreign. */
 export interface FoundTable extends TableName {
   readonly oid: string
   readonly schema: string
   readonly kind: string
-  readonly columns: readonly TableColumn[]
+  readonly columns: readonly FoundColumn[]
 }
 
 export type Side = 'source' | 'target'
@@ -27,11 +32,21 @@ export async function lookUpTable(sql: Sql, name: TableName, side: Side): Promis
   ])
   const [found] = rows
   if (found === undefined) throw await tableMissing(sql, name, side)
-  const columns = await sql.query<{ name: string; type: string; nullable: boolean; generated: boolean }>(
-    catalog.listColumns,
-    [found.oid],
-  )
+  const columns = await sql.query<{ [Name in keyof FoundColumn]: FoundColumn[Name] }>(catalog.listColumns, [found.oid])
   return { ...found, columns: columns.rows }
+}
+
+/** Partitions and children of every level. */
+export async function oidsBelow(sql: Sql, oid: string): Promise<string[]> {
+  const known = new Set([oid])
+  let parents = [oid]
+  while (parents.length > 0) {
+    const { rows } = await sql.query<{ oid: string }>(catalog.listChildren, [parents])
+    parents = rows.map((row) => row.oid).filter((one) => !known.has(one))
+    for (const one of parents) known.add(one)
+  }
+  known.delete(oid)
+  return [...known]
 }
 
 async function tableMissing(sql: Sql, name: TableName, side: Side): Promise<TransferError> {

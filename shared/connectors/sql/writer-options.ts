@@ -1,5 +1,6 @@
 import * as z from 'zod'
 import type { ConflictRule } from '../../load/merge.ts'
+import type { Overwrite } from '../../load/publication.ts'
 import type { Remark } from '../contract.ts'
 import { PostgresConnectionOption } from '../options/connections.ts'
 import {
@@ -15,6 +16,7 @@ import {
   whenSound,
   wizardLeavings,
 } from '../options/fields.ts'
+import { overwriteOption } from './overwrite-option.ts'
 import { refuseTableName } from './table-name.ts'
 
 const always = 'rows are loaded by COPY, one transaction per chunk'
@@ -85,6 +87,10 @@ export const WriterOptions = parameters(
     updateColumn: texts().describe(
       'Columns that replace updates; unset: all that are loaded but keys and distribution keys.',
     ),
+    atomic: flag(false).describe(
+      'All rows of the run become visible at its end, in one transaction, or none. preSql then runs in that transaction. Our own option.',
+    ),
+    overwrite: overwriteOption(),
     emptyAsNull: notYet('set nullFormat of the reader: "" makes empty fields NULL', [false, 'false']),
     addQuote: flag(false).describe('Names keep their case, as if each were in double quotes.'),
     dryRun: noDryRun(),
@@ -119,12 +125,26 @@ export function writerRemarks(options: WriterOptions): readonly Remark[] {
   const [on] = conflictWords(options)
   const keys = on === undefined ? (['uniqueIndexColumn', 'uniqueIndexColumns'] as const) : []
   const update = on === 'replace' ? [] : (['updateColumn'] as const)
-  return [...keys, ...update]
+  const unused = [...keys, ...update]
     .filter((name) => options[name].length > 0)
     .map((parameter) => {
       const modes = parameter === 'updateColumn' ? 'replace' : 'replace or ignore'
       return { parameter, message: `has no effect without conflictMode ${modes}` }
     })
+  const isEmptied = options.overwrite === 'table' && on === 'replace' && options.updateColumn.length > 0
+  const noRow = {
+    parameter: 'updateColumn',
+    message: 'has no effect with overwrite of the table: no row is left to update',
+  }
+  return isEmptied ? [...unused, noRow] : unused
+}
+
+export function overwriteOf({ overwrite }: Pick<WriterOptions, 'overwrite'>): Overwrite | null {
+  if (overwrite === undefined) return null
+  if (typeof overwrite === 'string') return { of: overwrite }
+  return 'partition' in overwrite
+    ? { of: 'partition', name: overwrite.partition }
+    : { of: 'rows', where: overwrite.where }
 }
 
 export function conflictOf(options: WriterOptions): ConflictRule | null {
