@@ -369,7 +369,7 @@ describe('incremental reading', () => {
   it('becomes visible with its mark, and never takes the place of the whole table', async () => {
     const of = await subject('integer')
     await add(of, [1, '1'], [2, '2'])
-    const into = (parameter: object) => ({
+    const into = (parameter: Record<string, unknown>) => ({
       ...of,
       job: dataxJob(of.name, readerOf(of), intoAdbpg(`public.${of.name}`, parameter)),
     })
