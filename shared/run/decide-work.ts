@@ -5,8 +5,9 @@ import { planWork, type WorkPlan } from '../plan/work.ts'
 import { probeCapabilities } from '../postgres/capabilities.ts'
 import type { EndsContext } from './ends.ts'
 import { mergePlanOf } from './put-of.ts'
+import { changesOf } from './transforming.ts'
 
-/** Gathers the facts and lets the planner decide. */
+/** Gathers the facts and lets the planner decide. @throws job/invalid, job/unsupported for a step that cannot be done */
 export async function decideWork(
   context: EndsContext,
   source: Source,
@@ -25,9 +26,11 @@ export async function decideWork(
   const refusal = target.kind === 'object' ? null : target.refuses(source.offer(target.preferred))
   const picked =
     split.slices.map(({ slice }) => pickedBy(source, slice)).find((projection) => projection !== null) ?? null
+  const steps = (run.spec.transform ?? []).map((step) => step.do)
+  await changesOf(context, source)
   const writing = await writingDecision(context, target)
   const facts = { split, columns, repeatable: reader.repeatable, target: target.kind, refusal, picked, snapshot }
-  return planWork({ ...facts, writing })
+  return planWork({ ...facts, steps, writing })
 }
 
 /** Tried and planned as each chunk will be, so that a merge that cannot be done fails the plan. @throws job/unsupported */

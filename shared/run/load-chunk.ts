@@ -72,7 +72,7 @@ async function copyChunk(
   target: CopyTarget,
   opened: OpenedChunk,
 ): Promise<ledger.ChunkCounts> {
-  const shape = { encoding: opened.encoding, columns: await opened.columns() }
+  const shape = { encoding: opened.sent, columns: await opened.columns() }
   const openPut = await putInto(context, sql, target, shape)
   const move = { context, sql, id, chunk, opened, openPut }
   try {

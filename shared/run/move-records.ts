@@ -1,4 +1,5 @@
 import { countRecords, type RecordCount } from '../codecs/count-records.ts'
+import type { Encoding } from '../codecs/encoding.ts'
 import { guardEndMarker } from '../codecs/end-marker.ts'
 import type { Body } from '../connectors/contract.ts'
 import { TransferError } from '../errors/index.ts'
@@ -30,11 +31,13 @@ export async function moveWhole(move: Move): Promise<ledger.ChunkCounts> {
   const { context, opened } = move
   const put = await move.openPut()
   const { body, counted } = await readCounted(move, null)
-  const picked = opened.projectorOf(body)?.stream(counted.body) ?? counted.body
-  const { copied, loaded } = await put(guarded(body, picked), context.deadline.signal)
+  const rewriter = opened.rewriterOf(body)
+  const sent = rewriter?.stream(counted.body) ?? counted.body
+  const { copied, loaded } = await put(guarded(sent, opened.sent, body.newline), context.deadline.signal)
   const records = counted.records()
+  const taken = records - (rewriter?.leftOut() ?? 0)
   // The tag of Greenplum counts rows that its row isolation rejected, but we ask for none; a difference is a lost row.
-  if (copied !== records) throw countsDiffer(records, copied)
+  if (copied !== taken) throw countsDiffer(taken, copied)
   refuseUnlessPlanned(move, records, counted.wasStopped())
   return { ...countsOf(counted), loaded, filtered: records - loaded }
 }
@@ -60,8 +63,8 @@ const countsOf = (counted: RecordCount): ledger.ChunkCounts => ({
   handedOver: counted.wasStopped(),
 })
 
-const guarded = (body: Body, bytes: AsyncIterable<Uint8Array>) =>
-  body.encoding.format === 'csv' ? guardEndMarker(bytes, body.encoding, body.newline) : bytes
+const guarded = (bytes: AsyncIterable<Uint8Array>, encoding: Encoding, newline: number) =>
+  encoding.format === 'csv' ? guardEndMarker(bytes, encoding, newline) : bytes
 
 async function* crashing({ world }: RunContext, { body }: Body): AsyncIterable<Uint8Array> {
   for await (const piece of body) {
@@ -102,20 +105,21 @@ export async function moveIsolating(move: Move, maxAttemptRecords?: number): Pro
   const { length: fields } = await opened.columns()
   await using guard = openDirtyGuard(context, { step: 'load', ordinal: id.ordinal, part: id.part }, Math.max(1, fields))
   const dirty = openDirtyLog(context.world.store, dirtyPrefixOfChunk(id), guard)
-  const projector = opened.projectorOf(body)
+  const rewriter = opened.rewriterOf(body)
   const { loaded, superseded } = await isolateChunk(context, {
     sql,
     put,
     body: { ...body, body: counted.body },
-    projector,
+    rewriter,
     dirty,
     ...(maxAttemptRecords === undefined ? {} : { maxAttemptRecords }),
   })
   const read = counted.records()
-  const accounted = loaded + superseded + dirty.count()
+  const filtered = superseded + (rewriter?.leftOut() ?? 0)
+  const accounted = loaded + filtered + dirty.count()
   if (read !== accounted) throw countsDiffer(read, accounted)
   refuseUnlessPlanned(move, read, counted.wasStopped())
   // Written before the commit: a dirty record that the ledger counts is never missing.
   const dirtyObject = await dirty.close()
-  return { ...countsOf(counted), loaded, filtered: superseded, dirty: dirty.count(), dirtyObject }
+  return { ...countsOf(counted), loaded, filtered, dirty: dirty.count(), dirtyObject }
 }
