@@ -1,10 +1,11 @@
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createCsvProjector, type Projection } from '../../shared/codecs/csv-project.ts'
-import { type CsvEncoding, defaultCsv } from '../../shared/codecs/encoding.ts'
+import { type CsvEncoding, copyText, defaultCsv } from '../../shared/codecs/encoding.ts'
 import { guardEndMarker } from '../../shared/codecs/end-marker.ts'
 import { copyFromStatement } from '../../shared/load/copy-statement.ts'
 import type { SqlSession } from '../../shared/ports/index.ts'
+import { transformRecords } from '../../shared/transform/rewrite.ts'
 import { gather } from '../contract/object-store.ts'
 import { startTestServer, type TestServer } from '../contract/postgres-server.ts'
 
@@ -95,6 +96,32 @@ describe.each([
         },
       ),
       { numRuns: 250 },
+    )
+  })
+
+  it('decoded fields are what the server reads, and arrive unchanged as COPY text', async () => {
+    await fc.assert(
+      fc.asyncProperty(documentOf(encoding), fc.integer({ min: 1, max: 40 }), async (bytes, pieceBytes) => {
+        const whole = await load('whole', ['f0', 'f1', 'f2'], inPieces(bytes, 1000))
+        const seen: (readonly (string | null)[])[] = []
+        const { stream } = transformRecords({
+          from: { encoding, newline: lf },
+          to: copyText,
+          projection: null,
+          change: (given) => {
+            seen.push(given)
+            return given
+          },
+        })
+        const written = await gather(stream(inPieces(bytes, pieceBytes)))
+        expect(seen).toEqual(whole.map(({ f0, f1, f2 }) => [f0, f1, f2]))
+        await sql.query('truncate whole')
+        const statement = copyFromStatement({ schema: null, table: 'whole' }, ['f0', 'f1', 'f2'], copyText)
+        await sql.copyIn(statement, inPieces(written, 1000))
+        const rows = (await sql.query<Record<string, string | null>>('select * from whole order by n')).rows
+        expect(rows.map(({ f0, f1, f2 }) => [f0, f1, f2])).toEqual(seen)
+      }),
+      { numRuns: 150 },
     )
   })
 })
