@@ -29,6 +29,7 @@ describe('the schema for editors', () => {
     'datax-osswriter-every-option': 'a choice in another case',
     'dataworks-oss-reader-every-option': 'names and types in another case',
     'dataworks-both-datasource-and-connection': 'a name in another case',
+    'datax-transformers-of-a-table': 'a transformer in another case',
   }
   const sound = readGoldens().filter(({ expected }) => expected.spec !== null)
 
