@@ -11,7 +11,8 @@ const mayImport: Record<string, readonly string[]> = {
   errors: [],
   schema: ['errors'],
   ports: ['errors'],
-  job: ['schedule', 'schema', 'ports', 'errors'],
+  // transform: the shape of its steps, which jobs are made of.
+  job: ['schedule', 'schema', 'ports', 'errors', 'transform'],
   codecs: ['errors'],
   config: ['ports', 'errors', 'vault'],
   // The key and the sealing of local secrets: the command line writes them, config reads them.
@@ -24,6 +25,8 @@ const mayImport: Record<string, readonly string[]> = {
   load: ['codecs', 'postgres', 'ports', 'schema', 'errors', 'connectors'],
   connectors: ['codecs', 'load', 'plan', 'postgres', 'ports', 'schema', 'errors'],
   plan: ['connectors', 'codecs', 'schema', 'errors'],
+  // Fields of records on their way; load: the charsets that COPY knows.
+  transform: ['codecs', 'schema', 'errors', 'load'],
   // Words and wire of notices; what is due and what was sent is the run's business.
   notices: ['errors'],
   run: [
@@ -40,6 +43,7 @@ const mayImport: Record<string, readonly string[]> = {
     'schedule',
     'schema',
     'staging',
+    'transform',
   ],
   // What editors and the documentation are told of jobs comes from the schemas that check them.
   editor: ['connectors', 'job'],
@@ -75,6 +79,7 @@ const onlyIn: Record<string, readonly string[]> = {
   pg: ['shared/postgres/', 'shared/local/postgres/'],
   'pg-copy-streams': ['shared/postgres/'],
   mysql2: ['shared/mysql/'],
+  re2js: ['shared/transform/'],
   hono: ['shared/api/'],
   commander: ['shared/cli/'],
 }

@@ -1,8 +1,9 @@
 import { TransferError } from '../errors/index.ts'
 import { encodeCsvField } from './csv-encode.ts'
 import { csvFieldFinder } from './csv-fields.ts'
-import { createCsvScanner } from './csv-scan.ts'
 import type { CsvEncoding } from './encoding.ts'
+import type { RecordRewriter } from './record-rewriter.ts'
+import { wholeRecords } from './whole-records.ts'
 
 /**
  * How the fields of a record become columns, where they do not already lie in that order. `width` is the number of fields
@@ -13,21 +14,15 @@ export interface Projection {
   readonly fields: readonly ({ readonly index: number } | { readonly value: string | null })[]
 }
 
-export interface CsvProjector {
-  /** @throws record/column-count */
-  stream(body: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array>
-  /** @returns null for a record that has too few fields, or another number of them than the file */
-  record(bytes: Buffer): Buffer | null
-}
-
 /** What pg-copy-streams is fastest with (perf.md §2b). */
 const outputBytes = 256 * 1024
 
 /**
  * Picks fields of CSV records, in any order, and puts constants between them. A field is moved as it lies, with its quotes,
  * so the encoding stays the same and no text is ever made of one. Records end as they did.
+ * @returns a rewriter that throws record/column-count for too few fields, or another number of them than the file has
  */
-export function createCsvProjector(encoding: CsvEncoding, newline: number, projection: Projection): CsvProjector {
+export function createCsvProjector(encoding: CsvEncoding, newline: number, projection: Projection): RecordRewriter {
   const delimiter = encoding.delimiter.charCodeAt(0)
   const findFields = csvFieldFinder(encoding, newline)
   const { width, fields } = projection
@@ -66,10 +61,13 @@ export function createCsvProjector(encoding: CsvEncoding, newline: number, proje
   const roomFor = (recordBytes: number) => recordBytes * sources.length + constantBytes + sources.length + 2
 
   return {
+    encoding,
+    leftOut: () => 0,
     record(bytes) {
       const out = Buffer.allocUnsafe(roomFor(bytes.length))
       const end = write(bytes, 0, bytes.length, out, 0)
-      return end === -1 ? null : out.subarray(0, end)
+      if (end === -1) throw otherFields(null)
+      return out.subarray(0, end)
     },
     async *stream(body) {
       const output = gathered()
@@ -89,8 +87,12 @@ export function createCsvProjector(encoding: CsvEncoding, newline: number, proje
   }
 }
 
-const otherFields = (record: number) =>
-  new TransferError('record/column-count', `record ${record} of the chunk has not the fields of the file`, { record })
+/** @param record counted from the start of the chunk; null: it is known to the caller */
+function otherFields(record: number | null): TransferError {
+  const which = record === null ? 'the record' : `record ${record} of the chunk`
+  const message = `${which} has another number of fields than the file, or too few`
+  return new TransferError('record/column-count', message, record === null ? {} : { record })
+}
 
 /** Field after field into a buffer that is handed on when it is full. */
 function gathered() {
@@ -117,35 +119,4 @@ function copyBytes(from: Buffer, start: number, end: number, to: Buffer, at: num
   let next = at
   for (let read = start; read < end; read += 1) to[next++] = from[read] as number
   return next
-}
-
-interface WholeRecords {
-  readonly bytes: Buffer
-  readonly records: readonly (readonly [start: number, end: number])[]
-}
-
-/** Puts together what a piece cut apart; a record is bounded before (count-records.ts). */
-async function* wholeRecords(
-  body: AsyncIterable<Uint8Array>,
-  encoding: CsvEncoding,
-  newline: number,
-): AsyncIterable<WholeRecords> {
-  const scanner = createCsvScanner(encoding, newline)
-  let open: Buffer[] = []
-  for await (const raw of body) {
-    const piece = Buffer.from(raw.buffer, raw.byteOffset, raw.byteLength)
-    const ends: number[] = []
-    scanner.scan(piece, (end) => void ends.push(end))
-    const last = ends.at(-1)
-    if (last === undefined) {
-      open.push(piece)
-      continue
-    }
-    const held = open.reduce((sum, part) => sum + part.length, 0)
-    const bytes = held === 0 ? piece : Buffer.concat([...open, piece.subarray(0, last)])
-    yield { bytes, records: ends.map((end, index) => [index === 0 ? 0 : held + (ends[index - 1] ?? 0), held + end]) }
-    open = last < piece.length ? [piece.subarray(last)] : []
-  }
-  const bytes = Buffer.concat(open)
-  if (bytes.length > 0) yield { bytes, records: [[0, bytes.length]] }
 }

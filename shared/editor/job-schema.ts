@@ -3,6 +3,7 @@ import { JobDocument } from '../job/index.ts'
 import { type EndOptions, everyEnd, type JsonSchema } from './connector-options.ts'
 import { lenient } from './lenient.ts'
 import { settingSchema } from './setting-schema.ts'
+import { transformerSchema } from './transformer-schema.ts'
 
 /**
  * The schema of a job for editors: of a job document, or of a bare script in either form. It knows the spelling that the
@@ -119,7 +120,7 @@ function dataxSchema(ends: readonly EndOptions[]): JsonSchema {
   const content: JsonSchema = {
     type: 'object',
     required: ['reader', 'writer'],
-    properties: { reader: end('reader'), writer: end('writer'), transformer: { type: 'array' } },
+    properties: { reader: end('reader'), writer: end('writer'), transformer: transformerSchema },
     additionalProperties: false,
   }
   const engine: JsonSchema = { type: 'object', description: 'Configuration of the engine of DataX.' }

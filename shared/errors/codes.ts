@@ -50,6 +50,7 @@ export const errorCodes = [
   'record/format',
   'record/constraint',
   'record/too-large',
+  'record/transform',
   'record/limit-exceeded',
   // runs and events
   'run/unknown',

@@ -102,6 +102,7 @@ export const policies: Record<ErrorCode, Policy> = {
   'record/unclosed-quote': never('source', 'Close the quoted field.'),
   'record/format': never('source', 'Correct the value for the type of its column.'),
   'record/constraint': never('source', 'Correct the record, or the constraint of the table.'),
+  'record/transform': never('source', 'Correct the value, or the step of the transformation that cannot take it.'),
   'record/too-large': never('source', 'Check for an unclosed quote, or raise maxRecordBytes of the reader.'),
   'record/limit-exceeded': never(
     'source',

@@ -43,7 +43,8 @@ export function dataworksShape(script: unknown, path: Path, faults: Fault[]): Sc
   const writer = endOf('writer', found, steps.path, faults)
   checkOrder(known.get('order'), found, faults)
   const setting = settingOf(known, path, faults)
-  return reader && writer && { format: 'dataworks', reader, writer, setting, channelSpeed: null }
+  const transformers = transformersOf(found, faults)
+  return reader && writer && { format: 'dataworks', reader, writer, transformers, setting, channelSpeed: null }
 }
 
 function shapeOfConfiguration(
@@ -66,7 +67,7 @@ function shapeOfConfiguration(
   )
   const given = known.get('setting') ?? known.get('settting')
   const setting = given === undefined ? settingOf(root, path, faults) : given
-  return reader && writer && { format: 'dataworks', reader, writer, setting, channelSpeed: null }
+  return reader && writer && { format: 'dataworks', reader, writer, transformers: null, setting, channelSpeed: null }
 }
 
 function endOfConfiguration(role: 'reader' | 'writer', { value, path }: Member, faults: Fault[]): ScriptEnd | null {
@@ -160,6 +161,17 @@ function refuseProcessor(parameter: Member | undefined, faults: Fault[]): void {
   const reason =
     'processors are a later release; a database source can do it with SQL expressions in column or querySql'
   faults.push(faultAt([...parameter.path, 'nodes'], reason, 'job/unsupported'))
+}
+
+/** The list `transformer` of a processor step: our own form, so that a DataX job can be said in the words of DataWorks. */
+function transformersOf(steps: readonly Step[], faults: Fault[]): Member | null {
+  const [only, second] = steps.flatMap(({ category, members }) => {
+    const parameter = category === 'processor' ? members.get('parameter') : undefined
+    const found = parameter && membersAt(parameter.value, parameter.path, ['transformer'], []).known.get('transformer')
+    return found === undefined || isBlank(found.value) ? [] : [found]
+  })
+  if (second !== undefined) faults.push(faultAt(second.path, 'is a second list of transformers; join the two'))
+  return only ?? null
 }
 
 function endOf(category: 'reader' | 'writer', steps: readonly Step[], path: Path, faults: Fault[]): ScriptEnd | null {

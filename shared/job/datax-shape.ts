@@ -24,11 +24,11 @@ export function dataxShape(script: unknown, path: Path, faults: Fault[]): Script
   if (content === null) return null
   const { known, unknown } = membersAt(content.value, content.path, contentNames, faults)
   warnOfUnknown(unknown, contentNames, faults)
-  refuseTransformers(known.get('transformer'), faults)
   const reader = endOf('reader', known.get('reader') ?? { value: undefined, path: [...content.path, 'reader'] }, faults)
   const writer = endOf('writer', known.get('writer') ?? { value: undefined, path: [...content.path, 'writer'] }, faults)
   const setting = job.known.get('setting') ?? { value: undefined, path: [...at, 'setting'] }
-  return reader && writer && { format: 'datax', reader, writer, setting, channelSpeed }
+  const transformers = known.get('transformer') ?? null
+  return reader && writer && { format: 'datax', reader, writer, transformers, setting, channelSpeed }
 }
 
 function contentOf({ value, path }: Member, faults: Fault[]): Member | null {
@@ -55,19 +55,6 @@ function endOf(role: 'reader' | 'writer', { value, path }: Member, faults: Fault
   if (typeof name === 'string' && name.trim() !== '') return { name: name.trim(), namePath, parameters }
   faults.push(faultOf(namePath, name, `must be the name of a plugin, such as "oss${role}"`))
   return null
-}
-
-function refuseTransformers(given: Member | undefined, faults: Fault[]): void {
-  if (given === undefined || isBlank(given.value)) return
-  const list = Array.isArray(given.value) ? given.value : [given.value]
-  for (const [index, item] of list.entries()) {
-    const name: unknown = isScriptObject(item) ? item.name : undefined
-    const reason =
-      typeof name === 'string' && name.toLowerCase() === 'dx_groovy'
-        ? 'Groovy code cannot run here; write the change as SQL expressions in column or querySql'
-        : 'transformers are a later release; a database source can do it with SQL expressions in column or querySql'
-    faults.push(faultOf([...given.path, index, 'name'], name, reason, 'job/unsupported'))
-  }
 }
 
 function refuseHandler(given: Member | undefined, faults: Fault[]): void {

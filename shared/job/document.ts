@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { TransformStep } from '../transform/step.ts'
 import { JobName } from './ids.ts'
 import { Notice, NoticeShape } from './notice.ts'
 import { SchedulePolicy, ScheduleTrigger } from './schedule-shape.ts'
@@ -35,6 +36,9 @@ export const Mapping = z.union([z.literal('byName'), z.record(z.string().min(1),
 })
 export type Mapping = z.infer<typeof Mapping>
 
+/** Each costs time for each record, and nobody writes more by hand. */
+export const maxTransformSteps = 100
+
 export const JobDocument = z.strictObject({
   name: JobName.describe('Unset in a file: the name of the file.'),
   description: z.string().optional().describe('For people.'),
@@ -49,6 +53,11 @@ export const JobDocument = z.strictObject({
     }),
   triggers: z.array(Trigger).default([]).describe('What starts the job, beside a call by its name.'),
   mapping: Mapping.optional(),
+  transform: z
+    .array(TransformStep)
+    .max(maxTransformSteps)
+    .optional()
+    .describe("What is done to each record, in order; in the place of the script's own transformer."),
   notices: z.array(NoticeShape).max(10).optional().describe('Who is told when a run has ended.'),
   /** What decides about the cycles of its schedules; without it, the defaults of `SchedulePolicy`. */
   schedule: SchedulePolicy.optional(),
@@ -86,6 +95,8 @@ export const JobSpec = z.object({
     .union([z.literal('byName'), z.array(z.string())])
     .nullable()
     .default(null),
+  /** Unset for a job whose records go as they are. */
+  transform: z.array(TransformStep).optional(),
   /** Unset for a job without any. */
   notices: z.array(Notice).optional(),
   /** What was understood but not taken at its word, in one sentence each. */

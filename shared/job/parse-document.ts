@@ -31,7 +31,7 @@ const wrapperNames = [
   'notices',
   'schedule',
   'mapping',
-  'notices',
+  'transform',
 ]
 const scriptNames = ['job', 'steps', 'type', 'configuration']
 
@@ -67,8 +67,11 @@ const hasScriptName = (value: unknown): boolean =>
   isScriptObject(value) && Object.keys(value).some((name) => scriptNames.includes(name.toLowerCase()))
 
 function bareDocument(value: unknown, { known }: Members, bareName: string | null, faults: Fault[]): unknown {
+  const isDatax = isScriptObject(value) && Object.keys(value).some((name) => name.toLowerCase() === 'job')
   for (const [name, { path }] of known) {
     if (name === 'description' || name === '$schema') continue
+    // Consoles of old leave this name in a DataWorks script.
+    if (name === 'transform' && !isDatax) continue
     faults.push(faultAt(path, `has no meaning beside a bare script; write {"name": …, "script": {…}, "${name}": …}`))
   }
   return { name: bareName ?? '', script: value }

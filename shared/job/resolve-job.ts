@@ -27,6 +27,7 @@ import { fillParameters, readParameters } from './parameters.ts'
 import { type ScriptEnd, shapeOf } from './script-shape.ts'
 import { type HoistSecret, refuseLooseSecret } from './secret-reference.ts'
 import { settingsOf } from './settings.ts'
+import { transformOf } from './transformers.ts'
 
 /** What the parser asks of a connector, and nothing more. */
 export interface KnownEnd {
@@ -89,6 +90,7 @@ export async function checkJob(document: JobDocument, scriptPath: Path, resoluti
   const mapped = mappedColumns(document.mapping ?? null)
   const writer = shape && (await resolveEnd('writer', shape.writer, resolution, faults, mapped))
   const settings = shape && settingsOf(shape, faults)
+  const transform = shape === null ? [] : transformOf(document.transform, shape.transformers, faults)
   const notices = noticesOf(document.notices ?? [], ['notices'], faults)
   const located = worthTelling(faults).map(resolution.place)
   if (reader === null || writer === null || settings === null || located.some(isError)) {
@@ -103,6 +105,7 @@ export async function checkJob(document: JobDocument, scriptPath: Path, resoluti
       writer,
       settings,
       mapping,
+      ...(transform.length === 0 ? {} : { transform: [...transform] }),
       ...(notices.length === 0 ? {} : { notices }),
       warnings,
     },

@@ -16,6 +16,8 @@ export interface ScriptShape {
   readonly format: 'datax' | 'dataworks'
   readonly reader: ScriptEnd
   readonly writer: ScriptEnd
+  /** The list of transformers, as DataX writes it; null: there is none. */
+  readonly transformers: Member | null
   readonly setting: Member
   /** `core.transport.channel.speed` of a DataX job: what one channel may take. */
   readonly channelSpeed: Member | null

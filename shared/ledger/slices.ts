@@ -79,6 +79,15 @@ export async function insertSliceDirty(
   await sql.query(statements['insert-slice-dirty'], values)
 }
 
+/** Inside the transaction that seals the slice. */
+export async function insertSliceFiltered(
+  sql: Sql,
+  at: { runId: RunId; epoch: number; slice: number },
+  records: number,
+): Promise<void> {
+  await sql.query(statements['insert-slice-filtered'], [at.runId, at.epoch, at.slice, records])
+}
+
 export async function listUploads(sql: Sql, runId: RunId, epoch: number) {
   const { rows } = await sql.query(statements['list-uploads'], [runId, epoch])
   return rows.map((row) => UploadRow.parse(row))

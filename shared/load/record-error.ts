@@ -32,6 +32,14 @@ export function isRecordError(error: unknown): error is TransferError {
   return typeof state === 'string' && (/^2[23]/.test(state) || singleStates.has(state))
 }
 
+/** Why a record is dirty before any server has seen it. @throws an error that is of no record, as it came */
+export function refusalOf(error: unknown): RecordReason {
+  if (!(error instanceof TransferError) || !error.code.startsWith('record/')) throw error
+  const { column } = error.context
+  const named = typeof column === 'string' ? column : null
+  return { code: error.code as RecordErrorCode, message: error.message, sqlstate: null, column: named }
+}
+
 /** @param error one for which `isRecordError` holds, from a COPY of this record alone */
 export function reasonOf(error: TransferError, record: Uint8Array): RecordReason {
   const { sqlstate, column } = error.context

@@ -14,6 +14,8 @@ export interface WorkFacts {
   readonly refusal: string | null
   /** Fields that are left out, used twice or made up, of the first slice where any are; null: they go as they lie. */
   readonly picked: Projection | null
+  /** What is done to the fields of each record, by its short names; empty: nothing. */
+  readonly steps: readonly string[]
   /** What a destination says of its writing, such as what becomes of records whose key is there; and why. */
   readonly writing: readonly Decision[]
   readonly snapshot: string | null
@@ -52,7 +54,7 @@ export function planWork(facts: WorkFacts): WorkPlan {
     decisions: [
       ...facts.split.decisions,
       pathDecision(facts),
-      ...pickDecision(facts),
+      ...(facts.steps.length > 0 ? [transformDecision(facts)] : pickDecision(facts)),
       ...facts.writing,
       ...snapshotDecision(facts),
     ],
@@ -92,6 +94,12 @@ function pickDecision({ picked }: WorkFacts): Decision[] {
   const constants = fields.filter((field) => 'value' in field).length
   const taken = `${fields.length - constants} fields of ${width ?? 'an unknown number'} and ${constants} constants`
   return [{ what: 'loaders pick the fields', why: `the columns are ${taken}; COPY's column list only says an order` }]
+}
+
+function transformDecision({ steps, target }: WorkFacts): Decision {
+  const where = target === 'object' ? 'while they are staged' : 'by the loaders'
+  const why = `the job asks for ${steps.join(', ')}; fields are decoded ${where} and written anew, in UTF-8`
+  return { what: 'records are transformed', why }
 }
 
 function snapshotDecision(facts: WorkFacts): Decision[] {

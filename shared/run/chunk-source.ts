@@ -1,22 +1,27 @@
-import { type CsvProjector, createCsvProjector, type Projection } from '../codecs/csv-project.ts'
-import { Encoding } from '../codecs/encoding.ts'
+import { createCsvProjector, type Projection } from '../codecs/csv-project.ts'
+import { copyText, Encoding } from '../codecs/encoding.ts'
+import type { RecordRewriter } from '../codecs/record-rewriter.ts'
 import type { Body, CopyTarget, RowTarget, Slice, Source } from '../connectors/contract.ts'
 import { TransferError } from '../errors/index.ts'
 import type * as ledger from '../ledger/index.ts'
 import { copyOrder } from '../load/copy-order.ts'
+import type { ChangeFields } from '../transform/compile.ts'
+import { transformRecords } from '../transform/rewrite.ts'
 import { openSource } from './ends.ts'
 import type { RunContext } from './run-context.ts'
+import { changesOf } from './transforming.ts'
 
 /** The bytes of a chunk, wherever they lie, readable more than once. */
 export interface OpenedChunk extends AsyncDisposable {
+  /** Of its records in their source. */
   readonly encoding: Encoding
+  /** Of its records when the destination gets them. */
+  readonly sent: Encoding
   /** Columns of the destination in the order of the fields. */
   columns(): Promise<string[]>
   read(): Promise<Body>
-  /** Which fields are picked on their way; null where they go as they lie. */
-  readonly projection: Projection | null
-  /** Does that for a body. */
-  projectorOf(body: Body): CsvProjector | null
+  /** What is done to records of a body on their way; null where they go as they lie. Counts of its own for each body. */
+  rewriterOf(body: Pick<Body, 'encoding' | 'newline'>): RecordRewriter | null
   /** What remains of a chunk can be handed over to another invocation. */
   readonly canRest: boolean
   /** The next part, behind what was taken. */
@@ -33,7 +38,7 @@ export async function openChunk(
   target: CopyTarget | RowTarget,
 ): Promise<OpenedChunk> {
   return chunk.source.from === 'stage'
-    ? openStaged(context, id, chunk, chunk.source, target)
+    ? await openStaged(context, id, chunk, chunk.source, target)
     : await openDirect(context, id, chunk, chunk.source, target)
 }
 
@@ -60,20 +65,22 @@ type DirectSource = Extract<ledger.ChunkSource, { from: 'source' }>
 
 const namesOf = async (target: CopyTarget | RowTarget) => (await target.columns()).map(({ name }) => name)
 
-function openStaged(
-  { world, deadline }: RunContext,
+async function openStaged(
+  context: RunContext,
   id: ledger.ChunkId,
   chunk: ledger.ChunkRow,
   source: StagedSource,
   target: CopyTarget | RowTarget,
-): OpenedChunk {
+): Promise<OpenedChunk> {
+  const { world, deadline } = context
   const { key, etag, start, end, firstRecord } = source
+  const change = await changesOfSource(context)
   const encoding = Encoding.parse(source.encoding)
   return {
     encoding,
+    sent: change === null ? encoding : copyText,
     columns: () => namesOf(target),
-    projection: null,
-    projectorOf: () => null,
+    rewriterOf: (from) => (change === null ? null : transformRecords({ from, to: copyText, projection: null, change })),
     canRest: true,
     read: async () => ({
       encoding,
@@ -99,15 +106,16 @@ async function openDirect(
 ): Promise<OpenedChunk> {
   const source = await openSource(context)
   const encoding = source.offer(target.preferred)
-  const fields = wayOfFields(source, direct.slice)
+  const change = await changesOf(context, source)
+  const fields = wayOfFields(source, direct.slice, change)
   return {
     encoding,
+    sent: change === null ? encoding : copyText,
     columns: async () => {
       const names = await namesOf(target)
       return fields.order === null ? names : fields.order.map((column) => names[column] ?? '')
     },
-    projection: fields.projection,
-    projectorOf: (body) => (fields.projection === null ? null : csvProjector(body, fields.projection)),
+    rewriterOf: fields.rewriterOf,
     canRest: source.rest !== null,
     read: () => source.read(direct.slice, encoding, context.deadline.signal),
     rest(consumed) {
@@ -120,22 +128,29 @@ async function openDirect(
   }
 }
 
-interface WayOfFields {
+interface WayOfFields extends Pick<OpenedChunk, 'rewriterOf'> {
   /** COPY's column list says which field goes where, so that the bytes stay as they are; null: in the order of the table. */
   readonly order: readonly number[] | null
-  /** What the column list cannot say. */
-  readonly projection: Projection | null
 }
 
-function wayOfFields(source: Source, slice: Slice): WayOfFields {
+function wayOfFields(source: Source, slice: Slice, change: ChangeFields | null): WayOfFields {
   const projection = source.projection?.(slice) ?? null
-  if (projection === null) return { order: null, projection: null }
-  const order = copyOrder(projection)
-  return { order, projection: order === null ? projection : null }
+  if (change !== null)
+    return { order: null, rewriterOf: (from) => transformRecords({ from, to: copyText, projection, change }) }
+  const order = projection === null ? null : copyOrder(projection)
+  const picked = order === null ? projection : null
+  return { order, rewriterOf: (body) => (picked === null ? null : csvProjector(body, picked)) }
 }
 
 /** @throws internal/bug for another format: only files of text have fields to pick, and their connectors say so */
-function csvProjector({ encoding, newline }: Body, projection: Projection): CsvProjector {
+function csvProjector({ encoding, newline }: Pick<Body, 'encoding' | 'newline'>, projection: Projection) {
   if (encoding.format === 'csv') return createCsvProjector(encoding, newline, projection)
   throw new TransferError('internal/bug', `fields of ${encoding.format} cannot be picked`)
+}
+
+/** A staged chunk does not know the types of its source, which decide how values are compared; a job without steps needs none. */
+async function changesOfSource(context: RunContext): Promise<ChangeFields | null> {
+  if ((context.run.spec.transform ?? []).length === 0) return null
+  await using source = await openSource(context)
+  return await changesOf(context, source)
 }

@@ -7,8 +7,9 @@ import { probeCapabilities } from '../postgres/capabilities.ts'
 import type { EndsContext } from './ends.ts'
 import { mergePlanOf } from './put-of.ts'
 import { isAtomic, tryPublication } from './run-staging.ts'
+import { changesOf } from './transforming.ts'
 
-/** Gathers the facts and lets the planner decide. */
+/** Gathers the facts and lets the planner decide. @throws job/invalid, job/unsupported for a step that cannot be done */
 export async function decideWork(
   context: EndsContext,
   source: Source,
@@ -28,9 +29,11 @@ export async function decideWork(
   const refusal = target.kind === 'object' ? null : target.refuses(source.offer(target.preferred))
   const picked =
     split.slices.map(({ slice }) => pickedBy(source, slice)).find((projection) => projection !== null) ?? null
+  const steps = (run.spec.transform ?? []).map((step) => step.do)
+  await changesOf(context, source)
   const writing = await writingDecisions(context, target)
   const facts = { split, columns, repeatable: reader.repeatable, target: target.kind, refusal, picked, snapshot }
-  return planWork({ ...facts, writing })
+  return planWork({ ...facts, steps, writing })
 }
 
 /** A partition or the rows of a condition may be what the increment holds whole; the table never is. */

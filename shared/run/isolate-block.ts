@@ -1,11 +1,11 @@
-import type { CsvProjector } from '../codecs/csv-project.ts'
 import { type RecordBlock, streamOf } from '../codecs/record-blocks.ts'
+import type { RecordRewriter } from '../codecs/record-rewriter.ts'
 import { batchesOf, type RawRecord } from '../codecs/records.ts'
 import type { Body } from '../connectors/contract.ts'
 import { type Isolated, loadIsolating } from '../load/isolate.ts'
 import type { SourceRecord } from '../load/look-ahead.ts'
 import type { PutRecords } from '../load/put-records.ts'
-import type { RecordReason } from '../load/record-error.ts'
+import { type RecordReason, refusalOf } from '../load/record-error.ts'
 import type { Sql } from '../ports/index.ts'
 import { describeDirty, tooLarge } from './dirty.ts'
 import type { DirtyLog } from './dirty-log.ts'
@@ -14,7 +14,7 @@ export interface BlockIsolation {
   readonly sql: Pick<Sql, 'savepoint'>
   readonly put: PutRecords
   readonly body: Pick<Body, 'encoding' | 'newline' | 'maxRecordBytes' | 'origin'>
-  readonly projector: CsvProjector | null
+  readonly rewriter: RecordRewriter | null
   readonly dirty: DirtyLog
   /** Records that may be put together. */
   readonly maxAttemptRecords?: number
@@ -26,10 +26,10 @@ export interface BlockIsolation {
  * @throws record/limit-exceeded, or the reason of the record where none is allowed
  */
 export async function isolateBlock(block: RecordBlock, isolation: BlockIsolation): Promise<Isolated> {
-  const { sql, put, body, projector, dirty, maxAttemptRecords, signal } = isolation
+  const { sql, put, body, rewriter, dirty, maxAttemptRecords, signal } = isolation
   return await loadIsolating(sql, {
     put,
-    records: sentRecords(recordsOf(block, body), body, projector),
+    records: sentRecords(recordsOf(block, body), body, rewriter),
     onDirty: ({ source }, reason) => dirty.add(describeDirty(source, reason, body.origin)),
     ...(maxAttemptRecords === undefined ? {} : { maxAttemptRecords }),
     signal,
@@ -55,37 +55,36 @@ interface SentRecord extends SourceRecord {
 async function* sentRecords(
   batches: AsyncIterable<RawRecord[]>,
   body: BlockIsolation['body'],
-  projector: CsvProjector | null,
+  rewriter: RecordRewriter | null,
 ): AsyncIterable<SentRecord[]> {
-  for await (const batch of batches) yield batch.map((record) => asSent(record, body, projector))
+  for await (const batch of batches)
+    yield batch.map((record) => asSent(record, body, rewriter)).filter((sent) => sent !== null)
 }
 
-/** What COPY is sent of a record, or why it is not sent at all. */
+/** What COPY is sent of a record, or why it is not sent at all; null: it is left out. */
 export function asSent(
   source: RawRecord,
   { encoding, maxRecordBytes }: Pick<Body, 'encoding' | 'maxRecordBytes'>,
-  projector: CsvProjector | null,
-): SentRecord {
+  rewriter: RecordRewriter | null,
+): SentRecord | null {
   const { bytes, number, offset, length } = source
   const refused = (refusal: RecordReason) => ({ source, bytes, number, offset, refusal })
   if (source.isTooLarge) return refused(tooLarge(length, maxRecordBytes))
-  const picked = projector === null ? bytes : projector.record(bytes)
-  if (picked === null) return refused(otherFields)
-  const sent = encoding.format === 'csv' ? quotedMarker(withLineFeed(picked), encoding.quote) : picked
-  return { source, bytes: sent, number, offset, refusal: null }
+  try {
+    const written = rewriter === null ? bytes : rewriter.record(bytes)
+    if (written === null) return null
+    const form = rewriter?.encoding ?? encoding
+    const sent = form.format === 'csv' ? quotedMarker(withLineFeed(written), form.quote) : written
+    return { source, bytes: sent, number, offset, refusal: null }
+  } catch (error) {
+    return refused(refusalOf(error))
+  }
 }
 
 /** COPY demands one style of line ends in a file, though not in each: sent as they are, such records went in one by one. */
 function withLineFeed(bytes: Buffer): Buffer {
   if (bytes.at(-1) !== 0x0a || bytes.at(-2) !== 0x0d) return bytes
   return Buffer.concat([bytes.subarray(0, -2), bytes.subarray(-1)])
-}
-
-const otherFields: RecordReason = {
-  code: 'record/column-count',
-  message: 'the record has another number of fields than the file, or too few',
-  sqlstate: null,
-  column: null,
 }
 
 /** As `guardEndMarker` does for a stream. */

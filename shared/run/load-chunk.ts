@@ -84,8 +84,8 @@ async function copyChunk(
   columns: readonly string[],
 ): Promise<ledger.ChunkCounts> {
   const openPut = isAtomic(target)
-    ? async () => appendRecords(sql, stagingOf(id.runId), columns, opened.encoding)
-    : await putInto(context, sql, target, { encoding: opened.encoding, columns })
+    ? async () => appendRecords(sql, stagingOf(id.runId), columns, opened.sent)
+    : await putInto(context, sql, target, { encoding: opened.sent, columns })
   const move = { context, sql, id, chunk, opened, openPut }
   if (target.conflict === null || isAtomic(target)) return await inClaim(move, () => moveInBlocks(move))
   // A merge costs the same for many records as for few, so it is tried with all of them first.

@@ -1,7 +1,6 @@
 import { type BlockOrRecord, blocksOf, cutAtLine, type RecordBlock, streamOf } from '../codecs/record-blocks.ts'
 import type { Body } from '../connectors/contract.ts'
 import type * as ledger from '../ledger/index.ts'
-import type { Isolated } from '../load/isolate.ts'
 import type { PutRecords } from '../load/put-records.ts'
 import { dirtyPrefixOfChunk } from '../staging/keys.ts'
 import { describeDirty, tooLarge } from './dirty.ts'
@@ -69,11 +68,11 @@ async function moveAll(move: BlockMove): Promise<Moved> {
       moved.handedOver = true
       break
     }
-    const { loaded, superseded } = await moveOne(move, next)
+    const { loaded, filtered } = await moveOne(move, next)
     moved.read += 'block' in next ? next.block.records : 1
     moved.bytes += 'block' in next ? next.block.bytes : next.tooLarge.length
     moved.loaded += loaded
-    moved.filtered += superseded
+    moved.filtered += filtered
   }
   const accounted = moved.loaded + moved.filtered + dirty.count()
   if (moved.read !== accounted) throw countsDiffer(moved.read, accounted)
@@ -107,7 +106,7 @@ async function* oneAhead<T>(source: AsyncIterable<T>): AsyncIterable<T> {
   }
 }
 
-type Loaded = Pick<Isolated, 'loaded' | 'superseded'>
+type Loaded = Pick<ledger.ChunkCounts, 'loaded' | 'filtered'>
 
 async function moveOne(move: BlockMove, next: BlockOrRecord): Promise<Loaded> {
   if ('block' in next)
@@ -115,14 +114,14 @@ async function moveOne(move: BlockMove, next: BlockOrRecord): Promise<Loaded> {
   const { tooLarge: record } = next
   const { body, dirty } = move
   await dirty.add(describeDirty(record, tooLarge(record.length, body.maxRecordBytes), body.origin))
-  return { loaded: 0, superseded: 0 }
+  return { loaded: 0, filtered: 0 }
 }
 
 async function moveBlock(move: BlockMove, block: RecordBlock): Promise<Loaded> {
-  const moved = { loaded: 0, superseded: 0 }
+  const moved = { loaded: 0, filtered: 0 }
   const add = (some: Loaded) => {
     moved.loaded += some.loaded
-    moved.superseded += some.superseded
+    moved.filtered += some.filtered
   }
   let left = block
   for (let cuts = 0; left.records > 0; cuts += 1) {
@@ -152,30 +151,37 @@ async function moveBlock(move: BlockMove, block: RecordBlock): Promise<Loaded> {
 /** All of a block or none. @returns where it was refused, in lines of the block, if the server says */
 async function tryBlock(move: BlockMove, block: RecordBlock): Promise<Loaded | { line: number | null }> {
   const { context, opened, put, body, sql } = move
+  const rewriter = opened.rewriterOf(body)
+  const leftOut = () => rewriter?.leftOut() ?? 0
   try {
     return await sql.savepoint(async () => {
       const bytes = streamOf(block.pieces)
-      const sent = opened.projectorOf(body)?.stream(bytes) ?? bytes
-      const { copied, loaded } = await put(guarded(body, sent), context.deadline.signal)
-      if (copied !== block.records) throw countsDiffer(block.records, copied)
-      return { loaded, superseded: block.records - loaded }
+      const sent = rewriter?.stream(bytes) ?? bytes
+      const { copied, loaded } = await put(guarded(sent, opened.sent, body.newline), context.deadline.signal)
+      const taken = block.records - leftOut()
+      if (copied !== taken) throw countsDiffer(taken, copied)
+      return { loaded, filtered: block.records - loaded }
     })
   } catch (error) {
     if (!isDirtyChunk(error)) throw error
     const { line } = error.context
-    return { line: typeof line === 'number' ? line : null }
+    // Lines are those of what was sent, which a rewriter may have made others of.
+    const isSame = opened.sent.format === body.encoding.format && leftOut() === 0
+    return { line: isSame && typeof line === 'number' ? line : null }
   }
 }
 
 async function isolate(move: BlockMove, block: RecordBlock): Promise<Loaded> {
   const { context, opened, sql, put, body, dirty, maxAttemptRecords } = move
-  return await isolateBlock(block, {
+  const rewriter = opened.rewriterOf(body)
+  const { loaded, superseded } = await isolateBlock(block, {
     sql,
     put,
     body,
-    projector: opened.projectorOf(body),
+    rewriter,
     dirty,
     ...(maxAttemptRecords === undefined ? {} : { maxAttemptRecords }),
     signal: context.deadline.signal,
   })
+  return { loaded, filtered: superseded + (rewriter?.leftOut() ?? 0) }
 }

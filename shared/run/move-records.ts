@@ -1,4 +1,5 @@
 import { countRecords, type RecordCount } from '../codecs/count-records.ts'
+import type { Encoding } from '../codecs/encoding.ts'
 import { guardEndMarker } from '../codecs/end-marker.ts'
 import type { Body } from '../connectors/contract.ts'
 import { TransferError } from '../errors/index.ts'
@@ -26,11 +27,13 @@ export async function moveWhole(move: Move): Promise<ledger.ChunkCounts> {
   const { context, opened } = move
   const put = await move.openPut()
   const { body, counted } = await readCounted(move)
-  const picked = opened.projectorOf(body)?.stream(counted.body) ?? counted.body
-  const { copied, loaded } = await put(guarded(body, picked), context.deadline.signal)
+  const rewriter = opened.rewriterOf(body)
+  const sent = rewriter?.stream(counted.body) ?? counted.body
+  const { copied, loaded } = await put(guarded(sent, opened.sent, body.newline), context.deadline.signal)
   const records = counted.records()
+  const taken = records - (rewriter?.leftOut() ?? 0)
   // The tag of Greenplum counts rows that its row isolation rejected, but we ask for none; a difference is a lost row.
-  if (copied !== records) throw countsDiffer(records, copied)
+  if (copied !== taken) throw countsDiffer(taken, copied)
   refuseUnlessPlanned(move, records, counted.wasStopped())
   return { ...countsOf(counted), loaded, filtered: records - loaded }
 }
@@ -54,8 +57,8 @@ const countsOf = (counted: RecordCount): ledger.ChunkCounts => ({
   handedOver: counted.wasStopped(),
 })
 
-export const guarded = (body: Body, bytes: AsyncIterable<Uint8Array>) =>
-  body.encoding.format === 'csv' ? guardEndMarker(bytes, body.encoding, body.newline) : bytes
+export const guarded = (bytes: AsyncIterable<Uint8Array>, encoding: Encoding, newline: number) =>
+  encoding.format === 'csv' ? guardEndMarker(bytes, encoding, newline) : bytes
 
 export async function* crashing({ world }: RunContext, { body }: Body): AsyncIterable<Uint8Array> {
   for await (const piece of body) {

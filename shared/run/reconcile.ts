@@ -21,10 +21,19 @@ function refuse(message: string, context: Record<string, number>): never {
   throw new TransferError('run/counts-differ', message, context)
 }
 
+/** Rows of an export are in its slices, which have no chunks. */
+async function recordsExported({ sql, run }: Pick<RunContext, 'sql' | 'run'>): Promise<number> {
+  const plan = await ledger.readPlan(sql, run.runId)
+  if (plan === null || !plan.staged || (await ledger.countChunks(sql, run.runId)).chunks > 0) return 0
+  return (await ledger.countSlicesDone(sql, run.runId, plan.epoch)).records
+}
+
 /** The last word on `errorLimit`: loaders check the count while the run goes on, the share is known only now. */
 export async function checkErrorLimit({ sql, run }: RunContext): Promise<void> {
   const { record, percentage } = run.spec.settings.errorLimit
-  const { read, dirty } = await ledger.countChunksDone(sql, run.runId)
+  const done = await ledger.countChunksDone(sql, run.runId)
+  const { dirty } = done
+  const read = done.read + (await recordsExported({ sql, run }))
   if (record !== null && dirty > record) throw limitExceeded(dirty, `${record}`)
   // DataX looks at the percentage only where no count is set (dataworks-datax.md §2.4).
   if (record === null && percentage !== null && read > 0 && dirty / read > percentage) {

@@ -1,20 +1,24 @@
-import { type CsvProjector, createCsvProjector } from '../codecs/csv-project.ts'
 import { copyText, type Encoding } from '../codecs/encoding.ts'
+import type { RecordRewriter } from '../codecs/record-rewriter.ts'
 import type { CopyTarget } from '../connectors/contract.ts'
 import { TransferError } from '../errors/index.ts'
 import * as ledger from '../ledger/index.ts'
+import { transformRecords } from '../transform/rewrite.ts'
 import { openChunk } from './chunk-source.ts'
 import { openSource } from './ends.ts'
 import type { RunContext } from './run-context.ts'
+import { changesOf } from './transforming.ts'
 
 /** How the records of a piece lie in their source, and which columns of the destination their fields are. */
 export interface RecordShape {
   readonly encoding: Encoding
+  /** When the destination gets them. */
+  readonly sent: Encoding
   readonly columns: readonly string[]
-  readonly projector: CsvProjector | null
+  readonly rewriter: RecordRewriter | null
 }
 
-const lineFeed = 0x0a
+const newline = 0x0a
 
 /** As the piece has read them, so that a record can be tried again as it lies. */
 export async function shapeOfPiece(
@@ -27,20 +31,28 @@ export async function shapeOfPiece(
   const chunk = await ledger.readChunk(context.sql, id)
   if (chunk === null) throw new TransferError('internal/bug', `${piece.piece} has dirty records and is no chunk`)
   await using opened = await openChunk(context, id, chunk, target)
-  const { encoding, projection } = opened
-  const projector =
-    projection === null || encoding.format !== 'csv' ? null : createCsvProjector(encoding, lineFeed, projection)
-  return { encoding, columns: await opened.columns(), projector }
+  const { encoding, sent } = opened
+  return { encoding, sent, columns: await opened.columns(), rewriter: opened.rewriterOf({ encoding, newline }) }
 }
 
 async function shapeOfSlice(context: RunContext, target: CopyTarget): Promise<RecordShape> {
   await using source = await openSource(context)
-  return { encoding: source.offer(target.preferred), ...(await columnsOf(target)), projector: null }
+  const encoding = source.offer(target.preferred)
+  const columns = await columnsOf(target)
+  const change = await changesOf(context, source)
+  if (change === null) return { encoding, sent: encoding, columns, rewriter: null }
+  const from = { encoding, newline }
+  return {
+    encoding,
+    sent: copyText,
+    columns,
+    rewriter: transformRecords({ from, to: copyText, projection: null, change }),
+  }
 }
 
-/** Fields that a person has corrected: one for each column of the writer, in its order. */
+/** Fields that a person has corrected: one for each column of the writer, in its order, and changed no more. */
 export async function shapeOfFields(target: CopyTarget): Promise<RecordShape> {
-  return { encoding: copyText, ...(await columnsOf(target)), projector: null }
+  return { encoding: copyText, sent: copyText, columns: await columnsOf(target), rewriter: null }
 }
 
-const columnsOf = async (target: CopyTarget) => ({ columns: (await target.columns()).map(({ name }) => name) })
+const columnsOf = async (target: CopyTarget) => (await target.columns()).map(({ name }) => name)

@@ -14,7 +14,7 @@ import type { RunContext } from './run-context.ts'
 
 export interface ReplayAnswer {
   readonly loaded: number
-  /** Records that a merge took and left out, as another of their key stays. */
+  /** Records that a merge took and left out, as another of their key stays, or that the job's transformation leaves out. */
   readonly filtered: number
   /** Replayed before. */
   readonly already: number
@@ -56,12 +56,12 @@ async function replayIn(context: RunContext, sql: Sql, replay: Replay): Promise<
   const id = { runId: context.run.runId, piece }
   const done = await ledger.listReplayed(sql, id)
   const open = tried.filter(({ record }) => !done.has(record.record))
-  const openPut = await putInto(context, sql, target, shape)
+  const openPut = await putInto(context, sql, target, { ...shape, encoding: shape.sent })
   const refused: DirtyRecord[] = []
   const counts = await sql.transaction(async () => {
     const isolated = await loadIsolating<Replayed>(sql, {
       put: await openPut(),
-      records: together(open.map((one, index) => asReplayed(one, index, shape))),
+      records: together(open.map((one, index) => asReplayed(one, index, shape)).filter((one) => one !== null)),
       onDirty: ({ tried: { record } }, { code, message, sqlstate, column }) =>
         void refused.push({ ...record, code, reason: message, sqlstate, column }),
       signal: context.deadline.signal,
@@ -71,7 +71,8 @@ async function replayIn(context: RunContext, sql: Sql, replay: Replay): Promise<
     if (loaded.length > 0) await ledger.insertReplayed(sql, id, loaded, context.world.clock.now())
     return isolated
   })
-  return { loaded: counts.loaded, filtered: counts.superseded, already: tried.length - open.length, refused }
+  const leftOut = open.length - counts.loaded - counts.superseded - counts.dirty
+  return { loaded: counts.loaded, filtered: counts.superseded + leftOut, already: tried.length - open.length, refused }
 }
 
 interface Replayed extends SourceRecord {
@@ -82,13 +83,14 @@ async function* together(records: readonly Replayed[]): AsyncIterable<readonly R
   yield records
 }
 
-function asReplayed(tried: Tried, index: number, { encoding, projector }: RecordShape): Replayed {
+/** null: the transformation leaves it out. */
+function asReplayed(tried: Tried, index: number, { encoding, rewriter }: RecordShape): Replayed | null {
   const number = index + 1
   if (tried.bytes === null) return { tried, number, offset: 0, bytes: Buffer.alloc(0), refusal: onlyBeginning }
   const { bytes, length } = { bytes: tried.bytes, length: tried.bytes.length }
   const source = { bytes, length, isTooLarge: false, number, offset: 0 }
-  const sent = asSent(source, { encoding, maxRecordBytes: length }, tried.form === 'fields' ? null : projector)
-  return { ...sent, tried }
+  const sent = asSent(source, { encoding, maxRecordBytes: length }, tried.form === 'fields' ? null : rewriter)
+  return sent === null ? null : { ...sent, tried }
 }
 
 const onlyBeginning = {

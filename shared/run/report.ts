@@ -130,8 +130,8 @@ async function progressOf(sql: Sql, runId: RunId, plan: ledger.PlanRow | null, p
   const planned = await ledger.countChunks(sql, runId)
   const done = await ledger.countChunksDone(sql, runId)
   const slices = plan?.staged ? await ledger.countSlicesDone(sql, runId, plan.epoch) : null
-  if (plan !== null && slices !== null && planned.chunks === 0 && slices.records > 0)
-    return exported(plan, slices, published)
+  if (plan !== null && slices !== null && planned.chunks === 0 && slices.records + done.read > 0)
+    return exported(plan, slices, done, published)
   const allKnown = plan !== null && (slices === null || slices.slicesDone === plan.slices)
   const staging = await ledger.readStaging(sql, runId)
   const inTable = staging === null ? done.loaded : ((await ledger.readPublished(sql, runId))?.loaded ?? null)
@@ -149,11 +149,12 @@ async function progressOf(sql: Sql, runId: RunId, plan: ledger.PlanRow | null, p
 function exported(
   plan: ledger.PlanRow,
   slices: { slicesDone: number; records: number; bytes: number },
+  { dirty, filtered }: { dirty: number; filtered: number },
   published: boolean,
 ): Progress {
   const { records, bytes, slicesDone } = slices
   return {
-    rows: { read: records, loaded: published ? records : 0, dirty: 0, filtered: 0 },
+    rows: { read: records + dirty + filtered, loaded: published ? records : 0, dirty, filtered },
     bytes,
     chunks: slicesDone,
     chunksPlanned: plan.slices,

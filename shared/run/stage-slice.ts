@@ -1,3 +1,4 @@
+import { copyText, type Encoding } from '../codecs/encoding.ts'
 import type { OnRefused, Slice, Source, Target } from '../connectors/contract.ts'
 import { TransferError } from '../errors/index.ts'
 import * as ledger from '../ledger/index.ts'
@@ -11,6 +12,7 @@ import { sealOf, sealOnce } from './seal-slice.ts'
 import { sendOneWaiting } from './slot-waits.ts'
 import { stageChunks } from './stage-chunks.ts'
 import { emptyObjectOf, stageObject } from './stage-object.ts'
+import { changesOf } from './transforming.ts'
 import { finishIfComplete, sendChunksInTurn, sendSliceAfter, sendSlicesInTurn } from './window.ts'
 
 /**
@@ -91,10 +93,15 @@ async function readWhole(
   soft: AbortSignal,
 ): Promise<Became> {
   const signal = AbortSignal.any([context.deadline.signal, soft])
-  const read = (onRefused?: OnRefused) => source.read(slice, source.offer(target.preferred), signal, onRefused)
-  if (target.kind !== 'object') return { ...nothing, ordinals: await stageChunks(context, event, target, read, signal) }
-  const body = await capped(context, 'stage', await read())
-  await stageObject(context, event, target, body, { signal, columns: await source.columns() })
+  const read = (encoding: Encoding, onRefused?: OnRefused) =>
+    source.read(slice, source.offer(encoding), signal, onRefused)
+  if (target.kind !== 'object') {
+    const readRows = (onRefused: OnRefused) => read(target.preferred, onRefused)
+    return { ...nothing, ordinals: await stageChunks(context, event, target, readRows, signal) }
+  }
+  const change = await changesOf(context, source)
+  const body = await capped(context, 'stage', await read(change === null ? target.preferred : copyText))
+  await stageObject(context, event, target, { body, change, signal, columns: await source.columns() })
   return nothing
 }
 

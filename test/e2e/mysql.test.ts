@@ -8,6 +8,7 @@ import { ample, deliverTwice } from '../support/deliveries.ts'
 import { startMariadb, type TestMariadb } from '../support/mariadb.ts'
 import { testPassword } from '../support/postgres.ts'
 import { dataxJob, dirtyOf, intoAdbpg, startTestStack, type TestStack, unique } from '../support/stack.ts'
+import { notes, transform } from '../support/transformed.ts'
 
 const mariadb = await startMariadb()
 const without = typeof mariadb === 'string' ? mariadb : null
@@ -266,4 +267,31 @@ describe.skipIf(without !== null)(`MySQL${without === null ? '' : `: ${without}`
       expect(await inMysql(table)).toEqual(whole)
     },
   )
+
+  it('is read and written through the steps of a job, and what is read is loaded, left out or dirty', async () => {
+    const { kept, counts } = notes(rows)
+    const [table, back] = [unique('my'), unique('my')]
+    for (const name of [table, back])
+      await query(`create table ${name} (id int unsigned primary key, note varchar(200)) character set utf8mb4`)
+    await query(`insert into ${table} select seq, case when seq % 5 = 0 then concat('drop ', seq)
+      when seq % 500 = 7 then 'x' else concat('note "', seq, '",\\n\\\\😀') end from seq_1_to_${rows}`)
+    await stack.sql(`create table public.${table} (id bigint primary key, note text)`)
+    const settings = { errorLimit: { record: counts.dirty }, speed: { channel: 2 } }
+    const late = { do: 'filter', column: 0, when: '>', value: '2400' }
+    const into = intoAdbpg(`public.${table}`)
+    const report = await stack.run({ job: { ...dataxJob(table, fromMysql(table), into, settings), transform } })
+    expect(report).toMatchObject({ state: 'succeeded', rows: counts, error: null })
+    const arrived = await stack.sql<{ note: string }>(`select note from public.${table} order by id`)
+    expect(arrived.map(({ note }) => note)).toEqual(kept)
+    const steps = [late, { do: 'digest', column: 1, algorithm: 'md5' }]
+    const job = { ...dataxJob(back, fromAdbpg(table), intoMysql(back), settings), transform: steps }
+    const second = await stack.run({ job })
+    const { read, filtered } = second.rows
+    expect(second).toMatchObject({ state: 'succeeded', rows: { read: kept.length, dirty: 0, loaded: read - filtered } })
+    expect(filtered).toBeGreaterThan(0)
+    const wrong = `select count(*) as n from ${back} join ${table} using (id)
+      where id > 2400 or ${back}.note <> md5(substr(${table}.note, 3))`
+    expect(await query(wrong)).toEqual([{ n: 0 }])
+    expect((await query(`select count(*) as n from ${back}`))[0]).toEqual({ n: read - filtered })
+  })
 })

@@ -32,6 +32,7 @@ describe('the schema for editors', () => {
     'dataworks-oss-reader-every-option': 'names and types in another case',
     'incremental-by-time': 'names in another case',
     'dataworks-both-datasource-and-connection': 'a name in another case',
+    'datax-transformers-of-a-table': 'a transformer in another case',
   }
   const sound = readGoldens().filter(({ expected }) => expected.spec !== null)
 

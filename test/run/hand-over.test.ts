@@ -11,6 +11,7 @@ import { startJob } from '../../shared/run/start-job.ts'
 import { runStep } from '../../shared/run/step.ts'
 import type { Deadline, World } from '../../shared/run/world.ts'
 import { dataxJob, fromOss, intoAdbpg, startTestStack, type TestStack, unique } from '../support/stack.ts'
+import { notes, transform } from '../support/transformed.ts'
 
 let stack: TestStack
 beforeAll(async () => {
@@ -26,7 +27,7 @@ const over: Deadline = { signal, softAt: new Date(0) }
 type DeadlineOf = (step: FunctionName, count: number) => Deadline
 
 /** Runs the steps here, one after the other, in the order in which they are sent. `count`: how many of the step came before. */
-async function drive(job: ReturnType<typeof dataxJob>, deadlineOf: DeadlineOf) {
+async function drive(job: ReturnType<typeof dataxJob> & { readonly transform?: unknown }, deadlineOf: DeadlineOf) {
   const sent: [FunctionName, unknown][] = []
   const counts: Partial<Record<FunctionName, number>> = {}
   const invokeAsync = async (name: FunctionName, event: unknown) => {
@@ -121,6 +122,34 @@ it('and staged chunks of a table', async () => {
   expect(await contents(table)).toEqual({ rows, ids: rows, length: source?.length })
 })
 
+it('and records that are transformed: what was left out or dirty before it is neither lost nor counted twice', async () => {
+  const { lines, kept, counts } = notes(rows)
+  const table = unique('handed')
+  await stack.sql(`create table public.${table} (id bigint, note text)`)
+  await stack.sql(`create table public.${table} (id bigint primary key, note text)`, stack.source)
+  await stack.world.store.put(`data/${table}.csv`, Buffer.from(lines.join('')))
+  const settings = { speed: { channel: 2 }, errorLimit: { record: counts.dirty } }
+  const [into, from] = [intoAdbpg(`public.${table}`), fromOss(`data/${table}.csv`)]
+  const ofFile = await drive({ ...dataxJob(table, from, into, settings), transform }, loadsAreOver)
+  expect(ofFile.report).toMatchObject({ state: 'succeeded', rows: counts })
+  expect(ofFile.loads).toBeGreaterThan((ofFile.report?.chunks ?? 0) + 1)
+  const notesIn = async () =>
+    (await stack.sql<{ note: string }>(`select note from public.${table} order by id`)).map(({ note }) => note)
+  expect(await notesIn()).toEqual(kept)
+
+  await stack.sql(`truncate public.${table}`)
+  const sql = `insert into public.${table} select n, case when n % 5 = 0 then 'drop ' || n when n % 500 = 7 then 'x'
+    else 'note "' || n || E'",\\n\\\\😀' end from generate_series(1, ${rows}) n`
+  await stack.sql(sql, stack.source)
+  const staged = await drive(
+    { ...dataxJob(table, ofTable('postgresql', table), into, settings), transform },
+    loadsAreOver,
+  )
+  expect(staged.report).toMatchObject({ state: 'succeeded', rows: counts })
+  expect(staged.loads).toBeGreaterThan((staged.report?.chunks ?? 0) + 1)
+  expect(await notesIn()).toEqual(kept)
+})
+
 it('a slice that cannot be read in time is cut smaller, and every row is there once', async () => {
   const table = unique('cut')
   await stack.sql(`create table public.${table} (id bigint, note text)`)
@@ -155,6 +184,24 @@ it('of an export as well: only what was read whole becomes an object', async () 
   await stack.sql(`create table public.${back} (id bigint, note text)`)
   await stack.run({ job: dataxJob(back, fromOss(`out/${table}/*`), intoAdbpg(`public.${back}`)) })
   expect(await contents(back)).toEqual(await contents(table))
+})
+
+it('of an export that is transformed: what an attempt in vain has left out does not count', async () => {
+  const { kept, counts } = notes(rows)
+  const table = unique('cut_changed')
+  await stack.sql(`create table public.${table} (id bigint primary key, note text)`)
+  await stack.sql(`insert into public.${table} select n, case when n % 5 = 0 then 'drop ' || n when n % 500 = 7 then 'x'
+    else 'note' end from generate_series(1, ${rows}) n`)
+  const parameter = { datasource: 'oss_local', object: `out/${table}/part`, writeMode: 'truncate' }
+  const settings = { speed: { channel: 2 }, errorLimit: { record: counts.dirty } }
+  const job = dataxJob(table, ofTable('adbpg', table), { name: 'osswriter', parameter }, settings)
+  const { stages, report } = await drive({ ...job, transform }, firstStagesAreOver)
+  expect(report).toMatchObject({ state: 'succeeded', rows: counts })
+  expect(stages).toBeGreaterThan(7)
+  const back = `${table}_back`
+  await stack.sql(`create table public.${back} (id bigint, note text)`)
+  await stack.run({ job: dataxJob(back, fromOss(`out/${table}/*`), intoAdbpg(`public.${back}`)) })
+  expect(await contents(back)).toEqual({ rows: kept.length, ids: kept.length, length: 2 * kept.length })
 })
 
 it('what has no key to cut by fails by its code, at once', async () => {

@@ -5,7 +5,9 @@ import { asSent } from '../../shared/run/isolate-block.ts'
 const sent = (text: string, encoding: typeof defaultCsv | typeof copyText = defaultCsv) => {
   const bytes = Buffer.from(text)
   const record = { bytes, length: bytes.length, isTooLarge: false, number: 1, offset: 0 }
-  const { bytes: given, refusal } = asSent(record, { encoding, maxRecordBytes: 1000 }, null)
+  const answer = asSent(record, { encoding, maxRecordBytes: 1000 }, null)
+  if (answer === null) return null
+  const { bytes: given, refusal } = answer
   return refusal === null ? Buffer.from(given).toString() : refusal.code
 }
 

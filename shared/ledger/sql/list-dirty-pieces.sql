@@ -4,5 +4,5 @@ where run_id = $1 and dirty_object is not null
 union all
 select 'e' || epoch || '-s' || slice, null, null, dirty_object
 from adbpg_sync.slice_dirty
-where run_id = $1
+where run_id = $1 and epoch = (select max(epoch) from adbpg_sync.run_plan where run_id = $1)
 order by ordinal, part, piece

@@ -1,0 +1,16 @@
+import type { Encoding } from './encoding.ts'
+
+/** Makes other records of the records of a chunk, each alone, on their way into a destination. */
+export interface RecordRewriter {
+  /** Of what it gives; records end as they did, or with a line feed. */
+  readonly encoding: Encoding
+  /** @throws as `record` does, for the first record that cannot be rewritten */
+  stream(body: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array>
+  /**
+   * @returns null for a record that is left out
+   * @throws TransferError of a code `record/…`, without a value of the record
+   */
+  record(bytes: Buffer): Buffer | null
+  /** How many records were left out so far. */
+  leftOut(): number
+}
