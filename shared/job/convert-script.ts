@@ -1,5 +1,6 @@
 import { TransferError } from '../errors/index.ts'
 import { asDataworksSetting, asDataxSetting } from './convert-settings.ts'
+import { onlyOurs, processorOf, withTransformers } from './convert-transformers.ts'
 import type { JobDocument } from './document.ts'
 import { endParameters } from './end-parameters.ts'
 import { type Fault, faultAt, faultOf, faultsError, isError, type Path, warningAt } from './fault.ts'
@@ -39,8 +40,10 @@ export async function convertScript(parsed: ParsedDocument, to: ScriptForm | nul
   const form = to ?? (shape.format === 'datax' ? 'dataworks' : 'datax')
   const remarks: Fault[] = []
   const script =
-    form === shape.format ? document.script : await converted(shape, form, { document, names, remarks, scriptPath })
-  tellWrapper(parsed, shape, form, remarks)
+    form === shape.format
+      ? withTransformers(document, form, remarks)
+      : await converted(shape, form, { document, names, remarks, scriptPath })
+  tellWrapper(parsed, form, remarks)
   if (remarks.some(isError)) throw faultsError(remarks.map(place))
   return { script, remarks: remarks.map(place) }
 }
@@ -70,11 +73,10 @@ async function converted(shape: ScriptShape, form: 'datax' | 'dataworks', work: 
     tellDatax(root, work.remarks)
     const setting = asDataworksSetting(shape, root.get('common')?.value, work.remarks)
     if (transformer.length > 0) work.remarks.push(warningAt(shape.transformers?.path ?? ['transform'], onlyOurs))
-    const processor = { stepType: 'transformer', parameter: { transformer }, name: 'Processor', category: 'processor' }
     const steps = [
       { stepType: reader.name, parameter: reader.parameter, name: 'Reader', category: 'reader' },
       { stepType: writer.name, parameter: writer.parameter, name: 'Writer', category: 'writer' },
-      ...(transformer.length === 0 ? [] : [processor]),
+      ...(transformer.length === 0 ? [] : [processorOf(transformer)]),
     ]
     return { type: 'job', version: '2.0', steps, setting, order: { hops: [{ from: 'Reader', to: 'Writer' }] } }
   }
@@ -83,9 +85,6 @@ async function converted(shape: ScriptShape, form: 'datax' | 'dataworks', work: 
   const content = { reader, writer, ...(transformer.length === 0 ? {} : { transformer }) }
   return { job: { content: [content], setting }, ...others }
 }
-
-const onlyOurs =
-  'becomes a step of category processor that adbpg-sync reads; DataWorks knows none of this form, and would move records unchanged'
 
 const objectOf = ({ value }: Member): ScriptObject => (isScriptObject(value) ? value : {})
 
@@ -164,23 +163,16 @@ function tellDataworks(root: ReadonlyMap<string, Member>, remarks: Fault[]): voi
 }
 
 /** A bare script has no place for what stands around it. */
-function tellWrapper(
-  { document, scriptPath }: ParsedDocument,
-  shape: ScriptShape,
-  form: 'datax' | 'dataworks',
-  remarks: Fault[],
-): void {
+function tellWrapper({ document, scriptPath }: ParsedDocument, form: 'datax' | 'dataworks', remarks: Fault[]): void {
   if (scriptPath.length === 0) return
   const isDatax = form === 'datax'
-  const { description, parameters, triggers, mapping, transform } = document
+  const { description, parameters, triggers, mapping } = document
   const say = (name: string, where: string) =>
     remarks.push(warningAt([name], `has no place in a bare script; ${where}`))
   if (description !== undefined) say('description', 'it is left out')
   if (Object.keys(parameters).length > 0)
     say('parameters', isDatax ? 'pass them with -p "-Dname=value"' : 'give them in the parameter line of the node')
   if (mapping !== undefined) say('mapping', 'list the columns of reader and writer in the same order')
-  if (transform !== undefined && form === shape.format)
-    say('transform', isDatax ? 'write it as transformer of content[0]' : 'write it as transformer of a processor step')
   if (triggers.length > 0)
     say('triggers', isDatax ? 'DataX is started by others' : 'set them in the schedule panel of the node')
 }

@@ -12,7 +12,8 @@ import type { Deadline, World } from '../../shared/run/world.ts'
 import { ample, deliverTwice } from '../support/deliveries.ts'
 import { eventually } from '../support/fc.ts'
 import { startTestStack, type TestStack } from '../support/stack.ts'
-import { sound, tableExport } from '../support/subjects.ts'
+import { type Subject, sound, tableExport } from '../support/subjects.ts'
+import { transform } from '../support/transformed.ts'
 
 let stack: TestStack
 beforeAll(async () => {
@@ -20,19 +21,20 @@ beforeAll(async () => {
 })
 afterAll(() => stack?.close())
 
-it('an export whose planner died goes on in a new epoch: its slices wait for that, and do not end the run', async () => {
+/** Runs an export whose planner is killed after `sealedBefore` of its slices were sealed. @returns what the run came to */
+async function losingThePlanner(job: Subject['job'], sealedBefore: number) {
   const sent: [FunctionName, unknown][] = []
   const invokeAsync = async (name: FunctionName, event: unknown) => {
     sent.push([name, event])
     return 'queued' as const
   }
   const world: World = { ...stack.world, invoker: { ...stack.world.invoker, invokeAsync } }
-  const { job, expectDone } = await tableExport(stack)
   const { runId } = await startJob(world, StartEvent.parse({ job }), ample)
   const killed = new AbortController()
   const deadline: Deadline = { ...ample, signal: killed.signal }
   const planning = runStep(world, PlanEvent.parse(sent.shift()?.[1]), deadline, planRun).catch(() => null)
   await eventually(() => sent.filter(([name]) => name === 'stage').length > 1)
+  for (const [, event] of sent.slice(0, sealedBefore)) await runStep(world, StageEvent.parse(event), ample, stageSlice)
   killed.abort()
   await planning
   await using sql = await stack.world.connectSql(stack.adbpg, ample.signal)
@@ -48,6 +50,25 @@ it('an export whose planner died goes on in a new epoch: its slices wait for tha
   const hasty = { ...deliverer.world, settings: { ...stack.world.settings, leaseMs: 0 } }
   await tick(hasty, { triggerTime: new Date().toISOString(), triggerName: 'every-minute', payload: '' }, ample)
   await deliverer.drain()
-  expect(await reportRun(sql, runId, new Date())).toMatchObject(sound)
+  return await reportRun(sql, runId, new Date())
+}
+
+it('an export whose planner died goes on in a new epoch: its slices wait for that, and do not end the run', async () => {
+  const { job, expectDone } = await tableExport(stack)
+  expect(await losingThePlanner(job, 0)).toMatchObject(sound)
   await expectDone()
+})
+
+it('what slices of the epoch before have left out and refused does not count', async () => {
+  const { job, table } = await tableExport(stack)
+  await stack.sql(
+    `update public.${table} set note = case when id % 5 = 0 then 'drop ' || id when id % 50 = 7 then 'x' else 'note' end`,
+  )
+  const count = `select count(*)::integer as read, count(case when note = 'x' then 1 end)::integer as dirty,
+    count(case when note = 'note' then 1 end)::integer as loaded from public.${table}`
+  const [counts] = await stack.sql<{ read: number; dirty: number; loaded: number }>(count)
+  const setting = { speed: { channel: 2 }, errorLimit: { record: counts?.dirty } }
+  const script = { job: { ...job.script.job, setting } }
+  const report = await losingThePlanner({ ...job, script, transform } as Subject['job'], 1)
+  expect(report).toMatchObject({ state: 'succeeded', rows: counts })
 })

@@ -53,7 +53,7 @@ describe('a regular expression of Java', () => {
     async (pattern) => {
       const matches = await javaPattern(pattern)
       const startedMs = performance.now()
-      expect(matches('a'.repeat(20_000))).toBe(false)
+      expect(matches(`${'a'.repeat(20_000)}bc`)).toBe(false)
       expect(performance.now() - startedMs).toBeLessThan(5000)
     },
   )
