@@ -35,8 +35,8 @@ async function expectSame(text: string): Promise<void> {
     }
     // Said to have no place in a bare script; with it, the job must be the same again.
     const { mapping, parameters } = document
-    const bare = parseJobDocument(converted, 'golden').document.script
-    const { spec, printed } = await checkText(JSON.stringify({ script: bare, mapping, parameters }), standard)
+    const bare = parseJobDocument(converted, 'golden').document
+    const { spec, printed } = await checkText(JSON.stringify({ ...bare, mapping, parameters }), standard)
     const cap = expected?.settings.bytesPerSecond ?? 0
     const near = rounded && cap - (spec?.settings.bytesPerSecond ?? 0) < (spec?.settings.concurrent ?? 0)
     const settings = near ? { ...spec?.settings, bytesPerSecond: cap } : spec?.settings
