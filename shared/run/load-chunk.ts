@@ -40,9 +40,8 @@ async function moveChunk(context: RunContext, id: ledger.ChunkId, chunk: ledger.
   await using target = await openTarget(context)
   if (target.kind === 'object') throw new TransferError('internal/bug', 'a chunk has no way into this destination')
   await using opened = await openChunk(context, id, chunk, target)
-  if (target.kind === 'rows') return await loadRows(context, id, chunk, target, opened)
-  // Asked before a connection is taken, as it takes one itself and there may be no second.
   const columns = await opened.columns()
+  if (target.kind === 'rows') return await loadRows(context, id, chunk, target, opened, columns)
   if (!isSameDatabase(target.connection, context.address))
     return await copyElsewhere(context, id, chunk, target, opened, columns)
   await using _slot = await takeSlot(context.sql, target.connection)
@@ -86,7 +85,7 @@ async function copyChunk(
   const openPut = isAtomic(target)
     ? async () => appendRecords(sql, stagingOf(id.runId), columns, opened.sent)
     : await putInto(context, sql, target, { encoding: opened.sent, columns })
-  const move = { context, sql, id, chunk, opened, openPut }
+  const move = { context, sql, id, chunk, opened, columns, openPut }
   if (target.conflict === null || isAtomic(target)) return await inClaim(move, () => moveInBlocks(move))
   // A merge costs the same for many records as for few, so it is tried with all of them first.
   try {

@@ -17,10 +17,11 @@ export async function loadRows(
   chunk: ledger.ChunkRow,
   target: RowTarget,
   opened: OpenedChunk,
+  columns: readonly string[],
 ): Promise<ledger.ChunkCounts> {
   await using rows = await target.openChunk(id)
   if (rows.before !== null) return await countBefore(context, id, opened, parseCounts(rows.before))
-  const move: Move = { context, id, chunk, opened, sql: rows, openPut: async () => rows.put }
+  const move: Move = { context, id, chunk, opened, columns, sql: rows, openPut: async () => rows.put }
   const counts = rows.isAtomic ? await moveRows(move) : await moveInBlocks(move, 1)
   try {
     await context.sql.transaction(async () => {

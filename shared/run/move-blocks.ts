@@ -37,11 +37,14 @@ interface BlockMove extends Move {
  * @throws record/limit-exceeded, or the reason of the record where none is allowed
  */
 export async function moveInBlocks(move: Move, maxAttemptRecords?: number): Promise<ledger.ChunkCounts> {
-  const { context, id, opened } = move
+  const { context, id, opened, columns } = move
   const put = await move.openPut()
   const body = await capped(context, 'load', await opened.read())
-  const { length: fields } = await opened.columns()
-  await using guard = openDirtyGuard(context, { step: 'load', ordinal: id.ordinal, part: id.part }, Math.max(1, fields))
+  await using guard = openDirtyGuard(
+    context,
+    { step: 'load', ordinal: id.ordinal, part: id.part },
+    Math.max(1, columns.length),
+  )
   const dirty = openDirtyLog(context.world.store, dirtyPrefixOfChunk(id), guard)
   try {
     const moved = await moveAll({ ...move, put, body, dirty, maxAttemptRecords })

@@ -17,6 +17,8 @@ export interface Move {
   readonly id: ledger.ChunkId
   readonly chunk: ledger.ChunkRow
   readonly opened: OpenedChunk
+  /** Asked before the connection was taken, as asking takes one too, and a datasource may allow but one. */
+  readonly columns: readonly string[]
   readonly sql: Pick<Sql, 'savepoint'>
   /** Inside the transaction: a merge makes its temporary table there. */
   readonly openPut: () => Promise<PutRecords>
