@@ -34,31 +34,23 @@ export async function replayRecords(context: RunContext, replay: Replay): Promis
   const { connection } = replay.target
   if (isSameDatabase(connection, context.address)) {
     await using _slot = await takeSlot(context.sql, connection)
-    return await untilAlone(() => replayIn(context, context.sql, replay))
+    return await replayIn(context, context.sql, replay)
   }
   await using session = await context.world.connectSql(connection, context.deadline.signal)
   await ledger.migrate(session, context.world.clock.now())
-  return await untilAlone(() => replayIn(context, session, replay))
-}
-
-/** Somebody may replay the same at the same time: one of them fails on the key, and finds it done when it looks again. */
-async function untilAlone(replay: () => Promise<ReplayAnswer>): Promise<ReplayAnswer> {
-  try {
-    return await replay()
-  } catch (error) {
-    if (!ledger.isDuplicate(error)) throw error
-    return await replay()
-  }
+  return await replayIn(context, session, replay)
 }
 
 async function replayIn(context: RunContext, sql: Sql, replay: Replay): Promise<ReplayAnswer> {
   const { target, piece, shape, tried } = replay
   const id = { runId: context.run.runId, piece }
-  const done = await ledger.listReplayed(sql, id)
-  const open = tried.filter(({ record }) => !done.has(record.record))
   const openPut = await putInto(context, sql, target, { ...shape, encoding: shape.sent })
   const refused: DirtyRecord[] = []
-  const counts = await sql.transaction(async () => {
+  return await sql.transaction(async () => {
+    // Of two at once the second waits, and finds what the first has loaded: the key of a table would call it dirty.
+    await ledger.lockRunExclusive(sql, id.runId)
+    const done = await ledger.listReplayed(sql, id)
+    const open = tried.filter(({ record }) => !done.has(record.record))
     const isolated = await loadIsolating<Replayed>(sql, {
       put: await openPut(),
       records: together(open.map((one, index) => asReplayed(one, index, shape)).filter((one) => one !== null)),
@@ -69,10 +61,10 @@ async function replayIn(context: RunContext, sql: Sql, replay: Replay): Promise<
     const stillDirty = new Set(refused.map(({ record }) => record))
     const loaded = open.map(({ record }) => record.record).filter((record) => !stillDirty.has(record))
     if (loaded.length > 0) await ledger.insertReplayed(sql, id, loaded, context.world.clock.now())
-    return isolated
+    const leftOut = open.length - isolated.loaded - isolated.superseded - isolated.dirty
+    const already = tried.length - open.length
+    return { loaded: isolated.loaded, filtered: isolated.superseded + leftOut, already, refused }
   })
-  const leftOut = open.length - counts.loaded - counts.superseded - counts.dirty
-  return { loaded: counts.loaded, filtered: counts.superseded + leftOut, already: tried.length - open.length, refused }
 }
 
 interface Replayed extends SourceRecord {
