@@ -99,13 +99,13 @@ const lineFeed = 0x0a
 const carriageReturn = 0x0d
 
 /**
- * Cuts a block into what lies before the record of line `line` (from 1; a quoted line break counts as a line), that record
- * with some around it, and what lies behind. null: the block has no such line.
+ * Cuts a block into what lies before the record of line `line` (from 1; a quoted line break counts as a line), that record,
+ * and what lies behind it. null: the block has no such line.
  */
 export function cutAtLine(
   block: RecordBlock,
-  { encoding, newline, line, around }: { encoding: Encoding; newline: number; line: number; around: number },
-): { before: RecordBlock; near: RecordBlock; behind: RecordBlock } | null {
+  { encoding, newline, line }: { encoding: Encoding; newline: number; line: number },
+): { before: RecordBlock; record: RecordBlock; behind: RecordBlock } | null {
   const bytes = Buffer.concat(block.pieces)
   const ends = [0]
   createRecordScanner(encoding, newline).scan(bytes, (end) => void ends.push(end))
@@ -113,14 +113,12 @@ export function cutAtLine(
   const start = startOfLine(bytes, line)
   if (start === null) return null
   const behindIt = ends.findIndex((end) => end > start)
-  const from = Math.max(0, behindIt - 1 - around)
-  const to = Math.min(block.records, behindIt + around)
   const part = (first: number, last: number): RecordBlock => {
     const [begin = 0, end = bytes.length] = [ends[first], ends[last]]
     const before = { records: block.before.records + first, bytes: block.before.bytes + begin }
     return { pieces: [bytes.subarray(begin, end)], records: last - first, bytes: end - begin, before }
   }
-  return { before: part(0, from), near: part(from, to), behind: part(to, block.records) }
+  return { before: part(0, behindIt - 1), record: part(behindIt - 1, behindIt), behind: part(behindIt, block.records) }
 }
 
 /** Lines of a file end with line feeds, or all with carriage returns. */

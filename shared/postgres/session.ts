@@ -146,8 +146,7 @@ function sessionOn(client: Client, signal: AbortSignal): SqlSession {
       const name = `s${savepoints}`
       await run(`savepoint ${name}`)
       const rollback = async () => {
-        await run(`rollback to savepoint ${name}`)
-        await run(`release savepoint ${name}`)
+        await run(`rollback to savepoint ${name}; release savepoint ${name}`)
       }
       return await ended(work, () => run(`release savepoint ${name}`), rollback)
     },

@@ -11,14 +11,12 @@ import { countsDiffer, crashing, guarded, isDirtyChunk, type Move, refuseUnlessP
 import { capped } from './rate-cap.ts'
 
 /*
- * What is put at once while no record was refused, and after one was: the first bounds what a savepoint and a COPY each
- * cost (1.5 ms, perf.md §8), the second what is sent again around a bad record. Two blocks are in memory.
+ * What is put at once: while no record was refused, what makes the cost of a savepoint and a COPY small (1.5 ms, perf.md §8);
+ * then so much that a block is likely to hold one bad record, as it is sent up to there again. Two blocks are in memory.
  */
 const cleanBlockBytes = 8 * 1024 * 1024
 const dirtyBlockBytes = 2 * 1024 * 1024
-
-/** Records on either side of the one that the server named: it may be off by some, as it reads ahead. */
-const recordsAround = 16
+const leastBlockBytes = 64 * 1024
 
 /** So often a block is cut where the server points; beyond, its records are looked at each. */
 const maxCuts = 8
@@ -61,17 +59,17 @@ type Moved = Omit<ledger.ChunkCounts, 'dirty' | 'dirtyObject'>
 
 async function moveAll(move: BlockMove): Promise<Moved> {
   const { context, body, dirty } = move
-  const targetBytes = () => {
-    if (isOutOfTime(move)) return 0
-    return dirty.count() === 0 ? cleanBlockBytes : dirtyBlockBytes
-  }
+  let blockBytes = cleanBlockBytes
+  const targetBytes = () => (isOutOfTime(move) ? 0 : blockBytes)
   const moved = { read: 0, loaded: 0, filtered: 0, bytes: 0, handedOver: false }
   for await (const next of oneAhead(blocksOf(crashing(context, body), { ...body, targetBytes }))) {
     if (moved.read > 0 && isOutOfTime(move)) {
       moved.handedOver = true
       break
     }
+    const dirtyBefore = dirty.count()
     const { loaded, filtered } = await moveOne(move, next)
+    blockBytes = nextBlockBytes(blockBytes, dirty.count() - dirtyBefore)
     moved.read += 'block' in next ? next.block.records : 1
     moved.bytes += 'block' in next ? next.block.bytes : next.tooLarge.length
     moved.loaded += loaded
@@ -81,6 +79,12 @@ async function moveAll(move: BlockMove): Promise<Moved> {
   if (moved.read !== accounted) throw countsDiffer(moved.read, accounted)
   refuseUnlessPlanned(move, moved.read, moved.handedOver)
   return moved
+}
+
+/** @param dirty how many records of the block before were */
+function nextBlockBytes(blockBytes: number, dirty: number): number {
+  if (dirty > 0) return Math.max(leastBlockBytes, Math.min(dirtyBlockBytes, blockBytes / dirty))
+  return blockBytes >= dirtyBlockBytes ? blockBytes : blockBytes * 2
 }
 
 const isOutOfTime = ({ context, opened }: Move) =>
@@ -133,10 +137,7 @@ async function moveBlock(move: BlockMove, block: RecordBlock): Promise<Loaded> {
       add(tried)
       break
     }
-    const cut =
-      cuts < maxCuts && tried.line !== null
-        ? cutAtLine(left, { ...move.body, line: tried.line, around: recordsAround })
-        : null
+    const cut = cuts < maxCuts && tried.line !== null ? cutAtLine(left, { ...move.body, line: tried.line }) : null
     if (cut === null) {
       add(await isolate(move, left))
       break
@@ -145,7 +146,7 @@ async function moveBlock(move: BlockMove, block: RecordBlock): Promise<Loaded> {
       const before = await tryBlock(move, cut.before)
       add('loaded' in before ? before : await isolate(move, cut.before))
     }
-    add(await isolate(move, cut.near))
+    add(await isolate(move, cut.record))
     left = cut.behind
   }
   return moved
