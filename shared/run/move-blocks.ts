@@ -1,13 +1,11 @@
-import { type BlockOrRecord, blocksOf, cutAtLine, type RecordBlock, streamOf } from '../codecs/record-blocks.ts'
-import type { Body } from '../connectors/contract.ts'
+import { oneAhead } from '../codecs/one-ahead.ts'
+import { blocksOf } from '../codecs/record-blocks.ts'
 import type * as ledger from '../ledger/index.ts'
-import type { PutRecords } from '../load/put-records.ts'
 import { dirtyPrefixOfChunk } from '../staging/keys.ts'
-import { describeDirty, tooLarge } from './dirty.ts'
 import { openDirtyGuard } from './dirty-limit.ts'
-import { type DirtyLog, openDirtyLog } from './dirty-log.ts'
-import { isolateBlock } from './isolate-block.ts'
-import { countsDiffer, crashing, guarded, isDirtyChunk, type Move, refuseUnlessPlanned } from './move-records.ts'
+import { openDirtyLog } from './dirty-log.ts'
+import { type BlockMove, moveBlockOrRecord } from './move-block.ts'
+import { countsDiffer, crashing, type Move, refuseUnlessPlanned } from './move-records.ts'
 import { capped } from './rate-cap.ts'
 
 /*
@@ -17,16 +15,6 @@ import { capped } from './rate-cap.ts'
 const cleanBlockBytes = 8 * 1024 * 1024
 const dirtyBlockBytes = 2 * 1024 * 1024
 const leastBlockBytes = 64 * 1024
-
-/** So often a block is cut where the server points; beyond, its records are looked at each. */
-const maxCuts = 8
-
-interface BlockMove extends Move {
-  readonly put: PutRecords
-  readonly body: Body
-  readonly dirty: DirtyLog
-  readonly maxAttemptRecords: number | undefined
-}
 
 /**
  * Moves a chunk block by block, each in a savepoint. Of a block that is refused, only what lies around the bad records is
@@ -68,7 +56,7 @@ async function moveAll(move: BlockMove): Promise<Moved> {
       break
     }
     const dirtyBefore = dirty.count()
-    const { loaded, filtered } = await moveOne(move, next)
+    const { loaded, filtered } = await moveBlockOrRecord(move, next)
     blockBytes = nextBlockBytes(blockBytes, dirty.count() - dirtyBefore)
     moved.read += 'block' in next ? next.block.records : 1
     moved.bytes += 'block' in next ? next.block.bytes : next.tooLarge.length
@@ -89,103 +77,3 @@ function nextBlockBytes(blockBytes: number, dirty: number): number {
 
 const isOutOfTime = ({ context, opened }: Move) =>
   opened.canRest && context.world.clock.now() >= context.deadline.softAt
-
-/** The next one is read while the server takes the one before it. */
-async function* oneAhead<T>(source: AsyncIterable<T>): AsyncIterable<T> {
-  const items = source[Symbol.asyncIterator]()
-  const pull = () => {
-    const pulled = items.next()
-    // It is awaited later, or not at all after a failure before it; either way it is not unhandled.
-    pulled.catch(() => undefined)
-    return pulled
-  }
-  let next = pull()
-  try {
-    for (;;) {
-      const { done, value } = await next
-      if (done === true) return
-      next = pull()
-      yield value
-    }
-  } finally {
-    await next.catch(() => undefined)
-    await items.return?.()
-  }
-}
-
-type Loaded = Pick<ledger.ChunkCounts, 'loaded' | 'filtered'>
-
-async function moveOne(move: BlockMove, next: BlockOrRecord): Promise<Loaded> {
-  if ('block' in next)
-    return move.maxAttemptRecords === undefined ? await moveBlock(move, next.block) : await isolate(move, next.block)
-  const { tooLarge: record } = next
-  const { body, dirty } = move
-  await dirty.add(describeDirty(record, tooLarge(record.length, body.maxRecordBytes), body.origin))
-  return { loaded: 0, filtered: 0 }
-}
-
-async function moveBlock(move: BlockMove, block: RecordBlock): Promise<Loaded> {
-  const moved = { loaded: 0, filtered: 0 }
-  const add = (some: Loaded) => {
-    moved.loaded += some.loaded
-    moved.filtered += some.filtered
-  }
-  let left = block
-  for (let cuts = 0; left.records > 0; cuts += 1) {
-    const tried = await tryBlock(move, left)
-    if ('loaded' in tried) {
-      add(tried)
-      break
-    }
-    const cut = cuts < maxCuts && tried.line !== null ? cutAtLine(left, { ...move.body, line: tried.line }) : null
-    if (cut === null) {
-      add(await isolate(move, left))
-      break
-    }
-    if (cut.before.records > 0) {
-      const before = await tryBlock(move, cut.before)
-      add('loaded' in before ? before : await isolate(move, cut.before))
-    }
-    add(await isolate(move, cut.record))
-    left = cut.behind
-  }
-  return moved
-}
-
-/** All of a block or none. @returns where it was refused, in lines of the block, if the server says */
-async function tryBlock(move: BlockMove, block: RecordBlock): Promise<Loaded | { line: number | null }> {
-  const { context, opened, put, body, sql } = move
-  const rewriter = opened.rewriterOf(body)
-  const leftOut = () => rewriter?.leftOut() ?? 0
-  try {
-    return await sql.savepoint(async () => {
-      const bytes = streamOf(block.pieces)
-      const sent = rewriter?.stream(bytes) ?? bytes
-      const { copied, loaded } = await put(guarded(sent, opened.sent, body.newline), context.deadline.signal)
-      const taken = block.records - leftOut()
-      if (copied !== taken) throw countsDiffer(taken, copied)
-      return { loaded, filtered: block.records - loaded }
-    })
-  } catch (error) {
-    if (!isDirtyChunk(error)) throw error
-    const { line } = error.context
-    // Lines are those of what was sent, which a rewriter may have made others of.
-    const isSame = opened.sent.format === body.encoding.format && leftOut() === 0
-    return { line: isSame && typeof line === 'number' ? line : null }
-  }
-}
-
-async function isolate(move: BlockMove, block: RecordBlock): Promise<Loaded> {
-  const { context, opened, sql, put, body, dirty, maxAttemptRecords } = move
-  const rewriter = opened.rewriterOf(body)
-  const { loaded, superseded } = await isolateBlock(block, {
-    sql,
-    put,
-    body,
-    rewriter,
-    dirty,
-    ...(maxAttemptRecords === undefined ? {} : { maxAttemptRecords }),
-    signal: context.deadline.signal,
-  })
-  return { loaded, filtered: superseded + (rewriter?.leftOut() ?? 0) }
-}

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { dataxJob, fromOss, intoAdbpg, startTestStack, type TestStack } from '../support/stack.ts'
+import { dataxJob, dirtyOf, fromOss, intoAdbpg, startTestStack, type TestStack } from '../support/stack.ts'
 
 /** 2000 for the figure in the documentation; 100 keeps the suite short and is still far more than a function's memory allows to hold. */
 const megabytes = Number(process.env.LARGE_MB ?? 100)
@@ -39,3 +39,29 @@ it(`${megabytes} MB of CSV pass through load processes that the runtime kills ab
   expect(peaks.length).toBe(report.chunks)
   expect(Math.max(...peaks)).toBeLessThan(256)
 })
+
+it('bad records in blocks of one chunk far apart and side by side are kept with their places', async () => {
+  await stack.sql('create unlogged table public.blocks (id bigint, note text)')
+  const count = 150_000
+  const far = new Set([0, 7, 8, 9, 60_000, 60_001, 99_999, count - 1])
+  const lines = [...Array(count).keys()].map((n) => `${far.has(n) ? 'x' : n},"note\n${'y'.repeat(n % 200)}"\r\n`)
+  const places: { record: number; offset: number }[] = []
+  let offset = 0
+  for (const [n, line] of lines.entries()) {
+    if (far.has(n)) places.push({ record: n + 1, offset })
+    offset += line.length
+  }
+  await stack.world.store.put('data/blocks.csv', Buffer.from(lines.join('')))
+  const job = dataxJob('blocks', fromOss('data/blocks.csv'), intoAdbpg('public.blocks'), { errorLimit: { record: 8 } })
+  const report = await stack.ended(await stack.start({ job }), 60_000)
+  const loaded = count - far.size
+  // Of about 16 MB: more than one block, and one chunk.
+  expect(offset).toBeGreaterThan(15e6)
+  expect(report).toMatchObject({ state: 'succeeded', chunks: 1, rows: { read: count, loaded, dirty: far.size } })
+  const dirty = await dirtyOf(stack, report)
+  expect(dirty.map(({ record, offset: at }) => ({ record, offset: at }))).toEqual(places)
+  const sum = [...Array(count).keys()].reduce((total, n) => total + (far.has(n) ? 0 : n), 0)
+  expect(await stack.sql('select count(distinct id)::integer as n, sum(id)::text as ids from public.blocks')).toEqual([
+    { n: loaded, ids: String(sum) },
+  ])
+}, 90_000)
