@@ -12,8 +12,8 @@ export interface RecordBlock {
 }
 
 export interface BlockOptions extends Pick<BatchOptions, 'encoding' | 'newline' | 'maxRecordBytes'> {
-  /** Asked for each block. */
-  readonly targetBytes: () => number
+  /** Asked behind each piece. @param gatheredMs how long the block has been gathered */
+  readonly targetBytes: (gatheredMs: number) => number
 }
 
 /** What blocks are made of, in the order of the body: a record that is too large stands between two of them. */
@@ -28,6 +28,7 @@ export async function* blocksOf(body: AsyncIterable<Uint8Array>, options: BlockO
   const scanner = createRecordScanner(options.encoding, options.newline)
   const open = openRecord(maxRecordBytes)
   const block = openBlock()
+  let begunAt = performance.now()
   for await (const raw of body) {
     const piece = Buffer.from(raw.buffer, raw.byteOffset, raw.byteLength)
     const ends: number[] = []
@@ -48,7 +49,10 @@ export async function* blocksOf(body: AsyncIterable<Uint8Array>, options: BlockO
     }
     block.add(piece.subarray(taken, start), records)
     if (start < piece.length) open.add(piece.subarray(start))
-    if (block.bytes() >= targetBytes()) yield* block.close()
+    if (block.bytes() >= targetBytes(performance.now() - begunAt)) {
+      yield* block.close()
+      begunAt = performance.now()
+    }
   }
   if (open.isBegun()) yield* block.addOpen(open.close())
   yield* block.close()

@@ -1,4 +1,4 @@
-import { type Fault, warningAt } from './fault.ts'
+import { type Fault, faultOf, warningAt } from './fault.ts'
 import { isBlank, type Member, type Members, membersAt } from './members.ts'
 import { numberAt } from './number-at.ts'
 
@@ -59,7 +59,10 @@ function capAt(given: Member | undefined, faults: Fault[]): number | null {
 function throttled(speed: Members['known'], faults: Fault[]): number | null {
   const throttle = speed.get('throttle')
   const mbps = speed.get('mbps')
-  const isOn = String(throttle?.value).trim().toLowerCase() === 'true'
+  const given = isBlank(throttle?.value) ? 'false' : String(throttle?.value).trim().toLowerCase()
+  if (throttle !== undefined && given !== 'true' && given !== 'false')
+    faults.push(faultOf(throttle.path, throttle.value, 'must be true or false'))
+  const isOn = given === 'true'
   // The wizard leaves mbps beside a throttle of false; it is ignored there too.
   if (!isOn) return null
   const cap = numberAt(mbps, { min: 0.001, max: 100_000 }, faults)

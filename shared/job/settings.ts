@@ -68,7 +68,7 @@ const strategies = ['Ignore', 'Tolerance', 'ZeroTolerance']
  */
 function errorLimitOf(limit: Members['known'], faults: Fault[]): ErrorLimit {
   const strategy = strategyOf(limit.get('strategy'), faults)
-  const record = floored(numberAt(limit.get('record'), { min: 0, max: Number.MAX_SAFE_INTEGER }, faults))
+  const record = numberAt(limit.get('record'), { min: 0, max: Number.MAX_SAFE_INTEGER, whole: true }, faults)
   const percentage = numberAt(limit.get('percentage'), { min: 0, max: 1 }, faults)
   if (strategy === 'Ignore') return { record: null, percentage: null }
   if (strategy === 'ZeroTolerance') return { record: 0, percentage: null }
@@ -81,8 +81,6 @@ function errorLimitOf(limit: Members['known'], faults: Fault[]): ErrorLimit {
   faults.push(warningAt(path, 'has no effect beside record, as in DataX'))
   return { record, percentage: null }
 }
-
-const floored = (value: number | null) => (value === null ? null : Math.floor(value))
 
 function strategyOf(given: Member | undefined, faults: Fault[]): string | null {
   if (given === undefined || isBlank(given.value)) return null

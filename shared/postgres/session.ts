@@ -1,4 +1,4 @@
-import type { Client } from 'pg'
+import type { Client, QueryArrayConfig } from 'pg'
 import { type ErrorContext, TransferError } from '../errors/index.ts'
 import type { Log, PostgresConnection, QueryResult, Secrets, SqlSession } from '../ports/index.ts'
 import { abortOf } from './aborted.ts'
@@ -130,7 +130,9 @@ function sessionOn(client: Client, signal: AbortSignal): SqlSession {
       return { rows, rowCount: rowCount ?? 0 }
     },
     async table(text) {
-      const { fields, rows, rowCount } = await guarded(() => client.query<unknown[]>({ text, rowMode: 'array' }))
+      // The extended protocol takes one statement, and refuses several before it has done any of them.
+      const asked: QueryArrayConfig & { queryMode: 'extended' } = { text, rowMode: 'array', queryMode: 'extended' }
+      const { fields, rows, rowCount } = await guarded(() => client.query<unknown[]>(asked))
       return { names: fields.map((field) => field.name), rows, rowCount: rowCount ?? 0 }
     },
     async transaction(work) {

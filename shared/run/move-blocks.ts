@@ -15,6 +15,8 @@ import { capped } from './rate-cap.ts'
 const cleanBlockBytes = 8 * 1024 * 1024
 const dirtyBlockBytes = 2 * 1024 * 1024
 const leastBlockBytes = 64 * 1024
+/** A block of a source that is slow, or held to a cap, goes on its way after so long: the destination sees the cap too. */
+const gatherWithinMs = 250
 
 /**
  * Moves a chunk block by block, each in a savepoint. Of a block that is refused, only what lies around the bad records is
@@ -48,7 +50,7 @@ type Moved = Omit<ledger.ChunkCounts, 'dirty' | 'dirtyObject'>
 async function moveAll(move: BlockMove): Promise<Moved> {
   const { context, body, dirty } = move
   let blockBytes = cleanBlockBytes
-  const targetBytes = () => (isOutOfTime(move) ? 0 : blockBytes)
+  const targetBytes = (gatheredMs: number) => (isOutOfTime(move) || gatheredMs > gatherWithinMs ? 0 : blockBytes)
   const moved = { read: 0, loaded: 0, filtered: 0, bytes: 0, handedOver: false }
   for await (const next of oneAhead(blocksOf(crashing(context, body), { ...body, targetBytes }))) {
     if (moved.read > 0 && isOutOfTime(move)) {

@@ -56,18 +56,24 @@ const maxDue = 1000
 const dayMs = 86_400_000
 
 /**
- * The times after `after` and up to `until` at which the item is due, in order, at most the first thousand. Cutting a
- * window in two never adds or loses a time.
+ * The times after `after` and up to `until` at which the item is due, in order, at most the first thousand, or `max`, of those
+ * that `counts` takes. Cutting a window in two never adds or loses a time.
  *
  * When clocks change, a schedule of every hour (`*`, `0-23`) follows the clock through every hour there is; one with hours of
  * its own is due once a day all the same: a time that is skipped counts at the end of the gap, one that comes twice the
  * first time.
  */
-export function dueTimes(item: CronItem, after: Date, until: Date): Date[] {
+export function dueTimes(
+  item: CronItem,
+  after: Date,
+  until: Date,
+  { counts = () => true, max = maxDue }: { counts?: (at: Date) => boolean; max?: number } = {},
+): Date[] {
   const due: Date[] = []
-  for (const at of allDue(item, after.getTime(), until.getTime())) {
-    due.push(new Date(at))
-    if (due.length === maxDue) break
+  for (const instant of allDue(item, after.getTime(), until.getTime())) {
+    const at = new Date(instant)
+    if (counts(at)) due.push(at)
+    if (due.length === max) break
   }
   return due
 }

@@ -1,6 +1,6 @@
 import { type CronItem, dueTimes, parseCron } from './cron.ts'
 import { readLocalTime } from './run-dates.ts'
-import { dayMs, startOfDay, type WallTime, wallTimeOf } from './wall-clock.ts'
+import { dayMs, startOfDay, type WallTime, wallClockOf } from './wall-clock.ts'
 
 /** A schedule and the time in which it counts. */
 export interface Timetable {
@@ -27,13 +27,20 @@ export function timetableOf(schedule: {
   }
 }
 
+/** No zone is further from UTC than this. */
+const farthestMs = 15 * 3_600_000
+
 /** As `dueTimes`, within the time in which the schedule counts. */
-export function timesBetween({ item, from, until }: Timetable, after: Date, end: Date): Date[] {
-  return dueTimes(item, after, end).filter((at) => {
-    const wall = wallTimeOf(at, item.timeZone)
-    return (from === null || wall >= from) && (until === null || wall <= until)
-  })
+export function timesBetween(table: Timetable, after: Date, end: Date): Date[] {
+  const { item, from, until } = table
+  const start = new Date(Math.max(after.getTime(), (from ?? -Infinity) - farthestMs))
+  const stop = new Date(Math.min(end.getTime(), (until ?? Infinity) + farthestMs))
+  const wallTime = wallClockOf(item.timeZone)
+  return dueTimes(item, start, stop, { counts: (at) => isWithin(table, wallTime(at)) })
 }
+
+const isWithin = ({ from, until }: Timetable, wall: WallTime): boolean =>
+  (from === null || wall >= from) && (until === null || wall <= until)
 
 /** The last time of the window; null when there is none. Looks back by steps that grow, because a window may hold years of minutes. */
 export function lastTimeBetween(table: Timetable, after: Date, end: Date): Date | null {
@@ -44,14 +51,19 @@ export function lastTimeBetween(table: Timetable, after: Date, end: Date): Date 
   }
 }
 
-/** No zone is further from UTC than this. */
-const farthestMs = 15 * 3_600_000
+/** Every second of a day: a day is never cut short, or jobs would wait for the wrong cycles of it. */
+const maxOfDay = 90_000
 
 /** The times whose business date is the given day: those of the day after, on the clocks of the zone. */
 export function timesOfBusinessDate(table: Timetable, business: WallTime): Date[] {
   const day = business + dayMs
   const window = [new Date(day - farthestMs - 1), new Date(day + dayMs + farthestMs)] as const
-  return timesBetween(table, ...window).filter((at) => startOfDay(wallTimeOf(at, table.item.timeZone)) === day)
+  const wallTime = wallClockOf(table.item.timeZone)
+  const counts = (at: Date) => {
+    const wall = wallTime(at)
+    return startOfDay(wall) === day && isWithin(table, wall)
+  }
+  return dueTimes(table.item, ...window, { counts, max: maxOfDay })
 }
 
 /**

@@ -9,11 +9,16 @@ export type WallTime = number
 export const secondMs = 1000
 export const dayMs = 86_400_000
 
-/** To the second: clocks on the wall show no more. */
-export function wallTimeOf(at: Date, timeZone: string): WallTime {
-  const second = Math.floor(at.getTime() / secondMs) * secondMs
-  return second + offsetReader(timeZone)(second)
+/** The clocks of a zone, for many times. To the second: clocks on the wall show no more. */
+export function wallClockOf(timeZone: string): (at: Date) => WallTime {
+  const offsetAt = offsetReader(timeZone)
+  return (at) => {
+    const second = Math.floor(at.getTime() / secondMs) * secondMs
+    return second + offsetAt(second)
+  }
 }
+
+export const wallTimeOf = (at: Date, timeZone: string): WallTime => wallClockOf(timeZone)(at)
 
 /** The instant at which the clocks of a zone show a time: the first of two, and the end of the gap for one that they skip. */
 export function instantOf(wall: WallTime, timeZone: string): Date {

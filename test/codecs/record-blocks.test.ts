@@ -99,4 +99,20 @@ describe('blocks of records', () => {
       }),
       { numRuns: 500 },
     ))
+
+  it('go on their way after a time, however slowly they come', async () => {
+    const body = async function* () {
+      for (let n = 0; n < 12; n += 1) {
+        await new Promise((resolve) => setTimeout(resolve, 20))
+        yield Buffer.from('1,a\n')
+      }
+    }
+    const targetBytes = (gatheredMs: number) => (gatheredMs > 50 ? 0 : 1e6)
+    const records: number[] = []
+    for await (const one of blocksOf(body(), { encoding: defaultCsv, newline, targetBytes, maxRecordBytes: 1e6 }))
+      if ('block' in one) records.push(one.block.records)
+    expect(records.reduce((sum, count) => sum + count, 0)).toBe(12)
+    // The first is closed behind the third piece at the latest; a slow machine makes more of them, not fewer.
+    expect(records.length).toBeGreaterThan(3)
+  })
 })

@@ -95,6 +95,26 @@ describe('the times of a business date', () => {
     expect(on('0 0 0 * * MON', 'UTC', '20260307')).toEqual([])
   })
 
+  test.each([
+    ['Asia/Shanghai', '0 * * * * *', 1440],
+    ['UTC', '0 * * * * *', 1440],
+    ['America/New_York', '0 * * * * *', 1440],
+    ['America/Los_Angeles', '0 */2 * * * *', 720],
+  ])('are all of the day, in %s of %s', (zone, cron, count) => {
+    const times = on(cron, zone, '20261124')
+    expect(times).toHaveLength(count)
+    expect(new Set(times).size).toBe(count)
+  })
+
+  test('count from a day far ahead on', () => {
+    const far = table('0 * * * * *', 'UTC', { from: '2032-01-01' })
+    expect(between(far, '2026-01-01T00:00:00Z', '2032-01-01T00:01:30Z')).toEqual([
+      '2032-01-01T00:00',
+      '2032-01-01T00:01',
+    ])
+    expect(between(far, '2026-01-01T00:00:00Z', '2031-01-01T00:00:00Z')).toEqual([])
+  })
+
   test('number what the day has hours, when clocks change', () => {
     const hours = ['20260307', '20261031', '20261101'].map((day) => on('0 0 * * * *', 'America/New_York', day).length)
     expect(hours).toEqual([23, 25, 24])

@@ -1,5 +1,5 @@
 import Table from 'cli-table3'
-import type { Command } from 'commander'
+import { type Command, InvalidArgumentError } from 'commander'
 import { DirtyRecord } from '../../load/dirty-record.ts'
 import { findRun } from '../../run/find-run.ts'
 import { dirtyPrefix } from '../../staging/keys.ts'
@@ -12,18 +12,27 @@ export function addDirty(program: Command, verbs: Verbs): void {
   program
     .command('dirty <run>')
     .description('show the records of a run that were rejected: where each stood, and why')
-    .option('--limit <n>', 'at most so many records', '50')
-    .action((run: string, options: { limit: string }) =>
+    .option('--limit <n>', 'at most so many records; a table shows 50, --json all', wholeNumber)
+    .action((run: string, options: { limit?: number }) =>
       verbs.withSession((session) => dirty(verbs, session, run, options)),
     )
 }
 
-async function dirty({ output }: Verbs, session: Session, run: string, options: { limit: string }): Promise<ExitCode> {
+async function dirty({ output }: Verbs, session: Session, run: string, options: { limit?: number }): Promise<ExitCode> {
   const { runId } = await findRun(session.world, session.deadline, run)
-  const limit = Math.max(1, Number.parseInt(options.limit, 10) || 50)
-  const records = await readDirty(session, dirtyPrefix(runId), limit)
+  // A file for `replay` must hold all of them.
+  const limit = options.limit ?? (output.json ? Number.MAX_SAFE_INTEGER - 1 : 50)
+  const found = await readDirty(session, dirtyPrefix(runId), limit + 1)
+  const records = found.slice(0, limit)
+  if (found.length > limit)
+    output.note(`the first ${limit}; there are more: --limit <n> shows so many, --json without it all`)
   output.answer(records, () => (records.length === 0 ? 'no dirty records' : textOf(records, output.width())))
   return 0
+}
+
+function wholeNumber(given: string): number {
+  if (/^[1-9]\d{0,14}$/.test(given)) return Number(given)
+  throw new InvalidArgumentError('It must be a whole number of at least 1.')
 }
 
 async function readDirty(session: Session, prefix: string, limit: number): Promise<DirtyRecord[]> {
