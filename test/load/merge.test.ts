@@ -4,7 +4,7 @@ import { readMergeFacts } from '../../shared/connectors/sql/merge-facts.ts'
 import { loadIsolating } from '../../shared/load/isolate.ts'
 import type { SourceRecord } from '../../shared/load/look-ahead.ts'
 import { type ConflictRule, planMerge } from '../../shared/load/merge.ts'
-import { mergeRecords } from '../../shared/load/put-records.ts'
+import { appendRecords, mergeRecords } from '../../shared/load/put-records.ts'
 import type { SqlSession } from '../../shared/ports/index.ts'
 import { startTestServer, type TestServer } from '../contract/postgres-server.ts'
 import { currentPackage } from '../support/postgres.ts'
@@ -47,6 +47,13 @@ describe.each(packages)('on %s', (_server, packageName) => {
     'with a unique index alone':
       'create table t (id integer, note text, n integer default 7); create unique index t_id on t (id)',
     'partitioned by its key': `create table t (id integer primary key, note text, n integer default 7) partition by range (id);
+      create table t_low partition of t for values from (minvalue) to (3);
+      create table t_high partition of t for values from (3) to (maxvalue)`,
+  } as const
+
+  const keyless = {
+    'without a key': 'create table t (id integer, note text, n integer default 7)',
+    'partitioned, without a key': `create table t (id integer, note text, n integer default 7) partition by range (id);
       create table t_low partition of t for values from (minvalue) to (3);
       create table t_high partition of t for values from (3) to (maxvalue)`,
   } as const
@@ -96,6 +103,38 @@ describe.each(packages)('on %s', (_server, packageName) => {
           { id: 1, note: 'old one', n: 1 },
           { id: 2, note: 'old two', n: 2 },
           { id: 5, note: 'new', n: 50 },
+        ])
+      },
+    )
+
+    it.each(Object.entries(keyless))(
+      'ignore, %s but by named columns: rows that are there stay, and the first of equal records',
+      async (_kind, ddl) => {
+        await fresh(ddl, "(1, 'old one', 1), (2, 'old two', 2), (2, 'its twin', 3)")
+        const conflict = rule('ignore', { keys: ['id'] })
+        const csv = '2,first,20\n5,new,50\n2,last,22\n5,newer,51\n'
+        expect(await merge(conflict, ['id', 'note', 'n'], onConflict, csv)).toEqual({ copied: 4, loaded: 1 })
+        expect(await contents()).toEqual([
+          { id: 1, note: 'old one', n: 1 },
+          { id: 2, note: 'its twin', n: 3 },
+          { id: 2, note: 'old two', n: 2 },
+          { id: 5, note: 'new', n: 50 },
+        ])
+      },
+    )
+
+    it.each(Object.entries(keyless))(
+      'replace, %s but by named columns: every row of the key is updated, by the last of equal records',
+      async (_kind, ddl) => {
+        await fresh(ddl, "(1, 'old one', 1), (2, 'old two', 2), (2, 'its twin', 3)")
+        const conflict = rule('replace', { keys: ['id'] })
+        const csv = '2,first,20\n5,new,50\n2,last,22\n5,newer,51\n'
+        expect(await merge(conflict, ['id', 'note', 'n'], onConflict, csv)).toMatchObject({ copied: 4 })
+        expect(await contents()).toEqual([
+          { id: 1, note: 'old one', n: 1 },
+          { id: 2, note: 'last', n: 22 },
+          { id: 2, note: 'last', n: 22 },
+          { id: 5, note: 'newer', n: 51 },
         ])
       },
     )
@@ -181,6 +220,64 @@ describe.each(packages)('on %s', (_server, packageName) => {
         { id: 3, note: 'new' },
       ])
     })
+  })
+
+  /** By COPY, which has no ON CONFLICT to switch off. */
+  async function reject(ddl: string) {
+    await fresh(ddl)
+    const lines = ['2,first,20', '5,new,50', '2,last,22', '5,newer,51', '6,,']
+    const records = lines.map((line, index) => ({
+      bytes: Buffer.from(`${line}\n`),
+      number: index + 1,
+      offset: 0,
+      refusal: null,
+    }))
+    const dirty: [number, string | null][] = []
+    const put = appendRecords(sql, { schema: null, table: 't' }, ['id', 'note', 'n'], defaultCsv)
+    const { loaded } = await sql.transaction(() =>
+      loadIsolating(sql, {
+        put,
+        records: (async function* () {
+          yield records
+        })(),
+        onDirty: ({ number }, { sqlstate }) => void dirty.push([number, sqlstate]),
+      }),
+    )
+    return { loaded, dirty, rows: await contents() }
+  }
+
+  it.each(Object.entries(targets))(
+    'reject, %s: what is there stays, and each record of a key that is there is dirty',
+    async (_kind, ddl) => {
+      expect(await reject(ddl)).toEqual({
+        loaded: 2,
+        dirty: [
+          [1, '23505'],
+          [3, '23505'],
+          [4, '23505'],
+        ],
+        rows: [
+          { id: 1, note: 'old one', n: 1 },
+          { id: 2, note: 'old two', n: 2 },
+          { id: 5, note: 'new', n: 50 },
+          { id: 6, note: null, n: null },
+        ],
+      })
+    },
+  )
+
+  it.each(Object.entries(keyless))('reject, %s: every record comes to what is there', async (_kind, ddl) => {
+    const { loaded, dirty, rows } = await reject(ddl)
+    expect({ loaded, dirty }).toEqual({ loaded: 5, dirty: [] })
+    expect(rows).toEqual([
+      { id: 1, note: 'old one', n: 1 },
+      { id: 2, note: 'first', n: 20 },
+      { id: 2, note: 'last', n: 22 },
+      { id: 2, note: 'old two', n: 2 },
+      { id: 5, note: 'new', n: 50 },
+      { id: 5, note: 'newer', n: 51 },
+      { id: 6, note: null, n: null },
+    ])
   })
 
   it('what cannot be merged is refused with what to do', async () => {
