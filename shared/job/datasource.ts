@@ -12,9 +12,14 @@ const Secret = z.custom<SecretRef>((value) => typeof value === 'string' && isRef
 /** Never so many that looking for a free one takes long: each is asked for by itself. */
 const MaxConnections = z.coerce.number().int().min(1).max(1000)
 
+/** A name or an address and nothing else: what stands before an `@` may be a password, and would be kept as it is. */
+const Host = z
+  .string()
+  .regex(/^[^\s@/]+$/, 'must be a name or an address alone, without user, password, path or blanks')
+
 const PostgresDatasource = z.strictObject({
   type: z.enum(['adbpg', 'analyticdb_for_postgresql', 'postgresql']),
-  host: z.string().min(1),
+  host: Host,
   port: z.coerce.number().int().min(1).max(65_535).default(5432),
   database: z.string().min(1),
   username: z.string().min(1),
@@ -25,7 +30,7 @@ const PostgresDatasource = z.strictObject({
 
 const MysqlDatasource = z.strictObject({
   type: z.enum(['mysql', 'mariadb', 'polardb', 'apsaradb_for_mysql']),
-  host: z.string().min(1),
+  host: Host,
   port: z.coerce.number().int().min(1).max(65_535).default(3306),
   database: z.string().min(1),
   username: z.string().min(1),

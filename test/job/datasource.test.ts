@@ -146,6 +146,11 @@ describe('a datasource', () => {
       /accessKey.*go together/,
     ],
     [
+      'a password in the host',
+      { type: 'adbpg', host: 'u:plain@h', database: 'd', username: 'u' },
+      /host.*must be a name or an address alone/,
+    ],
+    [
       'a secret under a name that nobody knows',
       { type: 'adbpg', host: 'h', database: 'd', username: 'u', mySecret: 'plain' },
       /mySecret.*plain text/,
