@@ -19,8 +19,8 @@ const leastBlockBytes = 64 * 1024
 const gatherWithinMs = 250
 
 /**
- * Moves a chunk block by block, each in a savepoint. Of a block that is refused, only what lies around the bad records is
- * sent again and looked at record by record; every bad one is kept, with its place and reason.
+ * Moves a chunk block by block, each in a savepoint. Of a block that is refused, what lies before a bad record is
+ * sent again and the record looked at alone; every bad one is kept, with its place and reason.
  * @param maxAttemptRecords of a destination that takes back nothing: records that may be put together
  * @throws record/limit-exceeded, or the reason of the record where none is allowed
  */
@@ -37,10 +37,10 @@ export async function moveInBlocks(move: Move, maxAttemptRecords?: number): Prom
   try {
     const moved = await moveAll({ ...move, put, body, dirty, maxAttemptRecords })
     // Written before the commit: a dirty record that the ledger counts is never missing.
-    return { ...moved, dirty: dirty.count(), dirtyObject: await dirty.close() }
+    return { ...moved, dirty: dirty.count(), dirtyObject: dirty.count() === 0 ? null : await dirty.close() }
   } catch (error) {
     // Kept also of a run that fails, which is when people look at them.
-    await dirty.close()
+    if (dirty.count() > 0) await dirty.close()
     throw error
   }
 }

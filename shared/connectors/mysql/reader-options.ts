@@ -1,15 +1,8 @@
 import type * as z from 'zod'
 import { MysqlConnectionOption } from '../options/connections.ts'
-import {
-  columnTexts,
-  optionalText,
-  parameters,
-  recordBytes,
-  texts,
-  unsupportedIssue,
-  wizardLeavings,
-} from '../options/fields.ts'
+import { optionalText, parameters, recordBytes, texts, unsupportedIssue, wizardLeavings } from '../options/fields.ts'
 import { besideQuery, incrementalOption } from '../options/incremental.ts'
+import { selectFields } from '../options/select-fields.ts'
 import { refuseTable } from './names.ts'
 
 export const mysqlReaderIgnored: Readonly<Record<string, string>> = {
@@ -41,16 +34,7 @@ export const MysqlReaderOptions = parameters(
       description: 'One table or view, `name` or `database.name`; several are refused.',
       examples: ['shop.orders'],
     }),
-    column: columnTexts().meta({
-      description: '`["*"]`, or SQL expressions, which run with the rights of the datasource.',
-      examples: [['id', 'upper(name)', "'${bizdate}'"]],
-    }),
-    where: optionalText().describe('SQL of a condition; runs with the rights of the datasource.'),
-    querySql: texts()
-      .refine((queries) => queries.length <= 1, 'one statement per job for now; make a job of each')
-      .describe(
-        'One statement, in the place of table, column, where and splitPk; runs with the rights of the datasource.',
-      ),
+    ...selectFields(),
     splitPk: optionalText().describe('A column whose ranges are read side by side.'),
     incremental: incrementalOption(),
     session: texts().describe('Statements for each session, such as `set max_statement_time = 0`.'),

@@ -2,7 +2,6 @@ import type * as z from 'zod'
 import type { Remark } from '../contract.ts'
 import { PostgresConnectionOption } from '../options/connections.ts'
 import {
-  columnTexts,
   flag,
   noDryRun,
   optionalText,
@@ -14,6 +13,7 @@ import {
   wizardLeavings,
 } from '../options/fields.ts'
 import { besideQuery, incrementalOption } from '../options/incremental.ts'
+import { selectFields } from '../options/select-fields.ts'
 import { refuseTableName } from './table-name.ts'
 
 export const readerIgnored: Readonly<Record<string, string>> = {
@@ -53,16 +53,7 @@ export const ReaderOptions = parameters(
         'One table or view, `name` or `schema.name`; what is not in double quotes is folded to lower case. Several tables, also `t_[00-15]`, are refused.',
       examples: ['public.orders'],
     }),
-    column: columnTexts().meta({
-      description: '`["*"]`, or SQL expressions, which run with the rights of the datasource.',
-      examples: [['id', 'upper(name)', "'${bizdate}'"]],
-    }),
-    where: optionalText().describe('SQL of a condition; runs with the rights of the datasource.'),
-    querySql: texts()
-      .refine((queries) => queries.length <= 1, 'one statement per job for now; make a job of each')
-      .describe(
-        'One statement, in the place of table, column, where and splitPk; runs with the rights of the datasource.',
-      ),
+    ...selectFields(),
     splitPk: optionalText().describe(
       'An integer column whose ranges are read side by side; unset: the primary key, or the segments of ADBPG. Of another type: one slice.',
     ),
