@@ -16,6 +16,18 @@ export const Wait = z.discriminatedUnion('for', [
 ])
 export type Wait = z.infer<typeof Wait>
 
+/** The same text for the same condition, as the end of a run looks for it. */
+function textOf(wait: Wait): string {
+  switch (wait.for) {
+    case 'cycle':
+      return JSON.stringify({ for: wait.for, job: wait.job, at: wait.at })
+    case 'previous':
+      return JSON.stringify({ for: wait.for })
+    case 'run':
+      return JSON.stringify({ for: wait.for, runId: wait.runId, businessDate: wait.businessDate })
+  }
+}
+
 export interface NewCycle {
   readonly scheduledAt: Date
   /** yyyymmdd */
@@ -32,7 +44,7 @@ export async function insertCycle(sql: Sql, runId: RunId, job: JobName, cycle: N
   const values = [runId, job, scheduledAt, businessDate, priority, times, rerun.intervalSeconds, JSON.stringify(policy)]
   await sql.query(statements['insert-cycle'], values)
   if (waits.length === 0) return
-  await sql.query(statements['insert-waits'], [runId, [...waits.keys()], waits.map((wait) => JSON.stringify(wait))])
+  await sql.query(statements['insert-waits'], [runId, [...waits.keys()], waits.map(textOf)])
 }
 
 const CycleRow = z
@@ -72,6 +84,18 @@ export function insertReleased(sql: Sql, runId: RunId, now: Date): Promise<boole
 /** Runs that wait, in the order in which they should begin. */
 export async function listWaitingRuns(sql: Sql, limit: number): Promise<RunId[]> {
   const { rows } = await sql.query<{ run_id: RunId }>(statements['list-waiting-runs'], [limit])
+  return rows.map((row) => row.run_id)
+}
+
+/** Runs that wait for the success of this one, in the order in which they should begin; they may wait for others too. */
+export async function listWaitingFor(sql: Sql, runId: RunId, cycle: CycleRow, limit: number): Promise<RunId[]> {
+  const { job, scheduledAt, businessDate } = cycle
+  const conditions = [
+    textOf({ for: 'cycle', job, at: scheduledAt.toISOString() }),
+    textOf({ for: 'run', runId, businessDate }),
+  ]
+  const values = [conditions, job, scheduledAt, textOf({ for: 'previous' }), limit]
+  const { rows } = await sql.query<{ run_id: RunId }>(statements['list-waiting-for'], values)
   return rows.map((row) => row.run_id)
 }
 

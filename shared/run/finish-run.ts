@@ -2,6 +2,7 @@ import type { CopyTarget, ObjectTarget, Target } from '../connectors/contract.ts
 import { asTransferError, type ErrorReport, TransferError } from '../errors/index.ts'
 import * as ledger from '../ledger/index.ts'
 import { stagePrefix } from '../staging/keys.ts'
+import { beginNext } from './begin-next.ts'
 import { isSameDatabase, openSource, openTarget } from './ends.ts'
 import type { FinishEvent } from './events.ts'
 import { advanceMark } from './increment.ts'
@@ -33,7 +34,11 @@ export async function finishRun(world: World, event: FinishEvent, deadline: Dead
     await sendOneWaiting(context)
     if (outcome === 'waiting') return { outcome }
   } else if (halt !== 'finished') await endBadly(context, halt)
-  await cleanUp(context)
+  const finished = await ledger.readFinished(sql, event.runId, event.generation)
+  if (finished?.state === 'succeeded') {
+    await beginNext(context)
+    await cleanUp(context)
+  }
   await sendNotices(context)
   return { outcome: 'done' }
 }
@@ -164,8 +169,6 @@ async function logEnd({ sql, run, world, log }: RunContext, state: string): Prom
 async function cleanUp(context: RunContext): Promise<void> {
   const { world, run } = context
   world.reach('finish/before-clean-up')
-  const finished = await ledger.readFinished(context.sql, run.runId, run.generation)
-  if (finished?.state !== 'succeeded') return
   const keys: string[] = []
   for await (const head of world.store.list(stagePrefix(run.runId))) keys.push(head.key)
   await world.store.remove(keys)

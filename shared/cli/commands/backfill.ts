@@ -81,7 +81,7 @@ interface Following {
   readonly isRerun: boolean
 }
 
-/** Until nothing moves any more, or Ctrl-C. Dates whose turn has come are begun at once rather than by the next tick. */
+/** Until nothing moves any more, or Ctrl-C. Begins dates whose turn has come, where the end of a run did not come to it. */
 async function follow(verbs: Verbs, session: Session, following: Following): Promise<States> {
   const { output, signal } = verbs
   const ids = idsOf(following.started)
