@@ -1,4 +1,5 @@
 export { type ErrorCode, errorCodes } from './codes.ts'
+export { type Issue, issuesText, issueWords, memberAt } from './issue-words.ts'
 export { policies } from './policy.ts'
 export {
   asTransferError,
@@ -8,3 +9,4 @@ export {
   outwardMessage,
   TransferError,
 } from './transfer-error.ts'
+export { whenSound } from './when-sound.ts'

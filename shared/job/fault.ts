@@ -60,9 +60,10 @@ const withoutSecrets = (text: string) =>
 
 const maxShown = 60
 
-/** A value for people to recognise, never a secret, never long; of lists and objects only what they are. */
+/** A value for people to recognise, never a secret, never long; of lists and objects only what they are, but a list of one text is that. */
 export function shownValue(path: Path, value: unknown): string {
   if (path.some(isSecretName)) return '***'
+  if (Array.isArray(value) && value.length === 1 && typeof value[0] === 'string') return shownValue(path, value[0])
   if (Array.isArray(value)) return value.length === 0 ? 'an empty list' : 'a list'
   if (typeof value === 'object' && value !== null) return 'an object'
   const text = typeof value === 'string' ? JSON.stringify(withoutSecrets(value.slice(0, 1000))) : String(value)

@@ -3,6 +3,7 @@ import { type Fault, faultAt, faultsError, isError, isSecretName, maxFaults, typ
 import { issueFaults } from './issue-faults.ts'
 import { isScriptObject, type Member, type Members, membersAt } from './members.ts'
 import { didYouMean } from './nearest-name.ts'
+import { optionNamesWithin } from './option-names.ts'
 import { readParameterLine } from './parameter-line.ts'
 import { readText } from './script-text.ts'
 import { isReference } from './secret-reference.ts'
@@ -55,8 +56,8 @@ export function readJobDocument(text: string, bareName: string | null): ReadDocu
   const candidate = bare ? bareDocument(value, wrapper, bareName, faults) : wrappedDocument(wrapper, bareName, faults)
   const checked = JobDocument.safeParse(candidate)
   const placeOf = (path: Path) => placeIn(wrapper.known, path)
-  for (const issue of checked.success || !isScriptObject(value) ? [] : checked.error.issues.slice(0, maxFaults))
-    faults.push(...issueFaults(issue, candidate, placeOf))
+  const issues = checked.success || !isScriptObject(value) ? [] : checked.error.issues.slice(0, maxFaults)
+  faults.push(...issueFaults(issues, { value: candidate, placeOf, namesAt: optionNamesWithin(JobDocument, candidate) }))
   const located = worthTelling(faults).map(place)
   if (!checked.success || faults.some(isError)) return { parsed: null, faults: located }
   const scriptPath = bare ? [] : (wrapper.known.get('script')?.path ?? [])

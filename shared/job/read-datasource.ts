@@ -21,8 +21,8 @@ export function readDatasource(value: unknown, path: Path): ReadDatasource {
   const parsed = Datasource.safeParse({ ...candidate, type })
   const placeOf = ([first, ...rest]: Path): Path =>
     first === undefined ? path : [...(properties.get(String(first))?.path ?? [...path, first]), ...rest]
-  for (const issue of parsed.success ? [] : parsed.error.issues.slice(0, maxFaults))
-    faults.push(...issueFaults(issue, candidate, placeOf))
+  const issues = parsed.success ? [] : parsed.error.issues.slice(0, maxFaults)
+  faults.push(...issueFaults(issues, { value: candidate, placeOf, namesAt: () => [] }))
   return { datasource: parsed.success && !faults.some(isError) ? parsed.data : null, faults }
 }
 

@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { whenSound } from '../../errors/index.ts'
 import type { ConflictRule } from '../../load/merge.ts'
 import type { Overwrite } from '../../load/publication.ts'
 import type { Remark } from '../contract.ts'
@@ -13,7 +14,6 @@ import {
   optionalText,
   parameters,
   texts,
-  whenSound,
   wizardLeavings,
 } from '../options/fields.ts'
 import { overwriteOption } from './overwrite-option.ts'
