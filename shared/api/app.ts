@@ -76,8 +76,8 @@ export function createApi({ world, deadline, token, version }: ApiOptions): Open
   app.doc31('/openapi.json', { openapi: '3.1.0', info: { title: 'adbpg-sync', version: '1' } })
   app.use('/v1/*', requireToken(token))
   app.openapi(startRoute, async (context) => {
-    const { runId, outcome } = await startJob(world, StartEvent.parse(context.req.valid('json')), deadline)
-    return context.json({ runId, outcome }, 202)
+    const { runId, outcome, warnings } = await startJob(world, StartEvent.parse(context.req.valid('json')), deadline)
+    return context.json({ runId, outcome, warnings: [...warnings] }, 202)
   })
   app.openapi(backfillRoute, async (context) => {
     const { job, parameters = {}, datasources = {}, ...dates } = context.req.valid('json')

@@ -6,6 +6,7 @@ export {
   codedMessage,
   type ErrorContext,
   type ErrorReport,
+  type FaultReport,
   outwardMessage,
   TransferError,
 } from './transfer-error.ts'
