@@ -204,6 +204,14 @@ export function describeReading(on: OnMariadb): void {
       expect(await failure(work())).toMatchObject({ code, message: expect.stringMatching(message) })
     })
 
+    test('of several tables the nearest is named first', async () => {
+      for (const name of ['a_near_table', 'b_near_table']) await query(`create or replace table ${name} (n int)`)
+      await using source = await open({ table: 'b_near_tablex' })
+      expect(await failure(source.columns() as Promise<unknown>)).toMatchObject({
+        message: expect.stringMatching(/did you mean test\.b_near_table, test\.a_near_table\?/),
+      })
+    })
+
     test('a server that ends the session in the middle is told as a lost connection', async () => {
       await using source = await open({ querySql: "select repeat('x', 100000), seq from seq_1_to_20000" })
       const { body } = await source.read({ by: 'whole' }, copyText, never)
