@@ -8,6 +8,19 @@ const Report = z.object({
   message: z.string(),
   advice: z.string(),
   context: z.record(z.string(), z.unknown()),
+  faults: z
+    .array(
+      z.object({
+        severity: z.enum(['error', 'warning']),
+        path: z.string(),
+        line: z.number().nullable(),
+        column: z.number().nullable(),
+        message: z.string(),
+      }),
+    )
+    .readonly()
+    .optional()
+    .openapi({ description: 'Of a job that is refused: each fault, and the warnings of the same pass' }),
 })
 export const ErrorBody = z.object({ error: Report }).openapi('Error')
 
@@ -28,7 +41,13 @@ export const StartBody = z
   })
   .openapi('Start')
 
-export const Started = z.object({ runId: z.string(), outcome: z.enum(['started', 'existing']) }).openapi('Started')
+export const Started = z
+  .object({
+    runId: z.string(),
+    outcome: z.enum(['started', 'existing']),
+    warnings: z.array(z.string()).openapi({ description: 'What of the job is not taken at its word' }),
+  })
+  .openapi('Started')
 
 export const BackfillBody = z
   .object({
@@ -96,6 +115,7 @@ export const Run = z
       })
       .nullable()
       .openapi({ description: 'The rows of a run that reads on from a mark' }),
+    warnings: z.array(z.string()).openapi({ description: 'What of its job is not taken at its word' }),
     decisions: z.array(z.object({ what: z.string(), why: z.string() })),
   })
   .openapi('Run')

@@ -13,7 +13,13 @@ export {
   taskId,
 } from './ids.ts'
 export { type ParameterTrigger, triggerParameters } from './parameters.ts'
-export { type ParsedDocument, parseJobDocument, readJobDocument } from './parse-document.ts'
-export { parseDatasource, parseDatasourceFile, readDatasource } from './read-datasource.ts'
+export { type ParsedDocument, parseJobDocument, type ReadDocument, readJobDocument } from './parse-document.ts'
+export {
+  parseDatasource,
+  parseDatasourceFile,
+  parseDatasourceText,
+  readDatasource,
+  requireText,
+} from './read-datasource.ts'
 export { type Catalogue, checkJob, resolveJob } from './resolve-job.ts'
 export { cronOf, SchedulePolicy, type ScheduleTrigger, zoneOf } from './schedule-shape.ts'

@@ -1,6 +1,7 @@
 import type { CopyTarget, ObjectTarget, Target } from '../connectors/contract.ts'
 import { asTransferError, type ErrorReport, TransferError } from '../errors/index.ts'
 import * as ledger from '../ledger/index.ts'
+import { runAuthorSql } from '../load/author-sql.ts'
 import { stagePrefix } from '../staging/keys.ts'
 import { beginNext } from './begin-next.ts'
 import { isSameDatabase, openSource, openTarget } from './ends.ts'
@@ -83,9 +84,9 @@ async function publish(context: RunContext): Promise<void> {
 async function publicationOf(context: RunContext, target: CopyTarget): Promise<() => Promise<void>> {
   if (isAtomic(target)) return () => publishRun(context, target)
   const here = isSameDatabase(target.connection, context.address)
-  if (!here) await runElsewhere(context, target.connection, target.postSql)
+  if (!here) await runElsewhere(context, target.connection, { list: 'postSql', statements: target.postSql })
   return async () => {
-    if (here) for (const statement of target.postSql) await context.sql.query(statement)
+    if (here) await runAuthorSql('postSql', target.postSql, (statement) => context.sql.query(statement))
   }
 }
 

@@ -1,18 +1,24 @@
 import { findReader, findWriter, kindOf, knownKinds } from '../connectors/find-connector.ts'
 import { asTransferError, TransferError } from '../errors/index.ts'
+import { type Fault, faultsError, faultText, isError, pathText, worthTelling } from '../job/fault.ts'
 import {
   type Catalogue,
+  checkJob,
   type JobDocument,
   type JobSpec,
   type ParameterTrigger,
   type ParsedDocument,
   parseJobDocument,
+  type ReadDocument,
+  readJobDocument,
   resolveJob,
   triggerParameters,
   zoneOf,
 } from '../job/index.ts'
+import type { Resolution } from '../job/resolve-job.ts'
 import { runDatesOf } from '../schedule/index.ts'
-import { findDatasource } from './datasources.ts'
+import { nameOfJobKey } from '../staging/keys.ts'
+import { datasourceNames, findDatasource } from './datasources.ts'
 import type { StartEvent } from './events.ts'
 import { listJobs, readJobText, recordIncident, type StoredJob } from './job-store.ts'
 import type { World } from './world.ts'
@@ -52,10 +58,64 @@ function datedJob({ name, savedAt }: StoredJob, text: string): DatedJob {
 /** About reaching the bucket, not about the document: a bug of the parser must not stop every job. */
 const isOfTheWay = ({ code, policy }: TransferError) => policy.retry === 'again' && code !== 'internal/bug'
 
-/** A stored job by its name, or the document that came with the event. @throws job/unknown-job, job/syntax, job/invalid */
+/** A stored job by its name, or the document that came with the event. @throws job/unknown-job */
+async function read(world: World, job: StartEvent['job']): Promise<ReadDocument> {
+  if (typeof job === 'string') return readJobDocument(await readJobText(world.store, job), job)
+  return withoutPlaces(readJobDocument(JSON.stringify(job), null))
+}
+
+/** Lines and columns would be those of a text that the caller has never seen. */
+function withoutPlaces({ parsed, remains, faults }: ReadDocument): ReadDocument {
+  const unplaced = (list: readonly Fault[]) => list.map((fault) => ({ ...fault, line: null, column: null }))
+  const bare = (one: ParsedDocument | null) =>
+    one && { ...one, warnings: unplaced(one.warnings), place: (fault: Fault) => fault }
+  return { parsed: bare(parsed), remains: bare(remains), faults: unplaced(faults) }
+}
+
+/** @throws job/unknown-job, job/syntax, job/invalid */
 export async function readJob(world: World, job: StartEvent['job']): Promise<ParsedDocument> {
-  if (typeof job === 'string') return parseJobDocument(await readJobText(world.store, job), job)
-  return parseJobDocument(JSON.stringify(job, null, 2), null)
+  const { parsed, faults } = await read(world, job)
+  if (parsed === null) throw faultsError(faults)
+  return parsed
+}
+
+/**
+ * Looks at a document that is about to be stored, as a start would.
+ * @returns what its author should know, a sentence each
+ * @throws job/* with all faults, unless it can be run once parameters or datasources are there
+ */
+export async function checkStoredJob(world: World, text: string, key: string): Promise<string[]> {
+  const { parsed, remains, faults } = readJobDocument(text, nameOfJobKey(key))
+  const document = parsed ?? remains
+  const occasion = { trigger: { type: 'client' }, scheduledAt: world.clock.now() } as const
+  const more = document === null ? [] : (await checkJob(document, resolutionOf(world, document, occasion))).faults
+  const all = parsed === null ? worthTelling([...faults, ...more]) : more
+  if (parsed === null || all.filter(isError).some((fault) => !isOfStart(fault, all))) throw faultsError(all)
+  return all.map(faultText)
+}
+
+/** Who starts a job gives parameters, and datasources may come later; a text without its values looks wrong. */
+function isOfStart({ code, path }: Fault, all: readonly Fault[]): boolean {
+  if (code === 'job/unknown-parameter' || code === 'job/unknown-datasource') return true
+  const at = pathText(path)
+  return all.some((other) => other.code === 'job/unknown-parameter' && pathText(other.path).startsWith(at))
+}
+
+export interface ResolvedJob {
+  readonly parsed: ParsedDocument
+  readonly spec: JobSpec
+}
+
+/** @throws job/* with all faults of the document and of its script */
+export const readAndResolve = async (world: World, job: StartEvent['job'], occasion: Occasion): Promise<ResolvedJob> =>
+  await resolveRead(world, await read(world, job), occasion)
+
+/** In one pass: what is wrong with a document does not hide what is wrong with its script. @throws job/* with all faults */
+export async function resolveRead(world: World, document: ReadDocument, occasion: Occasion): Promise<ResolvedJob> {
+  const { parsed, remains, faults } = document
+  if (parsed !== null) return { parsed, spec: await resolveDocument(world, parsed, occasion) }
+  const more = remains === null ? [] : (await checkJob(remains, resolutionOf(world, remains, occasion))).faults
+  throw faultsError(worthTelling([...faults, ...more]))
 }
 
 export interface Occasion {
@@ -69,17 +129,20 @@ export interface Occasion {
 
 /** Values win in this order: the caller's, the trigger's, the job's own. Dates are those of the zone of its first schedule. */
 export async function resolveDocument(world: World, parsed: ParsedDocument, occasion: Occasion): Promise<JobSpec> {
+  return await resolveJob(parsed, resolutionOf(world, parsed, occasion))
+}
+
+function resolutionOf(world: World, { document }: ParsedDocument, occasion: Occasion): Resolution {
   const { trigger, scheduledAt, parameters = {}, datasources = {} } = occasion
-  const { document, scriptPath, place } = parsed
   const timeZone = occasion.timeZone ?? zoneOfJob(document)
-  return await resolveJob(document, scriptPath, {
+  return {
     catalogue,
     parameters: { ...triggerParameters(trigger), ...parameters },
     dates: runDatesOf(scheduledAt, timeZone),
     findDatasource: (name) => findDatasource(world, datasources, name),
+    datasourceNames: () => datasourceNames(world, datasources),
     hoistSecret: null,
-    place,
-  })
+  }
 }
 
 /** DataWorks' own zone for a job without a schedule. */

@@ -34,6 +34,8 @@ export interface RunReport {
   readonly trouble: ReportedTrouble | null
   /** The rows of a run that reads on from a mark; null for all others, and before it is planned. */
   readonly increment: ReportedIncrement | null
+  /** What of its job was understood, but not taken at its word. */
+  readonly warnings: readonly string[]
   readonly decisions: readonly { readonly what: string; readonly why: string }[]
 }
 
@@ -85,6 +87,7 @@ export async function reportRun(sql: Sql, runId: RunId, now: Date): Promise<RunR
     finishedAt: ending?.finishedAt.toISOString() ?? null,
     trouble: ending === null ? await troubleOf(sql, run, plan !== null) : null,
     increment: plan === null ? null : await incrementOf(sql, runId),
+    warnings: run.spec.warnings,
     decisions: plan?.decisions ?? [],
   }
 }

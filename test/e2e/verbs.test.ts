@@ -64,7 +64,7 @@ describe('small things', () => {
     await writeFile(file, JSON.stringify(dataxJob('bad_table', end(reader), end(writer))))
     const { code, stderr } = await type(['run', file])
     expect(code).toBe(2)
-    expect(stderr.match(/table must be/g)).toHaveLength(2)
+    expect(stderr.match(/table \(line .*must be/g)).toHaveLength(2)
   })
 })
 
@@ -87,6 +87,7 @@ const Answer = z.strictObject({
   increment: z.looseObject({ column: z.string() }).nullable(),
   requestedAt: z.string(),
   finishedAt: z.string(),
+  warnings: z.array(z.string()),
   decisions: z.array(z.looseObject({ what: z.string(), why: z.string() })),
 })
 
@@ -352,9 +353,69 @@ describe('the other verbs', () => {
       code: 2,
       answer: { error: { code: 'job/invalid', message: expect.stringContaining('missing.csv: ENOENT') } },
     })
+    const shown = await answerOf(['datasource', 'show', 'adbpg_locl'])
+    expect(shown.answer).toMatchObject({ error: { message: expect.stringContaining('did you mean adbpg_local?') } })
     const unknown = await spawned(['statsu'])
     expect(unknown.code).toBe(2)
     expect(unknown.stderr).toContain('status')
+  })
+
+  it.each(['run', 'plan', 'doctor'])('%s tells errors and warnings of a job in one pass', async (verb) => {
+    const file = join(folder, 'faulty.json')
+    const writer = {
+      name: 'adbpgwriter',
+      parameter: { datasource: 'adbpg_locl', tabel: 'x', table: 'a.b.c', column: ['*'] },
+    }
+    const reader = { name: 'ossreader', parameter: { datasource: 'oss_local', object: 'a.csv' } }
+    await writeFile(
+      file,
+      JSON.stringify({ script: dataxJob('x', reader, writer).script, triggers: [{ type: 'object', prefx: 'a' }] }),
+    )
+    const says = [
+      /triggers\[0\]\.prefx/,
+      /did you mean adbpg_local\?/,
+      /table .*must be "name"/,
+      /tabel .*did you mean table\?/,
+    ]
+    const { code, stdout, stderr } = await type([verb, file])
+    expect(code).toBe(verb === 'doctor' ? 1 : 2)
+    for (const one of says) expect(stdout + stderr).toMatch(one)
+    if (verb === 'doctor') return
+    const { answer } = await answerOf([verb, file])
+    const severities = { error: 3, warning: 1 }
+    const { faults } = (answer as { error: { faults: { severity: keyof typeof severities }[] } }).error
+    for (const [severity, count] of Object.entries(severities))
+      expect(faults.filter((fault) => fault.severity === severity)).toHaveLength(count)
+  })
+
+  it('put looks at a job document before it is stored, and lets a start give what it lacks', async () => {
+    const file = join(folder, 'stored.json')
+    const reader = { name: 'ossreader', parameter: { datasource: 'oss_local', object: '${object}', obect: 'x' } }
+    const write = (parameter: Record<string, unknown>) =>
+      writeFile(file, JSON.stringify(dataxJob('stored', reader, { name: 'adbpgwriter', parameter })))
+    await write({ datasource: 'adbpg_local', table: 'a.b.c', column: ['*'] })
+    expect(await answerOf(['put', file, 'oss:///jobs/stored.json'])).toMatchObject({
+      code: 2,
+      answer: { error: { faults: expect.arrayContaining([expect.objectContaining({ severity: 'warning' })]) } },
+    })
+    expect((await answerOf(['plan', 'stored'])).answer).toMatchObject({ error: { code: 'job/unknown-job' } })
+    await write({ datasource: 'adbpg_local', table: 'b.c', column: ['*'] })
+    const stored = await answerOf(['put', file, 'oss:///jobs/stored.json'])
+    expect(stored).toMatchObject({ code: 0, stderr: expect.stringMatching(/warning: .*obect.*did you mean object/) })
+    expect((await answerOf(['run', 'storde'])).answer).toMatchObject({
+      error: { message: expect.stringContaining('did you mean stored?') },
+    })
+  })
+
+  it('a definition in a file is told by line and column', async () => {
+    const file = join(folder, 'datasource.json')
+    await writeFile(file, '{\n  "type": "adbpg",\n  "host": "h" "port": x\n}')
+    expect(await type(['datasource', 'add', 'torn', '--file', file])).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(/datasource\.json: .*line 3, column 23/),
+    })
+    await writeFile(file, '{\n  "type": "adbpg",\n  "host": "h", "port": "x"\n}')
+    expect((await type(['datasource', 'add', 'torn', '--file', file])).stderr).toMatch(/port \(line 3, column 24\)/)
   })
 
   it('run --help teaches by examples', async () => {

@@ -173,6 +173,8 @@ describe('a conversion', () => {
       setting: { common: datax.common, speed: { record: 9 } },
     })
     expect(said(remarks).map((line) => line.split(':')[0])).toEqual([
+      'script.common',
+      'script.job.setting.speed',
       'script.core',
       'script.entry',
       'script.job.setting.speed.record',

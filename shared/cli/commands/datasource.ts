@@ -2,7 +2,9 @@ import Table from 'cli-table3'
 import type { Command } from 'commander'
 import { askPlan } from '../../doctor/diagnose.ts'
 import { TransferError } from '../../errors/index.ts'
-import { faultText } from '../../job/fault.ts'
+import { type Fault, faultText } from '../../job/fault.ts'
+import { requireText } from '../../job/index.ts'
+import { isScriptObject } from '../../job/members.ts'
 import { isReference } from '../../job/secret-reference.ts'
 import {
   type ListedDatasource,
@@ -96,11 +98,10 @@ function addAdd(datasource: Command, verbs: Verbs): void {
 }
 
 async function addOne(verbs: Verbs, session: Session, name: string, options: AddOptions): Promise<ExitCode> {
-  const definition = await definitionOf(verbs, session, options)
+  const { definition, place } = await definitionOf(verbs, session, options)
   const kept = await keepSecrets(definition, placeOf(name), session.vault)
-  const { datasource, warnings } = await saveDatasource(session.world, name, kept, {
-    replace: options.replace === true,
-  })
+  const replace = options.replace === true
+  const { datasource, warnings } = await saveDatasource(session.world, name, kept, { replace, place })
   for (const warning of warnings) verbs.output.note(`warning: ${faultText(warning)}`)
   verbs.output.answer(
     { name, definition: datasource },
@@ -112,26 +113,27 @@ async function addOne(verbs: Verbs, session: Session, name: string, options: Add
 /** In the vault. */
 const placeOf = (name: string) => `datasources_${name}`
 
-async function definitionOf(verbs: Verbs, session: Session, options: AddOptions): Promise<unknown> {
+interface Definition {
+  readonly definition: unknown
+  /** Adds line and column of the file to what stands in it. */
+  readonly place: (fault: Fault) => Fault
+}
+
+async function definitionOf(verbs: Verbs, session: Session, options: AddOptions): Promise<Definition> {
   const given = Object.keys(propertyOptions).flatMap((name) => {
     const value = options[name as keyof typeof propertyOptions]
     return value === undefined ? [] : [[name, value] as const]
   })
   const secrets = await secretsOf(verbs, session, options)
-  if (options.file === undefined) return { ...Object.fromEntries(given), ...secrets }
-  const text = options.file === '-' ? await verbs.readStdin() : await readText(options.file)
-  const value = parsedObject(text, options.file)
-  return { ...value, ...Object.fromEntries(given), ...secrets }
-}
-
-function parsedObject(text: string, file: string): object {
-  try {
-    const value: unknown = JSON.parse(text)
-    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value
-  } catch (cause) {
-    throw new TransferError('job/syntax', `${file} is not JSON`, { file }, { cause })
-  }
-  throw new TransferError('job/invalid', `${file} must hold one object of properties`, { file })
+  const own = { ...Object.fromEntries(given), ...secrets }
+  if (options.file === undefined) return { definition: own, place: (fault) => fault }
+  const from = options.file === '-' ? 'standard input' : options.file
+  const { value, place } = requireText(
+    options.file === '-' ? await verbs.readStdin() : await readText(options.file),
+    from,
+  )
+  if (isScriptObject(value)) return { definition: { ...value, ...own }, place }
+  throw new TransferError('job/invalid', `${from} must hold one object of properties`, { file: from })
 }
 
 /** What stands on a command line is seen by every process of the machine and kept in the history of the shell. */

@@ -12,13 +12,13 @@ export function addPlan(program: Command, verbs: Verbs): void {
       verbs.withSession(async (session) => {
         const { spec } = await readJobArgument(session, job, options)
         const plan = await previewPlan(session.world, spec, session.deadline)
-        verbs.output.answer(plan, () => {
+        verbs.output.answer({ ...plan, warnings: spec.warnings }, () => {
           const known = plan.bytes === null ? '' : `, ${bytesText(plan.bytes)}`
           const lines = plan.decisions.map(({ what, why }) => `  ${what}: ${why}`)
           return [
             `${spec.name}: ${countText(plan.pieces)} ${plan.staged ? 'slices' : 'chunks'}${known}`,
             ...lines,
-            ...spec.warnings,
+            ...spec.warnings.map((warning) => `warning: ${warning}`),
           ].join('\n')
         })
         return 0

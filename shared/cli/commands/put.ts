@@ -1,8 +1,11 @@
 import { createReadStream } from 'node:fs'
 import type { Command } from 'commander'
 import { TransferError } from '../../errors/index.ts'
+import { checkStoredJob } from '../../run/jobs.ts'
+import { isJobKey } from '../../staging/keys.ts'
 import type { Verbs } from '../main.ts'
 import { bytesText } from '../output.ts'
+import { readText } from '../read-text.ts'
 import { tellIfStackStops } from './follow.ts'
 
 export function addPut(program: Command, verbs: Verbs): void {
@@ -11,16 +14,18 @@ export function addPut(program: Command, verbs: Verbs): void {
     .description('upload a file: put data.csv oss://bucket/in/data.csv')
     .addHelpText(
       'after',
-      '\nThe bucket may be left out: oss:///in/data.csv is the bucket of the stack. A job with a matching trigger starts.',
+      '\nThe bucket may be left out: oss:///in/data.csv is the bucket of the stack. A job with a matching trigger starts.\nA job document under jobs/ is checked before it is stored.',
     )
     .action((file: string, target: string) =>
       verbs.withSession(async (session) => {
         const { world } = session
         const key = keyIn(target, world.store.bucket)
+        const warnings = isJobKey(key) ? await checkStoredJob(world, await readText(file), key) : []
+        for (const warning of warnings) verbs.output.note(`warning: ${warning}`)
         const body = readFile(file, (sent) => verbs.output.progress(`${bytesText(sent)} sent`))
         const { etag, size } = await world.store.putStream(key, body, { signal: verbs.signal })
         tellIfStackStops(verbs.output, session)
-        const answer = { bucket: world.store.bucket, key, etag, size }
+        const answer = { bucket: world.store.bucket, key, etag, size, ...(isJobKey(key) ? { warnings } : {}) }
         verbs.output.answer(answer, () => `oss://${answer.bucket}/${key}  ${bytesText(size)}  etag ${etag}`)
         return 0
       }),

@@ -48,7 +48,7 @@ async function run(verbs: Verbs, session: Session, job: string, options: RunOpti
   if (options.detach === true) {
     tellIfStackStops(verbs.output, session)
     verbs.output.answer(
-      started,
+      { ...started, warnings: spec.warnings },
       () => `run ${started.runId} of ${spec.name} is ${started.outcome}; adbpg-sync status ${started.runId}`,
     )
     return 0

@@ -1,5 +1,6 @@
 import { copyText, type Encoding } from '../../codecs/encoding.ts'
 import { TransferError } from '../../errors/index.ts'
+import { runAuthorSql } from '../../load/author-sql.ts'
 import type { MysqlSession } from '../../ports/index.ts'
 import type { ChunkClaim, ConnectorContext, Decision, RowTarget, RowTransaction } from '../contract.ts'
 import { withoutSemicolon } from '../sql/query-text.ts'
@@ -42,9 +43,8 @@ export function openMysqlTarget(options: MysqlWriterOptions, context: ConnectorC
   }
 
   /** In the mode of the server, as the author knows it. */
-  async function runAll(sql: MysqlSession, statements: readonly string[]): Promise<void> {
-    for (const statement of statements) await sql.run(naming(withoutSemicolon(statement), name))
-  }
+  const runAll = (sql: MysqlSession, list: 'preSql' | 'postSql') =>
+    runAuthorSql(list, options[list], (statement) => sql.run(naming(withoutSemicolon(statement), name)))
 
   return {
     kind: 'rows',
@@ -63,14 +63,14 @@ export function openMysqlTarget(options: MysqlWriterOptions, context: ConnectorC
         const { database } = await lookUp(sql)
         const remembers = await ensureClaims(sql, database)
         if (!remembers) context.log.warn(`${database} has no table adbpg_sync_chunk, and this account may not make it`)
-        await runAll(sql, options.preSql)
+        await runAll(sql, 'preSql')
       }),
-    publish: () => inOwnSession((sql) => runAll(sql, options.postSql)),
+    publish: () => inOwnSession((sql) => runAll(sql, 'postSql')),
     forget: (runId) => inOwnSession(async (sql) => forgetClaims(sql, (await lookUp(sql)).database, runId)),
     async openChunk(chunk) {
       const sql = await connect()
       try {
-        for (const statement of options.session) await sql.run(withoutSemicolon(statement))
+        await runAuthorSql('session', options.session, (statement) => sql.run(withoutSemicolon(statement)))
         await sql.run(strictMode)
         return await beginChunk(sql, await lookUp(sql), chunk)
       } catch (error) {

@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { whenSound } from '../../errors/index.ts'
 import type { ConflictRule } from '../../load/merge.ts'
 import type { Overwrite } from '../../load/publication.ts'
 import type { Remark } from '../contract.ts'
@@ -13,7 +14,6 @@ import {
   optionalText,
   parameters,
   texts,
-  whenSound,
   wizardLeavings,
 } from '../options/fields.ts'
 import { overwriteOption } from './overwrite-option.ts'
@@ -125,18 +125,34 @@ export function writerRemarks(options: WriterOptions): readonly Remark[] {
   const [on] = conflictWords(options)
   const keys = on === undefined ? (['uniqueIndexColumn', 'uniqueIndexColumns'] as const) : []
   const update = on === 'replace' ? [] : (['updateColumn'] as const)
-  const unused = [...keys, ...update]
+  const unused: Remark[] = [...keys, ...update]
     .filter((name) => options[name].length > 0)
     .map((parameter) => {
       const modes = parameter === 'updateColumn' ? 'replace' : 'replace or ignore'
       return { parameter, message: `has no effect without conflictMode ${modes}` }
     })
+  const twice =
+    options.uniqueIndexColumn.length > 0 &&
+    options.uniqueIndexColumns.length > 0 &&
+    options.uniqueIndexColumn.join() !== options.uniqueIndexColumns.join()
+  if (twice)
+    unused.push({ parameter: 'uniqueIndexColumns', message: 'has no effect beside uniqueIndexColumn, which differs' })
+  if (on === 'replace') unused.push(...keysToUpdate(options))
   const isEmptied = options.overwrite === 'table' && on === 'replace' && options.updateColumn.length > 0
   const noRow = {
     parameter: 'updateColumn',
     message: 'has no effect with overwrite of the table: no row is left to update',
   }
   return isEmptied ? [...unused, noRow] : unused
+}
+
+/** What is known without the table; its own key is looked at by the plan. */
+function keysToUpdate(options: WriterOptions): Remark[] {
+  const keys = conflictOf(options)?.keys ?? []
+  const both = options.updateColumn.filter((name) => keys.includes(name))
+  if (both.length === 0) return []
+  const message = `names ${both.join(', ')} of uniqueIndexColumn; columns of the key are never updated`
+  return [{ parameter: 'updateColumn', message }]
 }
 
 export function overwriteOf({ overwrite }: Pick<WriterOptions, 'overwrite'>): Overwrite | null {
