@@ -73,15 +73,8 @@ async function decide(
 ): Promise<WorkPlan> {
   const decided = await decideWork(context, source, target, snapshot, planned?.increment ?? null)
   const plan = planned === null ? decided : { ...decided, decisions: [planned.decision, ...decided.decisions] }
-  refuseRewriting(plan, target)
   for (const decision of plan.decisions) context.log.info(`plan: ${decision.what}`, { why: decision.why })
   return plan
-}
-
-/** Staging does not rewrite bytes yet, so what COPY cannot take as it lies cannot go in. */
-function refuseRewriting(plan: WorkPlan, target: Target): void {
-  if (target.kind === 'object' || plan.refusal === null) return
-  throw new TransferError('job/unsupported', `this reader and writer do not fit so far: ${plan.refusal}`)
 }
 
 interface Recorded {

@@ -162,9 +162,15 @@ describe('rights', () => {
     return await work(sql)
   }
   const target = (change: Partial<CopyTarget> = {}) =>
-    ({ table: { schema: 'public', table: 'T able' }, preSql: [], conflict: null, ...change }) as unknown as CopyTarget
-  const rights = (change: Partial<CopyTarget> = {}, onConflict = true, columns = ['a', 'b']) =>
-    as('loader', (sql) => checkTargetRights(sql, target(change), { columns, user: 'loader', onConflict }))
+    ({
+      table: { schema: 'public', table: 'T able' },
+      preSql: [],
+      conflict: null,
+      publication: null,
+      ...change,
+    }) as unknown as CopyTarget
+  const rights = (change: Partial<CopyTarget> = {}, locks = false, columns = ['a', 'b']) =>
+    as('loader', (sql) => checkTargetRights(sql, target(change), { columns, user: 'loader', locks }))
 
   it('on the ledger: may it be made, is it there, may it be used', async () => {
     const look = (user: string) => as(user, (sql) => checkLedgerRights(sql, user))
@@ -196,15 +202,37 @@ describe('rights', () => {
     expect(await rights()).toMatchObject({ state: 'ok' })
     await admin.query('revoke insert (b) on "T able" from loader')
     expect(await rights()).toMatchObject({ state: 'failed' })
-    expect(await rights({}, true, ['a'])).toMatchObject({ state: 'ok' })
+    expect(await rights({}, false, ['a'])).toMatchObject({ state: 'ok' })
     await admin.query('grant insert on "T able" to loader')
     expect(await rights({ preSql: ['truncate table "T able"'] })).toMatchObject({
       detail: expect.stringContaining('may not truncate'),
     })
     const replace = { conflict: { on: 'replace', keys: null, update: null } } as const
     expect((await rights(replace)).detail).toContain('may not select, update on')
-    await admin.query('grant select, update on "T able" to loader')
+    const ignore = { conflict: { on: 'ignore', keys: null, update: null } } as const
+    await admin.query('grant select on "T able" to loader')
+    expect(await rights(ignore)).toMatchObject({ state: 'ok' })
+    expect((await rights(ignore, true)).detail).toContain('may not update on')
+    await admin.query('grant update on "T able" to loader')
     expect(await rights(replace)).toMatchObject({ state: 'ok' })
-    expect((await rights(replace, false)).detail).toContain('may not delete on')
+    expect(await rights(ignore, true)).toMatchObject({ state: 'ok' })
+    await as('loader', (sql) =>
+      sql.transaction(async () => void (await sql.query('lock table "T able" in share row exclusive mode'))),
+    )
+  })
+
+  it('on what is overwritten: the partition itself, whose rows go', async () => {
+    await admin.query('create table "P arted" (a integer) partition by list (a)')
+    await admin.query('create table "P one" partition of "P arted" for values in (1)')
+    await admin.query('grant insert, select, delete on "P arted" to loader')
+    const place = { schema: 'public', table: 'P one' }
+    const publication = { overwrite: { of: 'partition', name: 'P one' }, facts: async () => ({ place }) }
+    const overwriting = { publication } as unknown as Partial<CopyTarget>
+    expect((await rights(overwriting, true, ['a'])).detail).toContain(
+      'may not insert, select, delete on "public"."P one"',
+    )
+    await admin.query('grant insert, select, delete on "P one" to loader')
+    expect(await rights(overwriting, true, ['a'])).toMatchObject({ state: 'ok' })
+    await as('loader', (sql) => sql.query('delete from "P one"'))
   })
 })

@@ -208,6 +208,25 @@ describe('doctor', () => {
     ])
   })
 
+  it('refuses what a plan refuses: a write mode without a key, and a view that takes no rows', async () => {
+    const { job, document, table } = await fileJob('adbpg_local')
+    const text = JSON.stringify(document)
+    await writeFile(job, text.replace(`"public.${table}"`, `"public.${table}","conflictMode":"replace"`))
+    const keyless = await look(job)
+    const planned = (await answerOf(['plan', job])).answer as { error?: { message: string } }
+    const told = String(planned.error?.message)
+    expect(told).toContain('has no primary key')
+    expect(bad(keyless.lines)).toMatchObject([
+      { about: 'writer', check: 'write mode', detail: expect.stringContaining(told) },
+    ])
+    await stack.sql(`create view public.${table}_view as select * from public.${table}`)
+    await writeFile(job, text.replace(`"public.${table}"`, `"public.${table}_view"`))
+    expect(bad((await look(job)).lines)).toMatchObject([
+      { about: 'writer', check: 'table', detail: expect.stringContaining('is a view') },
+    ])
+    expect(await answerOf(['plan', job])).toMatchObject({ code: 2, answer: { error: { code: 'job/unsupported' } } })
+  })
+
   it('looks from the function: a server that only its datasource misses, a job that cannot be read', async () => {
     const { job } = await fileJob('elsewhere')
     const file = join(folder, 'elsewhere.json')
