@@ -23,7 +23,9 @@ export async function examineJob(world: World, spec: JobSpec, deadline: Deadline
   const context: EndsContext = { world, log: world.log, deadline: bounded(deadline), run: { spec, trigger: null } }
   const found: Finding[] = []
   const open = new Set<Role>()
-  for (const { roles, connection } of await connectionsOf(world, spec)) {
+  const { placed, refused } = await connectionsOf(world, spec)
+  found.push(...ofAll('ledger', refused))
+  for (const { roles, connection } of placed) {
     const more: InSession = async (sql) =>
       roles.includes('ledger') && connection.kind === 'postgres' ? [await checkLedgerRights(sql, connection.user)] : []
     const results = await checkConnection(world, connection, deadline, more)
@@ -56,19 +58,25 @@ interface Placed {
   readonly connection: Connection
 }
 
-async function connectionsOf(world: World, spec: JobSpec): Promise<Placed[]> {
+/** A job without a place for its ledger has two ends all the same. */
+async function connectionsOf(world: World, spec: JobSpec): Promise<{ placed: Placed[]; refused: Result[] }> {
   const all: { role: Role; connection: Connection }[] = [
     { role: 'reader', connection: lookedAt(connectionIn(spec.reader.options)) },
     { role: 'writer', connection: lookedAt(connectionIn(spec.writer.options)) },
-    { role: 'ledger', connection: await ledgerOf(world, spec) },
   ]
+  const refused: Result[] = []
+  try {
+    all.push({ role: 'ledger', connection: await ledgerOf(world, spec) })
+  } catch (thrown) {
+    refused.push(failedBy('place', asTransferError(thrown)))
+  }
   const placed = new Map<string, Placed>()
   for (const { role, connection } of all) {
     const key = JSON.stringify(connection)
     const { roles } = placed.get(key) ?? { roles: [] }
     placed.set(key, { roles: [...roles, role], connection })
   }
-  return [...placed.values()]
+  return { placed: [...placed.values()], refused }
 }
 
 /** Every connector takes it under this name (job/end-options.ts), and its schema has checked it. */

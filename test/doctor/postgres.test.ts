@@ -6,6 +6,7 @@ import type { Finding, Result } from '../../shared/doctor/finding.ts'
 import { checkNetwork } from '../../shared/doctor/network.ts'
 import { checkLedgerRights, checkTargetRights } from '../../shared/doctor/postgres-rights.ts'
 import { openPostgres } from '../../shared/doctor/postgres-session.ts'
+import { checkSecret } from '../../shared/doctor/secret.ts'
 import { migrate } from '../../shared/ledger/index.ts'
 import type { PostgresConnection, Sql, SqlSession } from '../../shared/ports/index.ts'
 import { connectSql } from '../../shared/postgres/session.ts'
@@ -22,6 +23,7 @@ beforeAll(async () => {
   admin = await server.connect(connection)
   for (const role of ['visitor', 'tls_only', 'loader', 'stranger'])
     await admin.query(`create role ${role} login password '${testPassword}'`)
+  await admin.query(`create role grouped nologin password '${testPassword}'`)
 })
 afterAll(async () => {
   await admin?.[Symbol.asyncDispose]()
@@ -81,17 +83,22 @@ describe('the handshake', () => {
 
   it.each([
     ['a wrong password', { password: 'env:WRONG_PASSWORD' }, /user name and password/],
-    ['a database that is not there', { database: 'nowhere' }, /./],
+    ['a database that is not there', { database: 'nowhere' }, /^Create database nowhere.*password are right/],
+    ['both', { database: 'nowhere', password: 'env:WRONG_PASSWORD' }, /user name and password of the datasource/],
+    ['a role that may not log in', { user: 'grouped' }, /alter role grouped login/],
   ] as const)('with %s fails at the login alone', async (_, change, next) => {
     const results = await handshake(change)
     expect(statesOf(results)).toEqual({ whitelist: 'ok', tls: 'ok', login: 'failed' })
     expect(results.login?.next).toMatch(next)
   })
 
-  it('with a secret that is not set says so, and nothing of the server', async () => {
-    const results = await handshake({ password: 'env:NOT_SET' })
-    expect(statesOf(results)).toEqual({ whitelist: 'skipped', tls: 'skipped', login: 'failed' })
-    expect(results.login?.detail).toContain('env:NOT_SET')
+  it('is not tried with a secret that is not set', async () => {
+    const secrets = { secrets: testSecrets }
+    expect(await checkSecret(secrets, { ...connection, password: 'env:NOT_SET' })).toMatchObject([
+      { check: 'secret', state: 'failed', detail: expect.stringContaining('env:NOT_SET') },
+    ])
+    expect(await checkSecret(secrets, connection)).toMatchObject([{ state: 'ok' }])
+    expect(await checkSecret(secrets, { ...connection, password: null })).toEqual([])
   })
 
   it('with TLS that the server does not speak fails there', async () => {
