@@ -5,14 +5,9 @@ import { quoteTable } from '../schema/index.ts'
 import { failed, passed, type Result } from './finding.ts'
 
 /** What the server is, in one line. */
-export function serverText({ server, onConflict, copyOnConflict, rowIsolation, segments }: Capabilities): string {
-  const can = [
-    onConflict && 'upsert (ON CONFLICT)',
-    copyOnConflict && 'the same in COPY',
-    rowIsolation && 'row isolation',
-  ]
-  const powers = can.filter((power) => power !== false).join(', ') || 'neither upsert nor row isolation'
-  return `${server.product} ${server.version}; ${powers}${segments === null ? '' : `; ${segments} segments`}`
+export function serverText({ server, onConflict, segments }: Capabilities): string {
+  const merges = onConflict ? 'merges by ON CONFLICT' : 'has no ON CONFLICT, so merges lock the table'
+  return `${server.product} ${server.version}; ${merges}${segments === null ? '' : `; ${segments} segments`}`
 }
 
 /** The schema of the ledger is there and open, or may be made. */
