@@ -5,7 +5,7 @@ import { TransferError } from '../errors/index.ts'
 import { faultText } from '../job/fault.ts'
 import { JobName, type JobSpec, type ParsedDocument, parseDatasourceFile, parseJobDocument } from '../job/index.ts'
 import { readJobText } from '../run/job-store.ts'
-import { resolveDocument } from '../run/jobs.ts'
+import { resolveWithValues } from '../run/jobs.ts'
 import { readText } from './read-text.ts'
 import type { Session } from './session.ts'
 import { keepSecrets } from './vault.ts'
@@ -34,6 +34,8 @@ export interface JobArgument {
   readonly parameters: Readonly<Record<string, string>>
   readonly datasources: Readonly<Record<string, unknown>>
   readonly spec: JobSpec
+  /** What was filled in. */
+  readonly values: Readonly<Record<string, string>>
 }
 
 /** Reads and resolves; nothing is started. @throws job/* with the line of each fault */
@@ -47,7 +49,7 @@ export async function readJobArgument(session: Session, job: string, options: Jo
     parameters,
     datasources,
   }
-  return { parsed, parameters, datasources, spec: await resolveDocument(session.world, parsed, occasion) }
+  return { parsed, parameters, datasources, ...(await resolveWithValues(session.world, parsed, occasion)) }
 }
 
 /** A path with a slash, a dot or an existing file is a file; anything else the name of a stored job. */

@@ -1,10 +1,11 @@
 import type { Projection } from '../codecs/csv-project.ts'
-import type { Decision, Increment, Slice, Source, Target } from '../connectors/contract.ts'
+import type { Decision, Slice, Source, Target } from '../connectors/contract.ts'
 import { TransferError } from '../errors/index.ts'
 import { copyOrder } from '../load/copy-order.ts'
 import { planWork, type WorkPlan } from '../plan/work.ts'
 import { probeCapabilities } from '../postgres/capabilities.ts'
 import type { EndsContext } from './ends.ts'
+import type { PlannedIncrement } from './increment.ts'
 import { mergePlanOf } from './put-of.ts'
 import { isAtomic, tryPublication } from './run-staging.ts'
 import { changesOf } from './transforming.ts'
@@ -17,10 +18,10 @@ export async function decideWork(
   context: EndsContext,
   source: Source,
   target: Target,
-  snapshot: string | null,
-  increment: Increment | null = null,
+  { snapshot, planned }: { snapshot: string | null; planned: PlannedIncrement | null },
 ): Promise<WorkPlan> {
   const { world, run } = context
+  const increment = planned?.increment ?? null
   await refuseUnfit(context, source, target, increment !== null)
   const { concurrent } = run.spec.settings
   const reader = await world.findReader(run.spec.reader.kind)
@@ -34,7 +35,19 @@ export async function decideWork(
   const steps = (run.spec.transform ?? []).map((step) => step.do)
   const writing = await writingDecisions(context, target)
   const facts = { split, columns, repeatable: reader.repeatable, target: target.kind, picked, snapshot }
-  return planWork({ ...facts, steps, writing })
+  const plan = planWork({ ...facts, steps, writing })
+  return planned === null ? plan : { ...plan, decisions: [planned.decision, ...plan.decisions] }
+}
+
+/**
+ * All slices of an export are read from one state of the source. Only exports hold a snapshot: an import that lost its
+ * snapshot half-way could not start over, as rows are in the table. null: the server does not export snapshots.
+ */
+export async function holdSnapshot(
+  source: Source,
+  target: Target,
+): Promise<({ readonly token: string } & AsyncDisposable) | null> {
+  return target.kind === 'object' && source.holdSnapshot !== null ? await source.holdSnapshot() : null
 }
 
 /**

@@ -7,6 +7,7 @@ import {
   type ParameterTrigger,
   type ParsedDocument,
   parseJobDocument,
+  type ResolvedJob,
   resolveJob,
   triggerParameters,
   zoneOf,
@@ -69,6 +70,15 @@ export interface Occasion {
 
 /** Values win in this order: the caller's, the trigger's, the job's own. Dates are those of the zone of its first schedule. */
 export async function resolveDocument(world: World, parsed: ParsedDocument, occasion: Occasion): Promise<JobSpec> {
+  return (await resolveWithValues(world, parsed, occasion)).spec
+}
+
+/** The same, with the values that were filled in: for people. */
+export async function resolveWithValues(
+  world: World,
+  parsed: ParsedDocument,
+  occasion: Occasion,
+): Promise<ResolvedJob> {
   const { trigger, scheduledAt, parameters = {}, datasources = {} } = occasion
   const { document, scriptPath, place } = parsed
   const timeZone = occasion.timeZone ?? zoneOfJob(document)

@@ -95,7 +95,7 @@ describe('a secret in plain text', () => {
       return `vault:${name}`
     }
     const { document, scriptPath } = parseJobDocument(JSON.stringify(inline), 'j')
-    const spec = await resolveJob(document, scriptPath, { ...resolution, hoistSecret })
+    const { spec } = await resolveJob(document, scriptPath, { ...resolution, hoistSecret })
     expect([...kept.values()]).toEqual([secret, secret])
     expect(new Set(kept.keys()).size).toBe(2)
     expect(JSON.stringify(spec)).not.toContain(secret)
