@@ -18,7 +18,7 @@ const Answer = z.object({ body: z.object({ SecretData: z.string(), SecretDataTyp
  * `GetSecretValue` of KMS (API 2016-01-20), called by name through the core of Alibaba's SDKs: the product's own package
  * (`@alicloud/kms20160120` 1.2.0) stands on the runtime before this one, which nothing else here uses.
  * @returns the value as text; undefined when there is no secret of the name
- * @throws connect/permission-denied, connect/wrong-credentials, connect/unreachable, platform/throttled, platform/unavailable
+ * @throws connect/secrets-unreachable, connect/secrets-refused, job/secret-missing, platform/throttled, platform/unavailable
  */
 export async function readKmsSecret(address: KmsAddress, name: string): Promise<string | undefined> {
   return await retrying(() => askOnce(address, name))
@@ -39,7 +39,7 @@ async function askOnce(address: KmsAddress, name: string): Promise<string | unde
     .callApi(new util.Params(getSecretValue), request, runtime)
     .catch((error: unknown) => {
       if (codeIn(error) === 'Forbidden.ResourceNotFound') return null
-      throw asKmsError(error, name)
+      throw asKmsError(error, name, url.host)
     })
   return answer === null ? undefined : secretIn(answer, name)
 }
@@ -79,18 +79,23 @@ const statusIn = (error: unknown): number | null =>
   error instanceof Error && 'statusCode' in error && typeof error.statusCode === 'number' ? error.statusCode : null
 
 /** Messages of KMS name the secret and the action that is not allowed, never a value. */
-function asKmsError(cause: unknown, name: string): TransferError {
+function asKmsError(cause: unknown, name: string, host: string): TransferError {
   const [code, status] = [codeIn(cause), statusIn(cause)]
   if (status === null)
-    return new TransferError('connect/unreachable', `no answer from KMS for the secret ${name}`, { name }, { cause })
+    return new TransferError(
+      'connect/secrets-unreachable',
+      `no answer from KMS at ${host} for the secret ${name}`,
+      { name, kms: host },
+      { cause },
+    )
   const message = `KMS answered ${status} ${code} for the secret ${name}`
   return new TransferError(codeOf(status, code), message, { name, status, kmsCode: code }, { cause })
 }
 
 function codeOf(status: number, code: string) {
   if (/^(InvalidAccessKeyId|SignatureDoesNotMatch|InvalidSecurityToken|IncompleteSignature)/.test(code))
-    return 'connect/wrong-credentials'
+    return 'connect/secrets-refused'
   if (status === 429 || /^Throttling|QpsLimit/.test(code)) return 'platform/throttled'
-  if (status === 403 || /^(Forbidden|NoPermission)/.test(code)) return 'connect/permission-denied'
+  if (status === 403 || /^(Forbidden|NoPermission)/.test(code)) return 'connect/secrets-refused'
   return status >= 500 ? 'platform/unavailable' : 'job/secret-missing'
 }

@@ -5,7 +5,7 @@ import { TransferError } from '../errors/index.ts'
 import { faultText } from '../job/fault.ts'
 import { JobName, type ParsedDocument, parseDatasourceFile, type ReadDocument, readJobDocument } from '../job/index.ts'
 import { readJobText } from '../run/job-store.ts'
-import { type ResolvedJob, resolveRead } from '../run/jobs.ts'
+import { type ResolvedDocument, resolveRead } from '../run/jobs.ts'
 import { readText } from './read-text.ts'
 import type { Session } from './session.ts'
 import { keepSecrets } from './vault.ts'
@@ -29,7 +29,7 @@ export function addJobOptions(verb: Command): Command {
 }
 
 /** A job of the command line, whole: its document, what was given with it, and what both resolve to. */
-export interface JobArgument extends ResolvedJob {
+export interface JobArgument extends ResolvedDocument {
   readonly parameters: Readonly<Record<string, string>>
   readonly datasources: Readonly<Record<string, unknown>>
 }

@@ -106,6 +106,25 @@ export interface Body {
   readonly body: AsyncIterable<Uint8Array>
 }
 
+/** What reading a slice means, in words for people: a range of a version of an object, or the statement. */
+export type SliceText =
+  | {
+      readonly object: string
+      readonly etag: string
+      /** Of the whole object. */
+      readonly objectBytes: number
+      readonly start: number
+      readonly end: number
+    }
+  | { readonly statement: string }
+
+/** What a run sends to its destination: once before the rows, for each chunk, once behind them. */
+export interface Statements {
+  readonly before: readonly string[]
+  readonly chunk: readonly string[]
+  readonly after: readonly string[]
+}
+
 /** Told of a record that no COPY can take, such as a text with a NUL: it is left out of the body, and counts in its numbers. */
 export type OnRefused = (record: RawRecord, reason: RecordReason, origin: Body['origin']) => Promise<void>
 
@@ -124,6 +143,8 @@ export interface Source extends AsyncDisposable {
    * the reading with its reason.
    */
   read(slice: Slice, encoding: Encoding, signal: AbortSignal, onRefused?: OnRefused): Promise<Body>
+  /** What `read` would do with the same slice and encoding. */
+  describe(slice: Slice, encoding: Encoding): Promise<SliceText>
   /**
    * null: field i is column i, in every slice. Otherwise asked for each slice, as files differ; a `null` answer means the
    * same. What COPY's column list can say (`copyOrder`) leaves the bytes as they are; anything else is picked on the way,
@@ -253,6 +274,8 @@ export interface RowTarget extends AsyncDisposable {
   refuses(encoding: Encoding): string | null
   /** How often a row of a chunk that is delivered twice is there, and why: told by `plan`. */
   promise(): Promise<Decision>
+  /** With `(…)` in the place of rows: told by `plan`. */
+  statements(): Promise<Statements>
   /** `preSql`, once per run, unless the planner dies on the way. */
   prepare(): Promise<void>
   /** `postSql`, once per run, unless `finish` dies on the way. */

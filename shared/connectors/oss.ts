@@ -246,6 +246,10 @@ function objectsIn(
       const origin = { name: `oss://${store.bucket}/${key}`, start, firstRecord }
       return { encoding, newline, maxRecordBytes, origin, body: store.readRange(key, { ...range, signal }) }
     },
+    async describe(slice) {
+      const { key, etag, size, start, end } = parseSlice(slice)
+      return { object: `oss://${store.bucket}/${key}`, etag, objectBytes: size, start, end }
+    },
     projection:
       listed === null && wanted === null
         ? null

@@ -41,11 +41,12 @@ const checkRead = (store: ObjectStore, key: string, body: Buffer): Promise<Resul
   })
 
 /** The prefix of our own probes: a role may be allowed to list some prefixes and no others. */
-export const checkList = (store: ObjectStore): Promise<Result> =>
-  checked('list', async () => {
-    for await (const { key } of store.list(probeKey(''))) return `bucket ${store.bucket} can be listed, ${key} first`
-    return `bucket ${store.bucket} can be listed`
-  })
+const checkList = (store: ObjectStore): Promise<Result> => checked('list', () => firstOfList(store))
+
+export async function firstOfList(store: ObjectStore): Promise<string> {
+  for await (const { key } of store.list(probeKey(''))) return `bucket ${store.bucket} can be listed, ${key} first`
+  return `bucket ${store.bucket} can be listed`
+}
 
 /** Datasources and exports rely on it: an object that is there must not be replaced. */
 const checkCondition = (store: ObjectStore, key: string, body: Buffer): Promise<Result> =>

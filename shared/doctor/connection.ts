@@ -4,11 +4,12 @@ import type { Sql } from '../ports/index.ts'
 import { type Capabilities, probeCapabilities } from '../postgres/capabilities.ts'
 import { uncapped } from '../run/ends.ts'
 import type { Deadline, World } from '../run/world.ts'
-import { checkList } from './bucket.ts'
 import { checked, failedBy, isFine, passed, type Result, skipped } from './finding.ts'
 import { checkNetwork, type Place } from './network.ts'
+import { openOss } from './oss-session.ts'
 import { serverText } from './postgres-rights.ts'
 import { openPostgres } from './postgres-session.ts'
+import { checkSecret } from './secret.ts'
 
 /** What else to look at in a session that is open. */
 export type InSession = (sql: Sql, capabilities: Capabilities) => Promise<readonly Result[]>
@@ -26,11 +27,14 @@ export async function checkConnection(
 ): Promise<Result[]> {
   const connection = lookedAt(given)
   const network = await checkNetwork(placeOf(connection))
-  if (!isFine(network)) return [...network, skipped('login', 'needs a way to the server')]
-  if (connection.kind === 'postgres') return [...network, ...(await inPostgres(world, connection, deadline, more))]
-  if (connection.kind === 'oss') return [...network, await checkList(await world.openStore(connection))]
+  const secret = await checkSecret(world, connection)
+  const before = [...network, ...secret]
+  if (!isFine(network)) return [...before, skipped('login', 'needs a way to the server')]
+  if (!isFine(secret)) return [...before, skipped('login', 'needs the secret')]
+  if (connection.kind === 'postgres') return [...before, ...(await inPostgres(world, connection, deadline, more))]
+  if (connection.kind === 'oss') return [...before, await openOss(world, connection)]
   return [
-    ...network,
+    ...before,
     await checked('login', async () => {
       await using _session = await world.connectMysql(connection, deadline.signal)
       return `${connection.user} in ${connection.database}`

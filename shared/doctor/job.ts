@@ -1,10 +1,14 @@
 import { copyText } from '../codecs/encoding.ts'
-import type { Source, Target } from '../connectors/contract.ts'
+import type { CopyTarget, Source, Target } from '../connectors/contract.ts'
 import { asTransferError } from '../errors/index.ts'
 import type { Connection, JobSpec } from '../job/index.ts'
-import type { ObjectStore } from '../ports/index.ts'
+import type { ObjectStore, SqlSession } from '../ports/index.ts'
 import { probeCapabilities } from '../postgres/capabilities.ts'
+import { refuseUnfit, writingDecisions } from '../run/decide-work.ts'
 import { type EndsContext, ledgerOf, openSource, openTarget } from '../run/ends.ts'
+import { incrementalOf } from '../run/increment.ts'
+import { mergePlanOf } from '../run/put-of.ts'
+import { isAtomic, publicationPlanOf } from '../run/run-staging.ts'
 import type { Deadline, World } from '../run/world.ts'
 import type { Column } from '../schema/index.ts'
 import { compareColumns } from './columns.ts'
@@ -19,7 +23,9 @@ export async function examineJob(world: World, spec: JobSpec, deadline: Deadline
   const context: EndsContext = { world, log: world.log, deadline: bounded(deadline), run: { spec, trigger: null } }
   const found: Finding[] = []
   const open = new Set<Role>()
-  for (const { roles, connection } of await connectionsOf(world, spec)) {
+  const { placed, refused } = await connectionsOf(world, spec)
+  found.push(...ofAll('ledger', refused))
+  for (const { roles, connection } of placed) {
     const more: InSession = async (sql) =>
       roles.includes('ledger') && connection.kind === 'postgres' ? [await checkLedgerRights(sql, connection.user)] : []
     const results = await checkConnection(world, connection, deadline, more)
@@ -28,15 +34,15 @@ export async function examineJob(world: World, spec: JobSpec, deadline: Deadline
   }
   const reader = open.has('reader') ? await examineReader(context) : unreached
   const writer = open.has('writer') ? await examineWriter(context) : unreached
-  const columns =
+  const both =
     reader.columns === undefined || writer.columns === undefined
-      ? skipped('columns', 'needs both ends')
-      : compareColumns(reader.columns, writer.columns)
+      ? [skipped('columns', 'needs both ends')]
+      : [compareColumns(reader.columns, writer.columns), await checkFit(context)]
   return [
     ...found,
     ...ofAll('reader', reader.results),
     ...ofAll('writer', writer.results),
-    ...ofAll('reader, writer', [columns]),
+    ...ofAll('reader, writer', both),
   ]
 }
 
@@ -52,19 +58,25 @@ interface Placed {
   readonly connection: Connection
 }
 
-async function connectionsOf(world: World, spec: JobSpec): Promise<Placed[]> {
+/** A job without a place for its ledger has two ends all the same. */
+async function connectionsOf(world: World, spec: JobSpec): Promise<{ placed: Placed[]; refused: Result[] }> {
   const all: { role: Role; connection: Connection }[] = [
     { role: 'reader', connection: lookedAt(connectionIn(spec.reader.options)) },
     { role: 'writer', connection: lookedAt(connectionIn(spec.writer.options)) },
-    { role: 'ledger', connection: await ledgerOf(world, spec) },
   ]
+  const refused: Result[] = []
+  try {
+    all.push({ role: 'ledger', connection: await ledgerOf(world, spec) })
+  } catch (thrown) {
+    refused.push(failedBy('place', asTransferError(thrown)))
+  }
   const placed = new Map<string, Placed>()
   for (const { role, connection } of all) {
     const key = JSON.stringify(connection)
     const { roles } = placed.get(key) ?? { roles: [] }
     placed.set(key, { roles: [...roles, role], connection })
   }
-  return [...placed.values()]
+  return { placed: [...placed.values()], refused }
 }
 
 /** Every connector takes it under this name (job/end-options.ts), and its schema has checked it. */
@@ -141,17 +153,40 @@ async function examineWriter(context: EndsContext): Promise<Examined> {
   }
 }
 
-async function checkWriting(
-  { world, deadline }: EndsContext,
-  target: Target,
-  columns: readonly Column[],
-): Promise<Result[]> {
-  if (target.kind !== 'copy') return []
+/** What a plan refuses of two ends that are sound each by itself. */
+const checkFit = (context: EndsContext): Promise<Result> =>
+  checked('fit', async () => {
+    const { world, run } = context
+    await using source = await openSource(context)
+    await using target = await openTarget(context)
+    await refuseUnfit(context, source, target, (await incrementalOf(world, run.spec)) !== null)
+    return 'the writer takes what the reader gives'
+  })
+
+/** By the function that decides it for a run. */
+const checkWriteMode = (context: EndsContext, target: Target): Promise<Result> =>
+  checked('write mode', async () => {
+    const decisions = await writingDecisions(context, target)
+    return decisions.map(({ what, why }) => `${what} (${why})`).join('; ') || 'records are appended by COPY'
+  })
+
+async function checkWriting(context: EndsContext, target: Target, columns: readonly Column[]): Promise<Result[]> {
+  const { world, deadline } = context
+  const writeMode = await checkWriteMode(context, target)
+  if (target.kind !== 'copy') return [writeMode]
+  if (!isFine([writeMode])) return [writeMode, skipped('privileges', 'needs a write mode that can be done')]
   const { connection } = target
   await using sql = await world.connectSql(connection, deadline.signal)
   const names = columns.map(({ name }) => name)
-  const { onConflict } = await probeCapabilities(sql)
-  return [await checkTargetRights(sql, target, { columns: names, user: connection.user, onConflict })]
+  const locks = await locksTable(sql, target, names)
+  return [writeMode, await checkTargetRights(sql, target, { columns: names, user: connection.user, locks })]
+}
+
+async function locksTable(sql: SqlSession, target: CopyTarget, columns: readonly string[]): Promise<boolean> {
+  const capabilities = await probeCapabilities(sql)
+  if (isAtomic(target))
+    return (await publicationPlanOf(sql, target, capabilities, { schema: null, table: 'rows_of_run' })).lock !== null
+  return target.conflict !== null && (await mergePlanOf(sql, target, columns, capabilities)).lock !== null
 }
 
 /** An upload that is given up shows nothing to anybody; it is how an export is written, too. */

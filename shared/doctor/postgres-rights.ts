@@ -5,14 +5,9 @@ import { quoteTable } from '../schema/index.ts'
 import { failed, passed, type Result } from './finding.ts'
 
 /** What the server is, in one line. */
-export function serverText({ server, onConflict, copyOnConflict, rowIsolation, segments }: Capabilities): string {
-  const can = [
-    onConflict && 'upsert (ON CONFLICT)',
-    copyOnConflict && 'the same in COPY',
-    rowIsolation && 'row isolation',
-  ]
-  const powers = can.filter((power) => power !== false).join(', ') || 'neither upsert nor row isolation'
-  return `${server.product} ${server.version}; ${powers}${segments === null ? '' : `; ${segments} segments`}`
+export function serverText({ server, onConflict, segments }: Capabilities): string {
+  const merges = onConflict ? 'merges by ON CONFLICT' : 'has no ON CONFLICT, so merges lock the table'
+  return `${server.product} ${server.version}; ${merges}${segments === null ? '' : `; ${segments} segments`}`
 }
 
 /** The schema of the ledger is there and open, or may be made. */
@@ -49,25 +44,26 @@ async function checkLedgerTables(sql: Sql, user: string): Promise<Result> {
 export interface LoaderFacts {
   readonly columns: readonly string[]
   readonly user: string
-  readonly onConflict: boolean
+  /** The merge holds a lock of the table, which the right to insert alone does not allow. */
+  readonly locks: boolean
 }
 
 /** What loading into a table takes, as far as the catalog knows. */
 export async function checkTargetRights(sql: Sql, target: CopyTarget, given: LoaderFacts): Promise<Result> {
-  const table = quoteTable(target.table)
-  const { user, columns, onConflict } = given
-  const needed = [...new Set(['insert', ...mergeRights(target.conflict, onConflict), ...sqlRights(target.preSql)])]
+  const { user, columns, locks } = given
+  const { publication, conflict, preSql } = target
+  const table = quoteTable(publication === null ? target.table : (await publication.facts(sql)).place)
+  const overwriting = publication === null || publication.overwrite === null ? [] : ['select', 'delete']
+  const needed = [...new Set(['insert', ...mergeRights(conflict, locks), ...overwriting, ...sqlRights(preSql)])]
   const missing = await missingRights(sql, table, needed, columns)
   if (missing.length === 0) return passed('privileges', `${user} may ${needed.join(', ')} on ${table}`)
   const next = `As the owner of the table: grant ${missing.join(', ')} on ${table} to ${user}; and usage on its schema.`
   return failed('privileges', `${user} may not ${missing.join(', ')} on ${table}`, next)
 }
 
-/** Where the server has no ON CONFLICT, a row is replaced by deleting it. */
-function mergeRights(rule: CopyTarget['conflict'], onConflict: boolean): string[] {
+function mergeRights(rule: CopyTarget['conflict'], locks: boolean): string[] {
   if (rule === null) return []
-  if (rule.on === 'ignore') return ['select']
-  return ['select', onConflict ? 'update' : 'delete']
+  return rule.on === 'ignore' && !locks ? ['select'] : ['select', 'update']
 }
 
 /** Of what the job's own statements do, the two that are common and need a right of their own. */

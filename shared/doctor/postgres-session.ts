@@ -55,9 +55,6 @@ async function explained(
   signal: AbortSignal,
   error: TransferError,
 ): Promise<Result[]> {
-  if (error.code === 'job/secret-missing' || error.code === 'platform/misconfigured') {
-    return [skipped('whitelist', 'needs the secret'), skipped('tls', 'needs the secret'), failedBy('login', error)]
-  }
   if (error.code === 'connect/refused-by-whitelist') return await refusedResults(world, connection, signal, error)
   const tls = tlsFault(error)
   if (tls !== null) return [skipped('whitelist', needsHandshake), tls, skipped('login', needsHandshake)]
@@ -65,8 +62,21 @@ async function explained(
   return [
     passed('whitelist', 'the server takes this address'),
     passed('tls', 'not in the way'),
-    failedBy('login', error),
+    failedBy('login', error, loginAdvice(error, connection)),
   ]
+}
+
+/** What the server itself has said; undefined: the advice of the error will do. */
+function loginAdvice({ code, context, message }: TransferError, connection: PostgresConnection): string | undefined {
+  const { user, database } = connection
+  if (context.sqlstate === '57P03') return 'The server starts up or shuts down: look again in a minute.'
+  if (code === 'connect/database-missing')
+    // The server looks for the database once it has let the user in.
+    return `Create database ${database}, or correct the database of the datasource; user name and password are right.`
+  if (/role ".*" does not exist/.test(message)) return `Correct user ${user} of the datasource, or create it.`
+  if (/not permitted to log in/.test(message)) return `As an administrator: alter role ${user} login.`
+  if (context.sqlstate === '42501') return `As its owner: grant connect on database ${database} to ${user}.`
+  return undefined
 }
 
 /** The way is open, yet nobody speaks: a proxy or a port of something else. */

@@ -42,7 +42,19 @@ export const policies: Record<ErrorCode, Policy> = {
     'platform',
     'Add the vSwitch CIDR of the function to the whitelist of the instance.',
   ),
-  'connect/wrong-credentials': never('job', 'Check user name and password reference of the datasource.'),
+  'connect/wrong-credentials': never(
+    'job',
+    'Check user name and password of the datasource, or its access key, and the secrets that they refer to.',
+  ),
+  'connect/database-missing': never('job', 'Create the database, or correct the name of it in the datasource.'),
+  'connect/secrets-unreachable': again(
+    'platform',
+    'Check ADBPG_SYNC_KMS_ENDPOINT of the function, and that its VPC has a way to KMS.',
+  ),
+  'connect/secrets-refused': never(
+    'platform',
+    'Let the role of the function read the secret: kms:GetSecretValue, and kms:Decrypt of its key (docs/datasources.md).',
+  ),
   'connect/permission-denied': never(
     'job',
     'Grant the privilege that the message names to the user or role of the datasource.',

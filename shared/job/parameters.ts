@@ -76,7 +76,7 @@ export function readParameters({ own, given, dates: planned }: ParameterSources,
       if (foreign.has(other)) foreign.add(name)
       return value
     }
-    const lookup = { find, names, foreign: noNames, dates, isAssignment: true }
+    const lookup = { find, names, foreign: noNames, dates, isAssignment: true, tell: () => undefined }
     const value = fillText(own[name] ?? '', lookup, path, faults)
     resolved.set(name, value)
     return value
@@ -130,10 +130,16 @@ function builtInValues(dates: RunDates): Values {
 }
 
 /** Replaces `${name}`, dates, and for known names DataX's bare `$name` in every text of a value. */
-export function fillParameters(value: unknown, parameters: Parameters, path: Path, faults: Fault[]): unknown {
+export function fillParameters(
+  value: unknown,
+  parameters: Parameters,
+  path: Path,
+  faults: Fault[],
+  tell: Lookup['tell'] = () => undefined,
+): unknown {
   const { values, foreign, dates } = parameters
   const find = (name: string) => (Object.hasOwn(values, name) ? values[name] : undefined)
-  return fillValue(value, { find, names: Object.keys(values), foreign, dates, isAssignment: false }, path, faults)
+  return fillValue(value, { find, names: Object.keys(values), foreign, dates, isAssignment: false, tell }, path, faults)
 }
 
 interface Lookup {
@@ -143,6 +149,8 @@ interface Lookup {
   readonly dates: RunDates
   /** A value of the document: there `$yyyymmdd` is a date, and nothing in brackets is a server's. */
   readonly isAssignment: boolean
+  /** Hears of each value that is filled in: under its name, or as it is written where it has none. */
+  readonly tell: (reference: string, value: string) => void
 }
 
 function fillValue(value: unknown, lookup: Lookup, path: Path, faults: Fault[]): unknown {
@@ -179,6 +187,7 @@ function bracedValue(whole: string, braced: string, lookup: Lookup, path: Path, 
     return whole
   }
   if (lookup.foreign.has(name) && isForeignSql(path, value)) addFault(faults, foreignSqlFault(path, whole))
+  lookup.tell(name, value)
   return value
 }
 
@@ -188,6 +197,7 @@ const bareDates = new Set(['yyyymmdd', 'yyyymm', 'yyyy', 'yy', 'mm', 'dd'])
 function bareValue(whole: string, name: string, lookup: Lookup, path: Path, faults: Fault[]): string {
   const value = lookup.find(name)
   if (value !== undefined) {
+    lookup.tell(name, value)
     if (lookup.foreign.has(name) && isForeignSql(path, value)) addFault(faults, foreignSqlFault(path, whole))
     return value
   }
@@ -199,7 +209,7 @@ function writtenDate(
   family: DateFamily,
   whole: string,
   expression: string,
-  { dates }: Lookup,
+  { dates, tell }: Lookup,
   path: Path,
   faults: Fault[],
 ): string {
@@ -208,6 +218,7 @@ function writtenDate(
     addFault(faults, faultAt(path, `${shown(whole)}: ${value.fault}`))
     return whole
   }
+  tell(whole, value.text)
   if (value.warning !== null) addFault(faults, warningAt(path, `${shown(whole)}: ${value.warning}`))
   return value.text
 }

@@ -70,6 +70,13 @@ export interface Resolution {
 export interface CheckedJob {
   readonly spec: JobSpec | null
   readonly faults: readonly Fault[]
+  /** What was filled in, by the name or the date expression of the script; `bizdate` and `cyctime` in any case. */
+  readonly values: Readonly<Record<string, string>>
+}
+
+/** A job as a run gets it, with the values that went into its script. */
+export interface ResolvedJob extends Pick<CheckedJob, 'values'> {
+  readonly spec: JobSpec
 }
 
 /**
@@ -77,10 +84,10 @@ export interface CheckedJob {
  * connectors themselves. One pass, all faults.
  * @throws job/invalid, or the code that all faults share, with a line per fault: path, value, what is allowed
  */
-export async function resolveJob(parsed: ParsedDocument, resolution: Resolution): Promise<JobSpec> {
-  const { spec, faults } = await checkJob(parsed, resolution)
+export async function resolveJob(parsed: ParsedDocument, resolution: Resolution): Promise<ResolvedJob> {
+  const { spec, faults, values } = await checkJob(parsed, resolution)
   if (spec === null) throw faultsError(faults)
-  return spec
+  return { spec, values }
 }
 
 /**
@@ -91,7 +98,11 @@ export async function checkJob(parsed: ParsedDocument, resolution: Resolution): 
   const { document, scriptPath, place } = parsed
   const faults: Fault[] = [...parsed.warnings]
   const sources = { own: document.parameters, given: resolution.parameters, dates: resolution.dates }
-  const filled = fillParameters(document.script, readParameters(sources, faults), scriptPath, faults)
+  const parameters = readParameters(sources, faults)
+  const { bizdate = '', cyctime = '' } = parameters.values
+  const told = new Map(Object.entries({ bizdate, cyctime }))
+  const tell = (reference: string, value: string) => void told.set(reference, value)
+  const filled = fillParameters(document.script, parameters, scriptPath, faults, tell)
   const shape = shapeOf(filled, scriptPath, faults)
   const reader = shape && (await resolveEnd('reader', shape.reader, resolution, faults))
   const mapped = mappedColumns(document.mapping ?? null)
@@ -101,7 +112,7 @@ export async function checkJob(parsed: ParsedDocument, resolution: Resolution): 
   const notices = noticesOf(document.notices ?? [], ['notices'], faults)
   const located = worthTelling(faults).map(place)
   if (reader === null || writer === null || settings === null || located.some(isError)) {
-    return { spec: null, faults: located }
+    return { spec: null, faults: located, values: Object.fromEntries(told) }
   }
   const warnings = located.map(faultText)
   const mapping = mapped === null ? null : mapped.sources
@@ -117,6 +128,7 @@ export async function checkJob(parsed: ParsedDocument, resolution: Resolution): 
       warnings,
     },
     faults: located,
+    values: Object.fromEntries(told),
   }
 }
 

@@ -16,7 +16,8 @@ const among = (code: ErrorCode, numbers: readonly number[]) => numbers.map((numb
  * tell enough: HY000 stands for a wrong value (1366) as well as for a server that is read-only (1290).
  */
 const serverCodes: ReadonlyMap<number, ErrorCode> = new Map([
-  ...among('connect/wrong-credentials', [1045, 1698, 1049, 1862, 3118]),
+  ...among('connect/wrong-credentials', [1045, 1698, 1862, 3118]),
+  ...among('connect/database-missing', [1049]),
   ...among('connect/refused-by-whitelist', [1130, 1129]),
   ...among('connect/too-many-connections', [1040, 1203, 1226]),
   ...among('connect/permission-denied', [1044, 1142, 1143, 1227, 1370]),

@@ -10,8 +10,6 @@ export interface WorkFacts {
   /** Reading a slice twice gives the same bytes. */
   readonly repeatable: boolean
   readonly target: Target['kind']
-  /** Why COPY cannot take the source's bytes; null when it can. */
-  readonly refusal: string | null
   /** Fields that are left out, used twice or made up, of the first slice where any are; null: they go as they lie. */
   readonly picked: Projection | null
   /** What is done to the fields of each record, by its short names; empty: nothing. */
@@ -37,14 +35,12 @@ export interface WorkPlan {
   readonly chunks: readonly PlannedChunk[]
   readonly decisions: readonly Decision[]
   readonly snapshot: string | null
-  /** Why COPY cannot take the source's bytes as they lie; null when it can. */
-  readonly refusal: string | null
 }
 
 /** @throws target/column-count */
 export function planWork(facts: WorkFacts): WorkPlan {
   checkColumnCount(facts.columns)
-  const direct = facts.repeatable && facts.target === 'copy' && facts.refusal === null
+  const direct = facts.repeatable && facts.target === 'copy'
   const held = (slice: Slice): Slice => (facts.snapshot === null ? slice : { ...slice, snapshot: facts.snapshot })
   const slices = facts.split.slices.map((planned) => held(planned.slice))
   return {
@@ -59,7 +55,6 @@ export function planWork(facts: WorkFacts): WorkPlan {
       ...snapshotDecision(facts),
     ],
     snapshot: facts.snapshot,
-    refusal: facts.refusal,
   }
 }
 
@@ -82,7 +77,6 @@ function pathDecision(facts: WorkFacts): Decision {
     return { what: 'staging is the delivery', why: 'the destination takes each slice as one object' }
   if (facts.target === 'rows')
     return { what: 'slices are staged', why: 'the destination takes rows, which are read from chunks in COPY text' }
-  if (facts.refusal !== null) return { what: 'slices are staged', why: facts.refusal }
   return facts.repeatable
     ? { what: 'loaders read the source', why: 'COPY takes its encoding, and a second read gives the same bytes' }
     : { what: 'slices are staged', why: 'a second read of the source may give other rows or another order' }

@@ -15,9 +15,6 @@ export const Capabilities = z.object({
     adbpgVersion: z.string().nullable(),
   }),
   onConflict: z.boolean(),
-  copyOnConflict: z.boolean(),
-  /** `segment reject limit` of COPY. */
-  rowIsolation: z.boolean(),
   snapshotExport: z.boolean(),
   /** Primary segments; null for a server without. */
   segments: z.number().int().min(1).nullable(),
@@ -44,8 +41,6 @@ export async function probeCapabilities(sql: Sql): Promise<Capabilities> {
     return {
       server: { ...productOf(version, adbpgVersion), kernel: number, adbpgVersion },
       onConflict: await works(sql, () => sql.query(trials.tryOnConflict)),
-      copyOnConflict: await works(sql, () => sql.copyIn(trials.tryCopyOnConflict, nothing())),
-      rowIsolation: await works(sql, () => sql.copyIn(trials.tryRowIsolation, nothing())),
       snapshotExport,
       segments,
       accessMethods: await listAccessMethods(sql),
@@ -72,8 +67,6 @@ async function rolledBack<T>(sql: Sql, work: () => Promise<T>): Promise<T> {
     throw thrown
   }
 }
-
-async function* nothing(): AsyncGenerator<Uint8Array> {}
 
 /** Connection, resources, intervention and system say nothing about what the server can do, nor does a read-only one. */
 const troubles = /^(08|53|57|58|25006)/

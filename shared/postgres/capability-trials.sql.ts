@@ -3,9 +3,6 @@
  * are the one place where SQL newer than the 9.4 kernel may stand (design §6).
  */
 export const tryOnConflict = 'insert into adbpg_sync_probe (id) values (1) on conflict do nothing'
-/** ADBPG's extension takes neither a target nor a list (adbpg-and-peers.md A1.2). */
-export const tryCopyOnConflict = 'copy adbpg_sync_probe from stdin do on conflict do nothing'
-export const tryRowIsolation = 'copy adbpg_sync_probe from stdin log errors segment reject limit 2 rows'
 export const tryExportSnapshot = 'select pg_export_snapshot()'
 /** 42704 on every server that is not ADBPG, and on old ADBPG (adbpg-and-peers.md A5). */
 export const tryAdbpgVersion = 'show adbpg_version'

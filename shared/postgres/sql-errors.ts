@@ -14,7 +14,7 @@ interface PgError {
 const exactCodes: Readonly<Record<string, ErrorCode>> = {
   '28P01': 'connect/wrong-credentials',
   '28000': 'connect/wrong-credentials',
-  '3D000': 'connect/wrong-credentials', // the database of the datasource does not exist
+  '3D000': 'connect/database-missing',
   '42501': 'connect/permission-denied',
   '53300': 'connect/too-many-connections',
   '57P01': 'connect/lost', // terminated by an administrator

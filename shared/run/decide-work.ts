@@ -1,24 +1,28 @@
 import type { Projection } from '../codecs/csv-project.ts'
-import type { Decision, Increment, Slice, Source, Target } from '../connectors/contract.ts'
+import type { Decision, Slice, Source, Target } from '../connectors/contract.ts'
 import { TransferError } from '../errors/index.ts'
 import { copyOrder } from '../load/copy-order.ts'
 import { planWork, type WorkPlan } from '../plan/work.ts'
 import { probeCapabilities } from '../postgres/capabilities.ts'
 import type { EndsContext } from './ends.ts'
+import type { PlannedIncrement } from './increment.ts'
 import { mergePlanOf } from './put-of.ts'
 import { isAtomic, tryPublication } from './run-staging.ts'
 import { changesOf } from './transforming.ts'
 
-/** Gathers the facts and lets the planner decide. @throws job/invalid, job/unsupported for a step that cannot be done */
+/**
+ * Gathers the facts and lets the planner decide.
+ * @throws job/invalid, job/unsupported for a step or a way of writing that cannot be done
+ */
 export async function decideWork(
   context: EndsContext,
   source: Source,
   target: Target,
-  snapshot: string | null,
-  increment: Increment | null = null,
+  { snapshot, planned }: { snapshot: string | null; planned: PlannedIncrement | null },
 ): Promise<WorkPlan> {
   const { world, run } = context
-  if (increment !== null) refuseOverwrittenTable(target)
+  const increment = planned?.increment ?? null
+  await refuseUnfit(context, source, target, increment !== null)
   const { concurrent } = run.spec.settings
   const reader = await world.findReader(run.spec.reader.kind)
   const arrived = run.trigger?.type === 'object' ? run.trigger : null
@@ -26,14 +30,46 @@ export async function decideWork(
   const isEmpty = increment !== null && increment.high === null
   const split = isEmpty ? { slices: [], decisions: [] } : await source.split(want)
   const columns = { source: await source.columns(), target: target.kind === 'object' ? null : await target.columns() }
-  const refusal = target.kind === 'object' ? null : target.refuses(source.offer(target.preferred))
   const picked =
     split.slices.map(({ slice }) => pickedBy(source, slice)).find((projection) => projection !== null) ?? null
   const steps = (run.spec.transform ?? []).map((step) => step.do)
-  await changesOf(context, source)
   const writing = await writingDecisions(context, target)
-  const facts = { split, columns, repeatable: reader.repeatable, target: target.kind, refusal, picked, snapshot }
-  return planWork({ ...facts, steps, writing })
+  const facts = { split, columns, repeatable: reader.repeatable, target: target.kind, picked, snapshot }
+  const plan = planWork({ ...facts, steps, writing })
+  return planned === null ? plan : { ...plan, decisions: [planned.decision, ...plan.decisions] }
+}
+
+/**
+ * All slices of an export are read from one state of the source. Only exports hold a snapshot: an import that lost its
+ * snapshot half-way could not start over, as rows are in the table. null: the server does not export snapshots.
+ */
+export async function holdSnapshot(
+  source: Source,
+  target: Target,
+): Promise<({ readonly token: string } & AsyncDisposable) | null> {
+  return target.kind === 'object' && source.holdSnapshot !== null ? await source.holdSnapshot() : null
+}
+
+/**
+ * What is wrong between the two ends, as far as it can be told before the source is cut.
+ * @throws job/invalid, job/unsupported
+ */
+export async function refuseUnfit(
+  context: EndsContext,
+  source: Source,
+  target: Target,
+  isIncremental: boolean,
+): Promise<void> {
+  if (isIncremental) refuseOverwrittenTable(target)
+  refuseRewriting(source, target)
+  await changesOf(context, source)
+}
+
+/** Staging does not rewrite bytes, so what COPY cannot take as it lies cannot go in. */
+function refuseRewriting(source: Source, target: Target): void {
+  const refusal = target.kind === 'object' ? null : target.refuses(source.offer(target.preferred))
+  if (refusal === null) return
+  throw new TransferError('job/unsupported', `this reader and writer do not fit so far: ${refusal}`)
 }
 
 /** A partition or the rows of a condition may be what the increment holds whole; the table never is. */
@@ -45,7 +81,7 @@ function refuseOverwrittenTable(target: Target): void {
 }
 
 /** Tried and planned as it will be, so that writing that cannot be done fails the plan. @throws job/unsupported */
-async function writingDecisions({ world, deadline }: EndsContext, target: Target): Promise<readonly Decision[]> {
+export async function writingDecisions({ world, deadline }: EndsContext, target: Target): Promise<readonly Decision[]> {
   if (target.kind === 'rows') return [await target.promise()]
   if (target.kind === 'object' || (target.conflict === null && !isAtomic(target))) return []
   await using sql = await world.connectSql(target.connection, deadline.signal)

@@ -10,6 +10,7 @@ import {
   type ParsedDocument,
   parseJobDocument,
   type ReadDocument,
+  type ResolvedJob,
   readJobDocument,
   resolveJob,
   triggerParameters,
@@ -101,19 +102,22 @@ function isOfStart({ code, path }: Fault, all: readonly Fault[]): boolean {
   return all.some((other) => other.code === 'job/unknown-parameter' && pathText(other.path).startsWith(at))
 }
 
-export interface ResolvedJob {
+/** A job with its document, and the values that went into its script. */
+export interface ResolvedDocument extends ResolvedJob {
   readonly parsed: ParsedDocument
-  readonly spec: JobSpec
 }
 
 /** @throws job/* with all faults of the document and of its script */
-export const readAndResolve = async (world: World, job: StartEvent['job'], occasion: Occasion): Promise<ResolvedJob> =>
-  await resolveRead(world, await read(world, job), occasion)
+export const readAndResolve = async (
+  world: World,
+  job: StartEvent['job'],
+  occasion: Occasion,
+): Promise<ResolvedDocument> => await resolveRead(world, await read(world, job), occasion)
 
 /** In one pass: what is wrong with a document does not hide what is wrong with its script. @throws job/* with all faults */
-export async function resolveRead(world: World, document: ReadDocument, occasion: Occasion): Promise<ResolvedJob> {
+export async function resolveRead(world: World, document: ReadDocument, occasion: Occasion): Promise<ResolvedDocument> {
   const { parsed, remains, faults } = document
-  if (parsed !== null) return { parsed, spec: await resolveDocument(world, parsed, occasion) }
+  if (parsed !== null) return { parsed, ...(await resolveJob(parsed, resolutionOf(world, parsed, occasion))) }
   const more = remains === null ? [] : (await checkJob(remains, resolutionOf(world, remains, occasion))).faults
   throw faultsError(worthTelling([...faults, ...more]))
 }
@@ -129,7 +133,7 @@ export interface Occasion {
 
 /** Values win in this order: the caller's, the trigger's, the job's own. Dates are those of the zone of its first schedule. */
 export async function resolveDocument(world: World, parsed: ParsedDocument, occasion: Occasion): Promise<JobSpec> {
-  return await resolveJob(parsed, resolutionOf(world, parsed, occasion))
+  return (await resolveJob(parsed, resolutionOf(world, parsed, occasion))).spec
 }
 
 function resolutionOf(world: World, { document }: ParsedDocument, occasion: Occasion): Resolution {

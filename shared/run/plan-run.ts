@@ -1,12 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { CopyTarget, Source, Target } from '../connectors/contract.ts'
+import type { CopyTarget, Target } from '../connectors/contract.ts'
 import { TransferError } from '../errors/index.ts'
 import * as ledger from '../ledger/index.ts'
 import { type AuthorList, runAuthorSql } from '../load/author-sql.ts'
 import type { WorkPlan } from '../plan/work.ts'
 import type { Sql } from '../ports/index.ts'
 import { type Capabilities, probeCapabilities } from '../postgres/capabilities.ts'
-import { decideWork } from './decide-work.ts'
+import { decideWork, holdSnapshot } from './decide-work.ts'
 import { send } from './dispatch.ts'
 import { isSameDatabase, openSource, openTarget } from './ends.ts'
 import { claimIncrement, incrementalOf, type PlannedIncrement, planIncrement, runInTheWay } from './increment.ts'
@@ -32,7 +32,8 @@ export async function planRun(context: RunContext): Promise<void> {
   // Before the snapshot: a row that is committed between the two is then read, not left behind a mark that has passed it.
   const planned = await planIncrement(context.world, sql, source, run)
   await using snapshot = await holdSnapshot(source, target)
-  const plan = await decide(context, source, target, { snapshot: snapshot?.token ?? null, planned })
+  const plan = await decideWork(context, source, target, { snapshot: snapshot?.token ?? null, planned })
+  for (const decision of plan.decisions) context.log.info(`plan: ${decision.what}`, { why: decision.why })
   const epoch = existing === null ? 0 : existing.epoch + 1
   if (target.kind === 'object') await target.prepare(run.runId)
   if (!(await record(context, target, plan, { epoch, planned }))) return
@@ -55,35 +56,11 @@ async function tellEmpty({ world, run }: RunContext, { decisions }: WorkPlan): P
   await recordIncident(world.store, new TransferError('source/empty', message, { job: run.job }), world.clock.now())
 }
 
-/** Only exports hold a snapshot: an import that lost its snapshot half-way could not start over, as rows are in the table. */
-async function holdSnapshot(source: Source, target: Target): Promise<({ token: string } & AsyncDisposable) | null> {
-  return target.kind === 'object' && source.holdSnapshot !== null ? await source.holdSnapshot() : null
-}
-
 /** Another run of the job reads on from the same mark. `tick` begins this one when that has ended. */
 async function waitsForMark({ world, sql, run, log }: RunContext): Promise<boolean> {
   const other = (await incrementalOf(world, run.spec)) === null ? null : await runInTheWay(sql, run.job, run.runId)
   if (other !== null) log.info('the run waits for another of its job, which reads on from the same mark', { other })
   return other !== null
-}
-
-async function decide(
-  context: RunContext,
-  source: Source,
-  target: Target,
-  { snapshot, planned }: { snapshot: string | null; planned: PlannedIncrement | null },
-): Promise<WorkPlan> {
-  const decided = await decideWork(context, source, target, snapshot, planned?.increment ?? null)
-  const plan = planned === null ? decided : { ...decided, decisions: [planned.decision, ...decided.decisions] }
-  refuseRewriting(plan, target)
-  for (const decision of plan.decisions) context.log.info(`plan: ${decision.what}`, { why: decision.why })
-  return plan
-}
-
-/** Staging does not rewrite bytes yet, so what COPY cannot take as it lies cannot go in. */
-function refuseRewriting(plan: WorkPlan, target: Target): void {
-  if (target.kind === 'object' || plan.refusal === null) return
-  throw new TransferError('job/unsupported', `this reader and writer do not fit so far: ${plan.refusal}`)
 }
 
 interface Recorded {

@@ -85,13 +85,13 @@ describe('a secret of KMS', () => {
     expect(await read('plain')).toBe('p w/+=&é')
     expect(asked).toHaveLength(3)
     before = [{ status: 403, code: 'Forbidden.NoPermission' }]
-    expect(await codeOf(read('plain'))).toBe('connect/permission-denied')
+    expect(await codeOf(read('plain'))).toBe('connect/secrets-refused')
     expect(asked).toHaveLength(4)
   })
 
   it('is refused to wrong keys, and a silent address is told', async () => {
-    expect(await codeOf(read('plain', { accessKeySecret: 'wrong' }))).toBe('connect/wrong-credentials')
-    expect(await codeOf(read('plain', {}, 'http://127.0.0.1:1'))).toBe('connect/unreachable')
+    expect(await codeOf(read('plain', { accessKeySecret: 'wrong' }))).toBe('connect/secrets-refused')
+    expect(await codeOf(read('plain', {}, 'http://127.0.0.1:1'))).toBe('connect/secrets-unreachable')
   })
 })
 

@@ -115,6 +115,10 @@ export function describeReader<O>(reader: Reader<O>, suite: ReaderSuite<O>): voi
       const copies = slices.map((planned) => JSON.parse(JSON.stringify(planned.slice)) as Slice)
       await using other = await open(options)
       expect(await loadAll(other, copies)).toHaveLength(302)
+      // Each is told as what it is, and no two alike.
+      const texts = await Promise.all(copies.map((slice) => other.describe(slice, other.offer(copyText))))
+      expect(new Set(texts.map((text) => JSON.stringify(text))).size).toBe(copies.length)
+      for (const text of texts) expect('statement' in text ? text.statement : text.object).toMatch(/select|oss:/)
     })
 
     test('reading a slice twice gives the same bytes', async ({ skip }) => {

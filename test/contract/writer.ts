@@ -75,6 +75,7 @@ export function describeWriter<O>(writer: Writer<O>, suite: WriterSuite<O>): voi
       if (suite.kind !== 'rows' || suite.rows === undefined) return skip('this writer takes COPY or objects')
       await using target = (await open(await world.fresh())) as RowTarget
       expect((await target.columns()).map((column) => column.name)).toEqual(['id', 'name'])
+      expect((await target.statements()).chunk).toEqual([expect.stringMatching(/^insert into .*id.*name.*values/s)])
       expect(target.refuses(target.preferred)).toBeNull()
       await target.prepare()
       const id = { runId: 'r1', ordinal: 3, part: 0 }

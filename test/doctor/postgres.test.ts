@@ -6,6 +6,7 @@ import type { Finding, Result } from '../../shared/doctor/finding.ts'
 import { checkNetwork } from '../../shared/doctor/network.ts'
 import { checkLedgerRights, checkTargetRights } from '../../shared/doctor/postgres-rights.ts'
 import { openPostgres } from '../../shared/doctor/postgres-session.ts'
+import { checkSecret } from '../../shared/doctor/secret.ts'
 import { migrate } from '../../shared/ledger/index.ts'
 import type { PostgresConnection, Sql, SqlSession } from '../../shared/ports/index.ts'
 import { connectSql } from '../../shared/postgres/session.ts'
@@ -22,6 +23,7 @@ beforeAll(async () => {
   admin = await server.connect(connection)
   for (const role of ['visitor', 'tls_only', 'loader', 'stranger'])
     await admin.query(`create role ${role} login password '${testPassword}'`)
+  await admin.query(`create role grouped nologin password '${testPassword}'`)
 })
 afterAll(async () => {
   await admin?.[Symbol.asyncDispose]()
@@ -81,17 +83,22 @@ describe('the handshake', () => {
 
   it.each([
     ['a wrong password', { password: 'env:WRONG_PASSWORD' }, /user name and password/],
-    ['a database that is not there', { database: 'nowhere' }, /./],
+    ['a database that is not there', { database: 'nowhere' }, /^Create database nowhere.*password are right/],
+    ['both', { database: 'nowhere', password: 'env:WRONG_PASSWORD' }, /user name and password of the datasource/],
+    ['a role that may not log in', { user: 'grouped' }, /alter role grouped login/],
   ] as const)('with %s fails at the login alone', async (_, change, next) => {
     const results = await handshake(change)
     expect(statesOf(results)).toEqual({ whitelist: 'ok', tls: 'ok', login: 'failed' })
     expect(results.login?.next).toMatch(next)
   })
 
-  it('with a secret that is not set says so, and nothing of the server', async () => {
-    const results = await handshake({ password: 'env:NOT_SET' })
-    expect(statesOf(results)).toEqual({ whitelist: 'skipped', tls: 'skipped', login: 'failed' })
-    expect(results.login?.detail).toContain('env:NOT_SET')
+  it('is not tried with a secret that is not set', async () => {
+    const secrets = { secrets: testSecrets }
+    expect(await checkSecret(secrets, { ...connection, password: 'env:NOT_SET' })).toMatchObject([
+      { check: 'secret', state: 'failed', detail: expect.stringContaining('env:NOT_SET') },
+    ])
+    expect(await checkSecret(secrets, connection)).toMatchObject([{ state: 'ok' }])
+    expect(await checkSecret(secrets, { ...connection, password: null })).toEqual([])
   })
 
   it('with TLS that the server does not speak fails there', async () => {
@@ -162,9 +169,15 @@ describe('rights', () => {
     return await work(sql)
   }
   const target = (change: Partial<CopyTarget> = {}) =>
-    ({ table: { schema: 'public', table: 'T able' }, preSql: [], conflict: null, ...change }) as unknown as CopyTarget
-  const rights = (change: Partial<CopyTarget> = {}, onConflict = true, columns = ['a', 'b']) =>
-    as('loader', (sql) => checkTargetRights(sql, target(change), { columns, user: 'loader', onConflict }))
+    ({
+      table: { schema: 'public', table: 'T able' },
+      preSql: [],
+      conflict: null,
+      publication: null,
+      ...change,
+    }) as unknown as CopyTarget
+  const rights = (change: Partial<CopyTarget> = {}, locks = false, columns = ['a', 'b']) =>
+    as('loader', (sql) => checkTargetRights(sql, target(change), { columns, user: 'loader', locks }))
 
   it('on the ledger: may it be made, is it there, may it be used', async () => {
     const look = (user: string) => as(user, (sql) => checkLedgerRights(sql, user))
@@ -196,15 +209,37 @@ describe('rights', () => {
     expect(await rights()).toMatchObject({ state: 'ok' })
     await admin.query('revoke insert (b) on "T able" from loader')
     expect(await rights()).toMatchObject({ state: 'failed' })
-    expect(await rights({}, true, ['a'])).toMatchObject({ state: 'ok' })
+    expect(await rights({}, false, ['a'])).toMatchObject({ state: 'ok' })
     await admin.query('grant insert on "T able" to loader')
     expect(await rights({ preSql: ['truncate table "T able"'] })).toMatchObject({
       detail: expect.stringContaining('may not truncate'),
     })
     const replace = { conflict: { on: 'replace', keys: null, update: null } } as const
     expect((await rights(replace)).detail).toContain('may not select, update on')
-    await admin.query('grant select, update on "T able" to loader')
+    const ignore = { conflict: { on: 'ignore', keys: null, update: null } } as const
+    await admin.query('grant select on "T able" to loader')
+    expect(await rights(ignore)).toMatchObject({ state: 'ok' })
+    expect((await rights(ignore, true)).detail).toContain('may not update on')
+    await admin.query('grant update on "T able" to loader')
     expect(await rights(replace)).toMatchObject({ state: 'ok' })
-    expect((await rights(replace, false)).detail).toContain('may not delete on')
+    expect(await rights(ignore, true)).toMatchObject({ state: 'ok' })
+    await as('loader', (sql) =>
+      sql.transaction(async () => void (await sql.query('lock table "T able" in share row exclusive mode'))),
+    )
+  })
+
+  it('on what is overwritten: the partition itself, whose rows go', async () => {
+    await admin.query('create table "P arted" (a integer) partition by list (a)')
+    await admin.query('create table "P one" partition of "P arted" for values in (1)')
+    await admin.query('grant insert, select, delete on "P arted" to loader')
+    const place = { schema: 'public', table: 'P one' }
+    const publication = { overwrite: { of: 'partition', name: 'P one' }, facts: async () => ({ place }) }
+    const overwriting = { publication } as unknown as Partial<CopyTarget>
+    expect((await rights(overwriting, true, ['a'])).detail).toContain(
+      'may not insert, select, delete on "public"."P one"',
+    )
+    await admin.query('grant insert, select, delete on "P one" to loader')
+    expect(await rights(overwriting, true, ['a'])).toMatchObject({ state: 'ok' })
+    await as('loader', (sql) => sql.query('delete from "P one"'))
   })
 })

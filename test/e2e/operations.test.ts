@@ -11,7 +11,8 @@ let stack: TestStack
 let folder: string
 beforeAll(async () => {
   folder = await tempDir('operations')
-  stack = await startTestStack()
+  // Nobody answers for KMS.
+  stack = await startTestStack({ ADBPG_SYNC_KMS_ENDPOINT: 'http://127.0.0.1:1' })
 }, 120_000)
 afterAll(() => stack?.close())
 
@@ -208,6 +209,25 @@ describe('doctor', () => {
     ])
   })
 
+  it('refuses what a plan refuses: a write mode without a key, and a view that takes no rows', async () => {
+    const { job, document, table } = await fileJob('adbpg_local')
+    const text = JSON.stringify(document)
+    await writeFile(job, text.replace(`"public.${table}"`, `"public.${table}","conflictMode":"replace"`))
+    const keyless = await look(job)
+    const planned = (await answerOf(['plan', job])).answer as { error?: { message: string } }
+    const told = String(planned.error?.message)
+    expect(told).toContain('has no primary key')
+    expect(bad(keyless.lines)).toMatchObject([
+      { about: 'writer', check: 'write mode', detail: expect.stringContaining(told) },
+    ])
+    await stack.sql(`create view public.${table}_view as select * from public.${table}`)
+    await writeFile(job, text.replace(`"public.${table}"`, `"public.${table}_view"`))
+    expect(bad((await look(job)).lines)).toMatchObject([
+      { about: 'writer', check: 'table', detail: expect.stringContaining('is a view') },
+    ])
+    expect(await answerOf(['plan', job])).toMatchObject({ code: 2, answer: { error: { code: 'job/unsupported' } } })
+  })
+
   it('looks from the function: a server that only its datasource misses, a job that cannot be read', async () => {
     const { job } = await fileJob('elsewhere')
     const file = join(folder, 'elsewhere.json')
@@ -262,6 +282,63 @@ describe('doctor', () => {
         detail: expect.stringMatching(/first \d+ bytes/),
       }),
     )
+  })
+
+  it('tells the part of a datasource that is in the way, and what to do about it', async () => {
+    const { endpoint, bucket, accessKeyId, accessKeySecret } = stack.stack.file.address.oss
+    const [key, secret] = [['--access-id', accessKeyId], ['--access-key-stdin']]
+    const oss = ['--type', 'oss', '--endpoint', endpoint, '--region', 'cn-hangzhou', '--bucket']
+    const adbpg = optionsOfStack()
+    const elsewhere = adbpg.map((word, at) => (adbpg[at - 1] === '--database' ? 'nowhere' : word))
+    const cases = [
+      [
+        'closed_kms',
+        [...adbpg, '--password', 'kms:warehouse'],
+        '',
+        /FAIL closed_kms +secret +connect\/secrets-unreachable: no answer from KMS at 127\.0\.0\.1:1 .*\n +next: .*ADBPG_SYNC_KMS_ENDPOINT/,
+      ],
+      [
+        'no_database',
+        [...elsewhere, '--password-stdin'],
+        password(),
+        /FAIL no_database +login +connect\/database-missing.*\n +next: Create database nowhere/,
+      ],
+      [
+        'wrong_key',
+        [...oss, bucket, ...key, ...secret],
+        'wrong',
+        /FAIL wrong_key +list .*\n +next: OSS knows accessId \S+, but not with this secret/,
+      ],
+      [
+        'wrong_id',
+        [...oss, bucket, '--access-id', 'nobody', ...secret],
+        accessKeySecret,
+        /FAIL wrong_id +list .*\n +next: OSS does not know accessId nobody/,
+      ],
+      [
+        'no_bucket',
+        [...oss, 'no-such-bucket', ...key, ...secret],
+        accessKeySecret,
+        /FAIL no_bucket +list .*\n +next: Correct bucket no-such-bucket/,
+      ],
+    ] as const
+    for (const [name, options, piped, told] of cases) {
+      expect(await answerOf(['datasource', 'add', name, ...options], {}, piped)).toMatchObject({ code: 0 })
+      const { code, stdout } = await type(['datasource', 'test', name])
+      expect({ name, code, stdout }).toEqual({ name, code: 1, stdout: expect.stringMatching(told) })
+      expect(stdout.match(/^FAIL/gm), stdout).toHaveLength(1)
+      expect(stdout).not.toContain(accessKeySecret)
+    }
+    await stack.world.store.remove(cases.map(([name]) => `datasources/${name}.json`))
+  })
+
+  it('looks at both ends of a job that has no ADBPG', async () => {
+    const { job, document } = await fileJob('adbpg_local')
+    const text = JSON.stringify(document).replace('adbpgwriter', 'postgresqlwriter').replace('adbpg_local', 'pg_local')
+    await writeFile(job, text)
+    const { lines } = await look(job)
+    expect(bad(lines)).toContainEqual(expect.objectContaining({ about: 'ledger', check: 'place' }))
+    expect(lines).toContainEqual(expect.objectContaining({ about: 'reader', check: 'read', state: 'ok' }))
   })
 
   it('asks a datasource alone, by the command line and the API, and is asked of a stored job by the API', async () => {

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import * as z from 'zod'
 import { listIncidents } from '../../shared/run/job-store.ts'
+import type { PlanPreview } from '../../shared/run/preview-plan.ts'
 import { commandLine, type Ended } from '../support/command-line.ts'
 import { eventually } from '../support/fc.ts'
 import { dataxJob, fromOss, intoAdbpg, startTestStack, type TestStack, unique } from '../support/stack.ts'
@@ -226,6 +227,118 @@ describe('a datasource', () => {
     expect(code).not.toBe(0)
     expect(answer).toMatchObject({ error: { code: 'job/secret-missing' } })
     expect(JSON.stringify(answer)).toContain('WAREHOUSE_PASSWORD')
+  })
+})
+
+describe('plan', () => {
+  const plannedAndRun = async (job: string, ...options: string[]) => {
+    const planned = (await answerOf(['plan', job, ...options])).answer as unknown as PlanPreview & {
+      parameters: object
+    }
+    const { answer: ran, stderr } = await answerOf(['run', job, ...options])
+    expect(ran.state, stderr).toBe('succeeded')
+    expect(planned.decisions).toEqual(ran.decisions)
+    return { planned, runId: String(ran.runId) }
+  }
+  const jobFile = async (document: { name: string }) => {
+    const job = join(folder, `${document.name}.json`)
+    await writeFile(job, JSON.stringify(document))
+    return job
+  }
+
+  it('names the objects, versions and statements of the run, and the values that went into the script', async () => {
+    const { table, document } = await fileJob()
+    const [content] = document.script.job.content
+    const put = ['1,one', '2,two'].map((text, at) =>
+      test.world.store.put(`days/${table}/20261123/${at}.csv`, Buffer.from(text)),
+    )
+    const heads = await Promise.all(put)
+    const object = `days/${table}/\${bizdate}/*`
+    const reader = { ...content?.reader, parameter: { ...content?.reader.parameter, object } }
+    const writer = intoAdbpg(`public.\${target}`, {
+      column: ['note', 'id'],
+      preSql: ["delete from @table where note = '${yyyymmdd-1}'"],
+    })
+    const swapped = {
+      ...reader,
+      parameter: {
+        ...reader.parameter,
+        column: [
+          { index: 1, type: 'string' },
+          { index: 0, type: 'long' },
+        ],
+      },
+    }
+    const parameters = { target: table }
+    const job = await jobFile({
+      ...dataxJob(table, swapped as typeof reader & { name: string }, writer),
+      ...{ parameters },
+    })
+    const { planned, runId } = await plannedAndRun(job, '--param', 'bizdate=20261123')
+    expect(planned.parameters).toEqual({
+      bizdate: '20261123',
+      cyctime: expect.stringMatching(/^\d{14}$/),
+      target: table,
+      '${yyyymmdd-1}': '20261122',
+    })
+    const read = await test.sql<{ key: string; etag: string }>(
+      `select source::json -> 'slice' ->> 'key' as key, source::json -> 'slice' ->> 'etag' as etag
+       from adbpg_sync.chunk where run_id = '${runId}' order by ordinal`,
+    )
+    const { bucket } = test.world.store
+    const first = read.map(({ key, etag }) => ({ object: `oss://${bucket}/${key}`, etag, bytes: 5, slices: 1 }))
+    expect(planned.objects).toEqual({ count: 2, first })
+    expect(planned.objects.first.map(({ etag }) => etag)).toEqual(heads.map(({ etag }) => etag))
+    expect(planned.writes).toEqual({
+      before: [`delete from "public"."${table}" where note = '20261122'`],
+      chunk: [expect.stringContaining(`copy "public"."${table}" ("id", "note") from stdin`)],
+      after: [],
+    })
+    const { stdout } = await type(['plan', job, '--param', 'bizdate=20261123'])
+    expect(stdout).toMatch(/^ {2}with bizdate=20261123, cyctime=\d{14}, target=\w+, \$\{yyyymmdd-1\}=20261122$/m)
+    expect(stdout).toMatch(/^ {2}reads oss:\/\/\S+\/0\.csv {2}5 B {2}etag \w+$/m)
+  })
+
+  it('says of an export what the run does: one snapshot, its statement, its keys', async () => {
+    const table = unique('planned')
+    await test.sql(`create table public.${table} as select n as id from generate_series(1, 10) n`)
+    const reader = {
+      name: 'adbpgreader',
+      parameter: { datasource: 'adbpg_local', table, column: ['id'], where: 'id > 3' },
+    }
+    const object = `out/${table}/part`
+    const writer = { name: 'osswriter', parameter: { datasource: 'oss_local', object, writeMode: 'append' } }
+    const { planned } = await plannedAndRun(await jobFile(dataxJob(table, reader, writer)))
+    expect(planned.decisions).toContainEqual(expect.objectContaining({ what: 'all slices are read from one snapshot' }))
+    expect(planned.reads).toEqual([
+      { statement: expect.stringMatching(/^copy \(\nselect id\nfrom .*id > 3.*to stdout/s) },
+    ])
+    expect(planned.writes.chunk).toEqual([expect.stringContaining(object)])
+  })
+
+  it.each([
+    [
+      'a merge',
+      { conflictMode: 'replace' },
+      [/create temporary table/, /^copy "adbpg_sync_merge"/, /on conflict \("id"\) do update/],
+    ],
+    ['an atomic run', { overwrite: 'table' }, [/^copy "adbpg_sync"."rows_of_run"/]],
+  ])('prints the statements of %s', async (_, change, chunk) => {
+    const { table, document } = await fileJob()
+    await test.sql(`alter table public.${table} add primary key (id)`)
+    const [content] = document.script.job.content
+    const setting = { errorLimit: { record: 10 } }
+    const reader = content?.reader ?? fromOss('')
+    const job = await jobFile(dataxJob(table, reader, intoAdbpg(`public.${table}`, change), setting))
+    const { planned } = await plannedAndRun(job)
+    expect(planned.writes.chunk).toEqual(chunk.map((pattern) => expect.stringMatching(pattern)))
+    if ('overwrite' in change)
+      expect(planned.writes.after).toEqual([
+        expect.stringMatching(/^lock table/),
+        expect.stringMatching(/^delete from/),
+        expect.stringMatching(/^insert into/),
+        expect.stringMatching(/^drop table/),
+      ])
   })
 })
 

@@ -93,7 +93,7 @@ describe('a secret in plain text', () => {
       kept.set(name, value)
       return `vault:${name}`
     }
-    const spec = await resolveJob(parseJobDocument(JSON.stringify(inline), 'j'), { ...resolution, hoistSecret })
+    const { spec } = await resolveJob(parseJobDocument(JSON.stringify(inline), 'j'), { ...resolution, hoistSecret })
     expect([...kept.values()]).toEqual([secret, secret])
     expect(new Set(kept.keys()).size).toBe(2)
     expect(JSON.stringify(spec)).not.toContain(secret)

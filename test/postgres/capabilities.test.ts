@@ -20,8 +20,6 @@ test('PostgreSQL shows what it can do, and the answer is plain JSON', async () =
   expect(capabilities).toMatchObject({
     server: { product: 'postgresql', adbpgVersion: null },
     onConflict: true,
-    copyOnConflict: false,
-    rowIsolation: false,
     snapshotExport: true,
     segments: null,
     accessMethods: ['heap'],

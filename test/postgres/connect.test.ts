@@ -32,7 +32,7 @@ describe('opening a session', () => {
   test.each([
     ['a wrong password', { password: 'env:WRONG_PASSWORD' }, 'connect/wrong-credentials'],
     ['no password', { password: null }, 'connect/wrong-credentials'],
-    ['a database that does not exist', { database: 'nowhere' }, 'connect/wrong-credentials'],
+    ['a database that does not exist', { database: 'nowhere' }, 'connect/database-missing'],
     ['a port nobody listens on', { port: 1 }, 'connect/unreachable'],
     ['a name nobody has', { host: 'no-such-host.invalid' }, 'connect/unreachable'],
     ['TLS that the server does not speak', { ssl: 'require' }, 'connect/unreachable'],

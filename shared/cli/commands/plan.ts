@@ -1,27 +1,63 @@
 import type { Command } from 'commander'
-import { previewPlan } from '../../run/preview-plan.ts'
-import { addJobOptions, type JobOptions, readJobArgument } from '../job-argument.ts'
+import { type PlanPreview, previewPlan } from '../../run/preview-plan.ts'
+import { addJobOptions, type JobArgument, type JobOptions, readJobArgument } from '../job-argument.ts'
 import type { Verbs } from '../main.ts'
 import { bytesText, countText } from '../output.ts'
 
 export function addPlan(program: Command, verbs: Verbs): void {
   addJobOptions(program.command('plan <job>'))
-    .description('show how a job would be cut, and why, without running it')
-    .addHelpText('after', '\nEach line is a decision with the numbers compared; a run decides by the same function.')
+    .description('show what a job would read and write, how it would be cut, and why, without running it')
+    .addHelpText(
+      'after',
+      `
+First the values that were filled into the script; then a line per decision with the numbers compared; then what is read
+and the statements that are sent. A run decides by the same functions. --json has up to 100 objects and 10 slices.`,
+    )
     .action((job: string, options: JobOptions) =>
       verbs.withSession(async (session) => {
-        const { spec } = await readJobArgument(session, job, options)
+        const { spec, values } = await readJobArgument(session, job, options)
         const plan = await previewPlan(session.world, spec, session.deadline)
-        verbs.output.answer({ ...plan, warnings: spec.warnings }, () => {
-          const known = plan.bytes === null ? '' : `, ${bytesText(plan.bytes)}`
-          const lines = plan.decisions.map(({ what, why }) => `  ${what}: ${why}`)
-          return [
-            `${spec.name}: ${countText(plan.pieces)} ${plan.staged ? 'slices' : 'chunks'}${known}`,
-            ...lines,
-            ...spec.warnings.map((warning) => `warning: ${warning}`),
-          ].join('\n')
-        })
+        verbs.output.answer({ parameters: values, ...plan, warnings: spec.warnings }, () =>
+          planText({ spec, values }, plan),
+        )
         return 0
       }),
     )
 }
+
+function planText({ spec, values }: Pick<JobArgument, 'spec' | 'values'>, plan: PlanPreview): string {
+  const { pieces, staged, bytes, decisions, objects, reads, writes } = plan
+  const known = bytes === null ? '' : `, ${bytesText(bytes)}`
+  return [
+    `${spec.name}: ${countText(pieces)} ${staged ? 'slices' : 'chunks'}${known}`,
+    `  with ${Object.entries(values)
+      .map(([name, value]) => `${name}=${value}`)
+      .join(', ')}`,
+    ...decisions.map(({ what, why }) => `  ${what}: ${why}`),
+    ...objectLines(objects),
+    ...statementLines('read', statementsIn(reads)),
+    ...statementLines('before the rows', writes.before),
+    ...statementLines('each chunk', writes.chunk),
+    ...statementLines('behind the rows', writes.after),
+    ...spec.warnings.map((warning) => `warning: ${warning}`),
+  ].join('\n')
+}
+
+const shownObjects = 10
+
+function objectLines({ count, first }: PlanPreview['objects']): string[] {
+  const shown = first.slice(0, shownObjects)
+  const lines = shown.map(({ object, etag, bytes }) => `  reads ${object}  ${bytesText(bytes)}  etag ${etag}`)
+  return count > shown.length ? [...lines, `  and ${countText(count - shown.length)} more objects`] : lines
+}
+
+/** Slices differ by their bounds alone, so one statement shows them all. */
+const statementsIn = (reads: PlanPreview['reads']): string[] => {
+  const [first] = reads
+  return first !== undefined && 'statement' in first ? [first.statement] : []
+}
+
+const statementLines = (when: string, statements: readonly string[]): string[] =>
+  statements.length === 0 ? [] : [`${when}:`, ...statements.map((statement) => indented(statement))]
+
+const indented = (statement: string) => statement.replaceAll(/^/gm, '    ')

@@ -126,7 +126,12 @@ function atLine(error: unknown, line: number): unknown {
   return new TransferError(error.code, error.message, { ...error.context, line }, { cause: error.cause })
 }
 
-function statementParts({ table, columns, mode, update }: InsertOptions): { before: string; after: string } {
+export function statementParts({
+  table,
+  columns,
+  mode,
+  update,
+}: Pick<InsertOptions, 'table' | 'columns' | 'mode' | 'update'>): { before: string; after: string } {
   const names = columns.map((column) => quoteName(column.name))
   const verb = mode === 'replace' ? 'replace' : 'insert'
   const before = `${verb} into ${quoteTableName(table)} (${names.join(', ')}) values\n`

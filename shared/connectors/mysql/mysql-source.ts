@@ -55,6 +55,9 @@ export function openMysqlSource(options: MysqlReaderOptions, context: ConnectorC
         body: readSlice(slice, signal, refuse),
       }
     },
+    async describe(slice) {
+      return { statement: selectText(await (found ?? asking(select)), predicateOf(slice)) }
+    },
     projection: null,
     // Its `column` and `querySql` already name what is wanted, in any order.
     pick: null,

@@ -5,7 +5,7 @@ import type { MysqlSession } from '../../ports/index.ts'
 import type { ChunkClaim, ConnectorContext, Decision, RowTarget, RowTransaction } from '../contract.ts'
 import { withoutSemicolon } from '../sql/query-text.ts'
 import { type Claim, claimChunk, ensureClaims, forgetClaims, keepCounts } from './chunk-claims.ts'
-import { insertRows } from './insert-rows.ts'
+import { insertRows, statementParts } from './insert-rows.ts'
 import { type MysqlTableName, parseTable, printTableName, quoteTableName } from './names.ts'
 import {
   columnOf,
@@ -44,7 +44,16 @@ export function openMysqlTarget(options: MysqlWriterOptions, context: ConnectorC
 
   /** In the mode of the server, as the author knows it. */
   const runAll = (sql: MysqlSession, list: 'preSql' | 'postSql') =>
-    runAuthorSql(list, options[list], (statement) => sql.run(naming(withoutSemicolon(statement), name)))
+    runAuthorSql(list, options[list], (statement) => sql.run(named(statement)))
+
+  const named = (statement: string) => naming(withoutSemicolon(statement), name)
+
+  const insertOf = (table: FoundMysqlTable) => ({
+    table,
+    columns: pickMysqlColumns(table, options),
+    mode: options.writeMode,
+    update: options.updateColumn.map((column) => pickColumn(table, column).name),
+  })
 
   return {
     kind: 'rows',
@@ -58,6 +67,10 @@ export function openMysqlTarget(options: MysqlWriterOptions, context: ConnectorC
     refuses: rowsRefusal,
     promise: () =>
       inOwnSession(async (sql) => promiseOf(await lookUp(sql), await isTransactional(sql, await lookUp(sql)))),
+    async statements() {
+      const { before, after } = statementParts(insertOf(await lookUp()))
+      return { before: options.preSql.map(named), chunk: [`${before}(…)${after}`], after: options.postSql.map(named) }
+    },
     prepare: () =>
       inOwnSession(async (sql) => {
         const { database } = await lookUp(sql)
@@ -89,10 +102,7 @@ export function openMysqlTarget(options: MysqlWriterOptions, context: ConnectorC
     return transactionOn(sql, table.database, chunk, claim, {
       isAtomic,
       put: insertRows(sql, {
-        table,
-        columns: pickMysqlColumns(table, options),
-        mode: options.writeMode,
-        update: options.updateColumn.map((column) => pickColumn(table, column).name),
+        ...insertOf(table),
         timeZone: options.connection.timeZone,
         batchSize: isAtomic ? options.batchSize : 1,
         maxPacketBytes: Number(settings?.bytes ?? 1024 * 1024),

@@ -1,8 +1,12 @@
 /* Catalog queries; all of them run on the 9.4 kernel. Parameters are text, whatever they are compared with. */
 
-/** $1 schema or null for the search path, $2 name. Tables, views, materialized views, foreign and partitioned tables. */
+/**
+ * $1 schema or null for the search path, $2 name. Tables, views, materialized views, foreign and partitioned tables. An
+ * external table of Greenplum 6 is a table with a storage of its own; it is told as the foreign one that 7 makes of it.
+ */
 export const findTable = `
-  select c.oid::text as oid, n.nspname::text as schema, c.relname::text as "table", c.relkind::text as kind
+  select c.oid::text as oid, n.nspname::text as schema, c.relname::text as "table",
+    case when row_to_json(c) ->> 'relstorage' = 'x' then 'f' else c.relkind::text end as kind
   from pg_catalog.pg_class c
   join pg_catalog.pg_namespace n on n.oid = c.relnamespace
   where c.relname = $2::text
@@ -17,6 +21,17 @@ export const listColumns = `
   from pg_catalog.pg_attribute a
   where a.attrelid = $1::text::oid and a.attnum > 0 and not a.attisdropped
   order by a.attnum`
+
+/** Events as bits: 4 update, 8 insert. Of triggers: 1 for each row, 4 insert, 64 instead of. All of it since 9.3. */
+export const readWritten = `
+  select current_setting('server_version_num')::int as kernel,
+    (pg_catalog.pg_relation_is_updatable(c.oid::regclass, true) & 8) <> 0 as "takesInserts",
+    (pg_catalog.pg_relation_is_updatable(c.oid::regclass, true) & 4) <> 0 as "takesUpdates",
+    exists (
+      select 1 from pg_catalog.pg_trigger t where t.tgrelid = c.oid and (t.tgtype & 69) = 69 and t.tgenabled <> 'D'
+    ) as "divertsInserts"
+  from pg_catalog.pg_class c
+  where c.oid = $1::text::oid`
 
 /** Names to propose for one that is missing: the first thousand are plenty. */
 export const listTables = `

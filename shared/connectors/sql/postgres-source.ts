@@ -69,6 +69,10 @@ export function openPostgresSource(
       const { maxRecordBytes } = options
       return { encoding, newline: lineFeed, maxRecordBytes, origin, body: readSlice(slice, encoding, signal) }
     },
+    async describe(slice, encoding) {
+      const chosen = await (found ?? asking(select))
+      return { statement: copyToStatement(selectText(chosen, predicateOf(slice)), encoding) }
+    },
     projection: null,
     pick: wanted === null ? (columns) => openPostgresSource(options, context, columns) : null,
     askIncrement: (low) =>

@@ -8,10 +8,12 @@ import { readPublicationFacts } from './publication-facts.ts'
 import { lookUpTable, pickColumns, type TableColumn } from './table-lookup.ts'
 import { parseTableName } from './table-name.ts'
 import { conflictOf, overwriteOf, type WriterOptions } from './writer-options.ts'
+import { refuseUnwritable } from './written-place.ts'
 
 export function openPostgresTarget(options: WriterOptions, context: ConnectorContext): CopyTarget {
   const table = parseTableName(options.table, options.schema, options.addQuote)
   const overwrite = overwriteOf(options)
+  const writtenBy = conflictOf(options)?.on ?? (options.atomic || overwrite !== null ? 'append' : 'copy')
   return {
     kind: 'copy',
     connection: options.connection,
@@ -37,6 +39,7 @@ export function openPostgresTarget(options: WriterOptions, context: ConnectorCon
 
   async function columnsIn(sql: Sql): Promise<readonly Column[]> {
     const found = await lookUpTable(sql, table, 'target')
+    await refuseUnwritable(sql, found, writtenBy)
     const all = options.column.length === 1 && options.column[0]?.trim() === '*'
     // COPY refuses to write a generated column, so `*` means the others.
     const picked = all
