@@ -22,7 +22,7 @@ export const nameOf = ({ piece, record }: { piece: string; record: number }) => 
 
 /**
  * The text of a corrected file: JSON Lines, or one JSON list as `adbpg-sync dirty --json` prints it.
- * @throws job/invalid with the line and what is wrong with it
+ * @throws usage/invalid with the line and what is wrong with it
  */
 export function parseCorrections(text: string): Corrections {
   const found = new Map<string, Correction>()
@@ -41,7 +41,7 @@ export function parseCorrections(text: string): Corrections {
 }
 
 const invalid = (line: number, message: string) =>
-  new TransferError('job/invalid', `line ${line} of the corrections: ${message}`, { line })
+  new TransferError('usage/invalid', `line ${line} of the corrections: ${message}`, { line })
 
 function entriesOf(text: string): { line: number; value: unknown }[] {
   if (text.trimStart().startsWith('[')) {

@@ -1,13 +1,14 @@
 import type { Command } from 'commander'
 import { previewPlan } from '../../run/preview-plan.ts'
+import { wrapped } from '../fit.ts'
+import { addHelp } from '../help-text.ts'
 import { addJobOptions, type JobOptions, readJobArgument } from '../job-argument.ts'
 import type { Verbs } from '../main.ts'
 import { bytesText, countText } from '../output.ts'
 
 export function addPlan(program: Command, verbs: Verbs): void {
-  addJobOptions(program.command('plan <job>'))
+  const verb = addJobOptions(program.command('plan <job>'))
     .description('show how a job would be cut, and why, without running it')
-    .addHelpText('after', '\nEach line is a decision with the numbers compared; a run decides by the same function.')
     .action((job: string, options: JobOptions) =>
       verbs.withSession(async (session) => {
         const { spec } = await readJobArgument(session, job, options)
@@ -19,9 +20,14 @@ export function addPlan(program: Command, verbs: Verbs): void {
             `${spec.name}: ${countText(plan.pieces)} ${plan.staged ? 'slices' : 'chunks'}${known}`,
             ...lines,
             ...spec.warnings,
-          ].join('\n')
+          ]
+            .map((line) => wrapped(line, verbs.output.width(), 4))
+            .join('\n')
         })
         return 0
       }),
     )
+  addHelp(verb, {
+    notes: ['Each line is a decision with the numbers compared; a run decides by the same function.'],
+  })
 }
