@@ -1,5 +1,6 @@
 import { z } from '@hono/zod-openapi'
 import { JobName } from '../job/index.ts'
+import { PresentState } from '../ledger/index.ts'
 
 const Counts = z.object({ read: z.number(), loaded: z.number(), dirty: z.number(), filtered: z.number() })
 
@@ -89,6 +90,10 @@ export const Run = z
     chunks: z.number(),
     chunksPlanned: z.number().nullable(),
     replayed: z.number(),
+    dirtyRolledBack: z.number().openapi({
+      description:
+        'Dirty records, at least, of pieces that were rolled back when the run ended badly; rows leaves them out',
+    }),
     dirtyObject: z.string().nullable(),
     error: z.record(z.string(), z.unknown()).nullable(),
     waitsFor: z.array(z.string()).openapi({ description: 'What has to come about before a cycle begins' }),
@@ -96,7 +101,8 @@ export const Run = z
       z.object({
         to: z.string(),
         outcome: z.enum(['due', 'delivered', 'undeliverable']),
-        attemptsFailed: z.number(),
+        attempts: z.number(),
+        settledAt: z.string().nullable().openapi({ description: 'When it was delivered, or given up' }),
         error: z.record(z.string(), z.unknown()).nullable(),
       }),
     ),
@@ -138,7 +144,7 @@ export const RunParameters = z.object({ runId: z.string().openapi({ param: { nam
 export const ListQuery = z.object({
   limit: z.coerce.number().int().min(1).max(200).default(20),
   job: JobName.nullable().default(null),
-  state: z.enum(['running', 'succeeded', 'failed', 'stopped']).nullable().default(null),
+  state: PresentState.nullable().default(null),
   since: z.string().optional().openapi({ description: 'Requested since: 24h, 7d, 2026-11-24 or an instant' }),
   before: z.iso.datetime().optional().openapi({ description: 'requestedAt of the last line of the page before' }),
 })

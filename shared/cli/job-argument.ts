@@ -78,7 +78,7 @@ export function nameOfFile(path: string): string {
 function parametersOf(pairs: readonly string[]): Record<string, string> {
   const entries = pairs.map((pair) => {
     const at = pair.indexOf('=')
-    if (at < 1) throw new TransferError('job/invalid', `--param takes name=value, got ${pair}`)
+    if (at < 1) throw new TransferError('usage/invalid', `--param takes name=value, got ${pair}`)
     return [pair.slice(0, at), pair.slice(at + 1)] as const
   })
   return Object.fromEntries(entries)

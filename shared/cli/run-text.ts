@@ -1,4 +1,5 @@
 import type { RunReport } from '../run/report.ts'
+import { wrapped } from './fit.ts'
 import { bytesText, countText } from './output.ts'
 
 /** One line while a run is going on. */
@@ -18,7 +19,7 @@ function incrementText({ column, low, lowIncluded, high }: NonNullable<RunReport
 }
 
 /** The block that ends a run. */
-export function summaryText(report: RunReport, bucket: string): string {
+export function summaryText(report: RunReport, bucket: string, width: number): string {
   const { rows, bytes, seconds, chunks, error } = report
   const speed = seconds > 0 ? bytes / 1e6 / seconds : 0
   const lines = [
@@ -30,13 +31,20 @@ export function summaryText(report: RunReport, bucket: string): string {
   if (report.trouble !== null) lines.push(`trouble  ${troubleText(report.trouble)}`)
   for (const reason of report.waitsFor) lines.push(`waits    for ${reason}`)
   if (error !== null) lines.push(`error    ${error.code}: ${error.message}`, `next     ${error.advice}`)
-  if (report.dirtyObject !== null)
-    lines.push(`dirty    oss://${bucket}/${report.dirtyObject}  (adbpg-sync dirty ${report.runId})`)
-  if (report.replayed > 0) lines.push(`replayed ${countText(report.replayed)} of the dirty records`)
-  for (const { to, outcome, error: trouble } of report.notices)
+  if (report.dirtyRolledBack > 0)
     lines.push(
-      `notice   ${to}: ${outcome}${trouble === null || outcome === 'delivered' ? '' : ` (${trouble.message})`}`,
+      `dirty    at least ${countText(report.dirtyRolledBack)} ${rows.dirty > 0 ? 'more ' : ''}in chunks that were rolled back, of which no row is loaded or counted above`,
     )
+  if (report.dirtyObject !== null)
+    lines.push(`dirty    oss://${bucket}/${report.dirtyObject}`, `         adbpg-sync dirty ${report.runId}`)
+  if (report.replayed > 0) lines.push(`replayed ${countText(report.replayed)} of the dirty records`)
+  for (const notice of report.notices) lines.push(`notice   ${noticeText(notice)}`)
   lines.push(`look     adbpg-sync status ${report.runId}`)
-  return lines.join('\n')
+  return lines.map((line) => wrapped(line, width, 9)).join('\n')
+}
+
+function noticeText({ to, outcome, attempts, settledAt, error }: RunReport['notices'][number]): string {
+  const at = settledAt === null ? '' : ` at ${settledAt}`
+  const tried = attempts === 1 ? '' : `, ${countText(attempts)} attempts`
+  return `${to}: ${outcome}${at}${tried}${error === null ? '' : ` (${error.message})`}`
 }

@@ -16,11 +16,18 @@ const again = (blame: Blame, advice: string): Policy => ({ retry: 'again', blame
 
 /** The one place that decides retry and advice. A `Record`, so that a new code does not compile undecided. */
 export const policies: Record<ErrorCode, Policy> = {
+  'usage/invalid': never(
+    'job',
+    'Correct what the message names; `adbpg-sync <verb> --help` and /openapi.json of the API say what is taken.',
+  ),
   'job/syntax': never(
     'job',
     'Correct the JSON at the line and column shown; comments and trailing commas are allowed.',
   ),
-  'job/invalid': never('job', 'Correct the fields listed; each line names the path, the value and what is allowed.'),
+  'job/invalid': never(
+    'job',
+    'Correct what the message names; where it names a path, that is the place in your script.',
+  ),
   'job/unsupported': never('job', 'Remove the option or use the alternative the message names.'),
   'job/no-adbpg-end': never('job', 'Make AnalyticDB for PostgreSQL (adbpg) the reader or the writer of the job.'),
   'job/unknown-datasource': never(
@@ -32,6 +39,10 @@ export const policies: Record<ErrorCode, Policy> = {
     'List the jobs with `adbpg-sync ls jobs`, or put the job document under jobs/ in the configuration bucket.',
   ),
   'job/literal-secret': never('job', 'Replace the secret by a reference: "env:NAME", "kms:NAME" or "vault:NAME".'),
+  'job/datasource-exists': never(
+    'job',
+    'Add --replace to put this one in the place of the one that is there, or choose another name.',
+  ),
   'job/unknown-parameter': never(
     'job',
     'Pass the parameter with --param name=value, or define it in the job document.',
@@ -121,6 +132,16 @@ export const policies: Record<ErrorCode, Policy> = {
     'Look at the records with `adbpg-sync dirty <run>`; correct them or raise errorLimit.',
   ),
   'run/unknown': never('job', 'List the runs with `adbpg-sync status`.'),
+  'run/not-ended': never(
+    'job',
+    'Wait until it has ended (`adbpg-sync status <run>`), or end it with `adbpg-sync stop <run>`.',
+  ),
+  'run/not-retryable': never('job', 'Start a new run: `adbpg-sync run <job>`, with the parameters of this one.'),
+  'run/not-replayable': never('job', 'Correct the rows at the source, and start a new run: `adbpg-sync run <job>`.'),
+  'run/retry-first': never(
+    'job',
+    'Correct the source or the destination, then `adbpg-sync retry <run>` loads what was rolled back. A higher errorLimit takes a new run.',
+  ),
   'run/counts-differ': never(
     'us',
     'Rows read, loaded, dirty and filtered do not add up; please report it with the run id.',

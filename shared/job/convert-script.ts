@@ -1,4 +1,3 @@
-import { TransferError } from '../errors/index.ts'
 import { asDataworksSetting, asDataxSetting } from './convert-settings.ts'
 import { onlyOurs, processorOf, withTransformers } from './convert-transformers.ts'
 import type { JobDocument } from './document.ts'
@@ -209,10 +208,5 @@ function tellWrapper({ document, scriptPath }: ParsedDocument, form: 'datax' | '
     say('triggers', isDatax ? 'DataX is started by others' : 'set them in the schedule panel of the node')
 }
 
-/** @throws job/invalid */
-export function scriptFormOf(given: string | undefined): ScriptForm | null {
-  if (given === undefined) return null
-  const form = scriptForms.find((one) => one === given.toLowerCase())
-  if (form !== undefined) return form
-  throw new TransferError('job/invalid', `--to must be one of ${scriptForms.join(', ')}, got ${given}`)
-}
+export const scriptFormOf = (given: string): ScriptForm | null =>
+  scriptForms.find((one) => one === given.toLowerCase()) ?? null

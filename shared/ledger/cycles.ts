@@ -2,7 +2,7 @@ import * as z from 'zod'
 import { JobName, RunId, SchedulePolicy } from '../job/index.ts'
 import type { Sql } from '../ports/index.ts'
 import { insertOnce } from './insert-once.ts'
-import { json, RunState } from './rows.ts'
+import { json, type PresentState, RunState } from './rows.ts'
 import { statements } from './statements.ts'
 
 /** What a run waits for before it is planned. */
@@ -121,8 +121,7 @@ export async function listReruns(sql: Sql, since: Date, now: Date, limit: number
 
 const RunStateRow = z
   .object({ run_id: RunId, state: RunState.nullable(), waiting: z.boolean() })
-  .transform((row) => [row.run_id, row.state ?? (row.waiting ? ('waiting' as const) : ('running' as const))] as const)
-export type PresentState = z.infer<typeof RunStateRow>[1]
+  .transform((row): [RunId, PresentState] => [row.run_id, row.state ?? (row.waiting ? 'waiting' : 'running')])
 
 export async function readRunStates(sql: Sql, runIds: readonly RunId[]): Promise<ReadonlyMap<RunId, PresentState>> {
   const { rows } = await sql.query(statements['list-run-states'], [runIds])

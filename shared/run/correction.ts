@@ -24,7 +24,7 @@ export const nameOf = ({ piece, record }: { piece: string; record: number }) => 
 
 /**
  * The text of a corrected file: JSON Lines, or one JSON list as `adbpg-sync dirty --json` prints it.
- * @throws job/invalid with line, column and what is wrong, a line for each fault
+ * @throws usage/invalid with line, column and what is wrong, a line for each fault
  */
 export function parseCorrections(text: string): Corrections {
   const found = new Map<string, Correction>()
@@ -48,7 +48,7 @@ export function parseCorrections(text: string): Corrections {
   const lines = faults
     .slice(0, mostFaults)
     .map(({ line, column, says }) => `corrections, line ${line}, column ${column}: ${says}`)
-  throw new TransferError('job/invalid', lines.join('\n'), {
+  throw new TransferError('usage/invalid', lines.join('\n'), {
     faults: faults.length,
     line: first.line,
     column: first.column,

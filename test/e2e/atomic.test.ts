@@ -153,7 +153,7 @@ describe('a run that becomes visible at its end', () => {
     expect(JSON.stringify(failed.error)).not.toMatch(/\(id\)=/)
     expect(await countOf(table)).toBe(old)
     expect(await collected()).toHaveLength(1)
-    await expect(replayAll(failed.runId)).rejects.toMatchObject({ code: 'job/invalid' })
+    await expect(replayAll(failed.runId)).rejects.toMatchObject({ code: 'run/retry-first' })
     await stack.sql(`delete from public.${table} where id = -1`)
     await retry(failed.runId)
     expect(await stack.ended(failed.runId)).toMatchObject({ state: 'succeeded', rows: { read: rows, loaded: rows } })
@@ -171,7 +171,7 @@ describe('a run that becomes visible at its end', () => {
     await stack.sql(`update adbpg_sync.run_finished set finished_at = finished_at - interval '4 days'`)
     await stack.tick()
     expect(await collected()).toEqual([])
-    await expect(retry(failed.runId)).rejects.toMatchObject({ message: expect.stringMatching(/start a new run/) })
+    await expect(retry(failed.runId)).rejects.toMatchObject({ code: 'run/not-retryable' })
     expect(await countOf(table)).toBe(old)
   })
 

@@ -78,7 +78,7 @@ describe('datasource', () => {
     expect((await answerOf(add)).code).toBe(0)
     expect(await answerOf(add)).toMatchObject({
       code: 2,
-      answer: { error: { message: expect.stringContaining('--replace') } },
+      answer: { error: { code: 'job/datasource-exists', advice: expect.stringContaining('--replace') } },
     })
     expect((await answerOf([...add, '--replace', '--ssl', 'require'])).answer).toMatchObject({
       definition: { ssl: 'require' },
@@ -94,8 +94,8 @@ describe('datasource', () => {
 
   it.each([
     ['a secret as an argument', ['--password', 'hunter2'], 'job/literal-secret'],
-    ['no secret in the pipe', ['--password-stdin'], 'job/invalid'],
-    ['a file that is not there', ['--file', '/nowhere.json'], 'job/invalid'],
+    ['no secret in the pipe', ['--password-stdin'], 'usage/invalid'],
+    ['a file that is not there', ['--file', '/nowhere.json'], 'usage/invalid'],
     ['a type that nobody knows', ['--type', 'oracle', '--password', 'env:P'], 'job/invalid'],
   ])('refuses %s with exit code 2', async (_, options, code) => {
     const { code: exit, answer } = await answerOf(['datasource', 'add', 'refused', ...optionsOfStack(), ...options])
@@ -420,7 +420,7 @@ describe('the end of a run', () => {
     const { code, answer } = await answerOf(['run', job])
     expect(code).toBe(0)
     expect(await stack.whileTicking(() => settled(answer.runId))).toMatchObject([
-      { outcome: 'delivered', attemptsFailed: 1 },
+      { outcome: 'delivered', attempts: 2, settledAt: expect.any(String), error: null },
     ])
     expect(webhook.received).toHaveLength(4)
     expect(new Set(webhook.received.map(({ headers }) => headers['x-adbpg-sync-delivery'])).size).toBe(1)
@@ -448,7 +448,7 @@ describe('the end of a run', () => {
       { outcome: 'undeliverable', error: { code: 'run/notice-refused' } },
     ])
     expect((await type(['status', String(answer.runId)])).stdout).toMatch(
-      /^notice +vault:\w+: undeliverable \(.*404\)$/m,
+      /^notice +vault:\w+: undeliverable at \S+ \(.*404\)$/m,
     )
     const { incidents } = (await answerOf(['status', '--limit', '1000'])).answer
     expect(incidents).toContainEqual(

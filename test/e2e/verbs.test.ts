@@ -52,7 +52,10 @@ describe('small things', () => {
 
   it('tells a name that no job can have', async () => {
     const { code, stderr } = await type(['status', '--job', 'bad name'])
-    expect({ code, stderr }).toMatchObject({ code: 2, stderr: expect.stringMatching(/job\/invalid: --job bad name/) })
+    expect({ code, stderr }).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(/--job.*bad name.*1 to 64 letters/),
+    })
   })
 
   it.each([
@@ -80,6 +83,7 @@ const Answer = z.strictObject({
   chunks: z.number(),
   chunksPlanned: z.number().nullable(),
   replayed: z.number(),
+  dirtyRolledBack: z.number(),
   dirtyObject: z.string().nullable(),
   error: z.looseObject({ code: z.string(), message: z.string(), advice: z.string() }).nullable(),
   waitsFor: z.array(z.string()),
@@ -365,6 +369,64 @@ describe('the other verbs', () => {
     expect((await answerOf(['stop', String(failed.answer.runId)])).answer).toHaveProperty('runId')
   })
 
+  it('replay of a run whose chunk was rolled back says so, and status counts what dirty shows', async () => {
+    const { table, job, document } = await fileJob()
+    const csv = join(folder, `${table}-bad.csv`)
+    await writeFile(csv, `1,one\n${'x,bad\n'.repeat(4)}2,two\n`)
+    await answerOf(['put', csv, `oss:///files/${table}.csv`])
+    const setting = { errorLimit: { record: 3 } }
+    await writeFile(job, JSON.stringify({ ...document, script: { job: { ...document.script.job, setting } } }))
+    const { answer } = await answerOf(['run', job])
+    const runId = String(answer.runId)
+    expect(answer).toMatchObject({ state: 'failed', rows: { read: 0, loaded: 0, dirty: 0 }, dirtyRolledBack: 4 })
+    expect((await answerOf(['dirty', runId])).answer).toHaveLength(4)
+    expect((await type(['status', runId])).stdout).toMatch(/at least 4 in chunks that were rolled back/)
+    const replayed = await answerOf(['replay', runId])
+    expect(replayed).toMatchObject({ code: 1, answer: { error: { code: 'run/retry-first' } } })
+    const { code, stdout, stderr } = await type(['replay', runId])
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
+    expect(stderr).toMatch(/4 dirty records.*rolled back.*next: .*adbpg-sync retry/s)
+    const corrected = join(folder, `${table}.jsonl`)
+    await writeFile(corrected, JSON.stringify({ piece: 'c0-p0', record: 2, raw: '3,three' }))
+    expect((await type(['replay', runId, '--file', corrected])).stderr).toMatch(/run\/retry-first/)
+    await test.sql(`alter table public.${table} alter column id type text`)
+    expect((await answerOf(['retry', runId])).answer).toMatchObject({ rows: { loaded: 6 }, dirtyRolledBack: 0 })
+    expect(await type(['replay', runId])).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining('no dirty records'),
+    })
+  })
+
+  it('advice fits what was wrong', async () => {
+    const { job } = await fileJob()
+    const { answer } = await answerOf(['run', job])
+    const nextOf = async (words: readonly string[]) => {
+      const { code, stderr } = await type(words)
+      return { code, next: stderr.replace(/^.*next: /s, '') }
+    }
+    expect(await nextOf(['watermark', job, '--set', '1', '--reset'])).toMatchObject({
+      code: 2,
+      next: expect.stringContaining('--help'),
+    })
+    expect(await nextOf(['retry', String(answer.runId)])).toMatchObject({ next: expect.stringContaining('new run') })
+    expect(await nextOf(['status', '--summary'])).toMatchObject({ code: 2, next: expect.stringContaining('--help') })
+    expect(await nextOf(['datasource', 'add', 'pg_local', '--file', '-'])).toMatchObject({ code: 2 })
+    const add = [
+      'datasource',
+      'add',
+      'pg_local',
+      '--type',
+      'mysql',
+      '--host',
+      'h',
+      '--database',
+      'd',
+      '--username',
+      'u',
+    ]
+    expect(await nextOf(add)).toMatchObject({ code: 2, next: expect.stringContaining('--replace') })
+  })
+
   it('status and the rest go on where one ledger of several is gone', async () => {
     const { job } = await fileJob()
     const { runId } = (await answerOf(['run', job])).answer
@@ -432,7 +494,7 @@ describe('the other verbs', () => {
     expect((await type([...words, '--to', '20260106'])).stdout).toMatch(/20260106.*waiting/)
     expect(await answerOf([...words, '--parallel', '0'])).toMatchObject({
       code: 2,
-      answer: { error: { code: 'job/invalid' } },
+      answer: { error: { code: 'usage/invalid' } },
     })
   })
 
@@ -464,7 +526,7 @@ describe('the other verbs', () => {
     })
     expect(await answerOf(['put', join(folder, 'missing.csv'), 'oss:///in/missing.csv'])).toMatchObject({
       code: 2,
-      answer: { error: { code: 'job/invalid', message: expect.stringContaining('missing.csv: ENOENT') } },
+      answer: { error: { code: 'usage/invalid', message: expect.stringContaining('missing.csv: ENOENT') } },
     })
     const shown = await answerOf(['datasource', 'show', 'adbpg_locl'])
     expect(shown.answer).toMatchObject({ error: { message: expect.stringContaining('did you mean adbpg_local?') } })

@@ -1,4 +1,3 @@
-import Table from 'cli-table3'
 import type { Command } from 'commander'
 import { askPlan } from '../../doctor/diagnose.ts'
 import { TransferError } from '../../errors/index.ts'
@@ -14,27 +13,38 @@ import {
   saveDatasource,
 } from '../../run/datasources.ts'
 import { loadDatedJobs } from '../../run/jobs.ts'
+import { fittedTable } from '../fit.ts'
+import { addHelp } from '../help-text.ts'
 import type { ExitCode, Verbs } from '../main.ts'
 import { readText } from '../read-text.ts'
 import type { Session } from '../session.ts'
 import { forgetSecrets, keepSecrets } from '../vault.ts'
 import { exitCodeOf, findingsText } from './doctor.ts'
 
-const examples = `
-Examples
-  adbpg-sync datasource add warehouse --type adbpg --host gp-1.gpdb.rds.aliyuncs.com --database dw \\
-    --username loader --password kms:warehouse-password
-  printf %s "$PW" | adbpg-sync datasource add crm --type mysql --url jdbc:mysql://10.0.0.5/crm \\
-    --username reader --password-stdin            a local secret: sealed in the vault of this machine
-  adbpg-sync datasource add files --type oss --endpoint https://oss-cn-hangzhou-internal.aliyuncs.com --bucket b
-  adbpg-sync datasource add old --file exported-from-dataworks.json
-A secret is never an argument: give env:NAME, kms:NAME or kms:NAME#member, or pipe it in.`
+const help = {
+  examples: [
+    [
+      'datasource add dw --type adbpg --host gp-1.gpdb.rds.aliyuncs.com --database dw --username loader --password kms:dw',
+      'a secret of KMS',
+    ],
+    [
+      'datasource add crm --type mysql --url jdbc:mysql://10.0.0.5/crm --username reader --password-stdin < secret.txt',
+      'a local secret: sealed in the vault of this machine',
+    ],
+    [
+      'datasource add files --type oss --endpoint https://oss-cn-hangzhou-internal.aliyuncs.com --bucket b',
+      'a bucket, with the keys of the role of the functions',
+    ],
+    ['datasource add old --file exported-from-dataworks.json', 'as DataWorks names the properties'],
+  ],
+  notes: ['A secret is never an argument: give env:NAME, kms:NAME or kms:NAME#member, or pipe it in.'],
+} as const
 
 export function addDatasource(program: Command, verbs: Verbs): void {
   const datasource = program
     .command('datasource')
     .description('register, show, list and remove the named connections that jobs use')
-    .addHelpText('after', examples)
+  addHelp(datasource, help)
   addAdd(datasource, verbs)
   datasource
     .command('list')
@@ -91,10 +101,10 @@ function addAdd(datasource: Command, verbs: Verbs): void {
     .option('--access-key-stdin', 'read the secret of the access key from standard input, and seal it likewise')
     .option('--file <file>', 'JSON of the properties, our own or those of DataWorks; - for standard input')
     .option('--replace', 'put it in the place of one that is there')
-    .addHelpText('after', examples)
     .action((name: string, options: AddOptions) =>
       verbs.withSession(async (session) => await addOne(verbs, session, name, options)),
     )
+  addHelp(add, help)
 }
 
 async function addOne(verbs: Verbs, session: Session, name: string, options: AddOptions): Promise<ExitCode> {
@@ -146,7 +156,7 @@ async function secretsOf(verbs: Verbs, session: Session, options: AddOptions): P
     if (reference !== undefined) secrets[name] = reference
     if (isPiped && session.vault === null) throw noVault(name)
     if (isPiped) secrets[name] = (await verbs.readStdin()).replace(/\r?\n$/, '')
-    if (secrets[name] === '') throw new TransferError('job/invalid', `standard input holds no ${name}`, { name })
+    if (secrets[name] === '') throw new TransferError('usage/invalid', `standard input holds no ${name}`, { name })
   }
   return secrets
 }
@@ -165,17 +175,19 @@ const noVault = (name: string) =>
 
 async function list({ output }: Verbs, { world }: Session): Promise<ExitCode> {
   const datasources = await listDatasources(world)
-  output.answer(datasources, () => (datasources.length === 0 ? 'no datasources yet' : tableOf(datasources)))
+  output.answer(datasources, () =>
+    datasources.length === 0 ? 'no datasources yet' : tableOf(datasources, output.width()),
+  )
   return 0
 }
 
-function tableOf(datasources: readonly ListedDatasource[]): string {
-  const table = new Table({ head: ['name', 'type', 'address', 'account', 'from'], style: { head: [], border: [] } })
-  for (const one of datasources) {
-    if ('definition' in one) table.push([one.name, one.definition.type, ...addressOf(one.definition), one.from])
-    else table.push([one.name, '?', one.error.message, '', one.from])
-  }
-  return table.toString()
+function tableOf(datasources: readonly ListedDatasource[], width: number): string {
+  const rows = datasources.map((one) =>
+    'definition' in one
+      ? [one.name, one.definition.type, ...addressOf(one.definition), one.from]
+      : [one.name, '?', one.error.message, '', one.from],
+  )
+  return fittedTable(['name', 'type', 'address', 'account', 'from'], rows, width)
 }
 
 function addressOf(definition: Extract<ListedDatasource, { definition: unknown }>['definition']): [string, string] {
@@ -197,7 +209,7 @@ async function show({ output }: Verbs, { world }: Session, name: string): Promis
 async function test({ output }: Verbs, { world }: Session, name: string): Promise<ExitCode> {
   const { datasource: definition } = await readDatasourceNamed(world, name)
   const findings = await askPlan(world, { what: 'datasource', name, definition })
-  output.answer(findings, () => findingsText(findings))
+  output.answer(findings, () => findingsText(findings, output.width()))
   return exitCodeOf(findings)
 }
 

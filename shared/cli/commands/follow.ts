@@ -31,7 +31,7 @@ export async function followRun(
 const isEnded = ({ state }: RunReport) => state === 'succeeded' || state === 'failed' || state === 'stopped'
 
 function endOf({ output }: Verbs, session: Session, report: RunReport): ExitCode {
-  output.answer(report, () => summaryText(report, session.world.store.bucket))
+  output.answer(report, () => summaryText(report, session.world.store.bucket, output.width()))
   return report.state === 'succeeded' ? 0 : 1
 }
 

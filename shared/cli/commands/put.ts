@@ -3,19 +3,16 @@ import type { Command } from 'commander'
 import { TransferError } from '../../errors/index.ts'
 import { checkStoredJob } from '../../run/jobs.ts'
 import { isJobKey } from '../../staging/keys.ts'
+import { addHelp } from '../help-text.ts'
 import type { Verbs } from '../main.ts'
 import { bytesText } from '../output.ts'
 import { readText } from '../read-text.ts'
 import { tellIfStackStops } from './follow.ts'
 
 export function addPut(program: Command, verbs: Verbs): void {
-  program
+  const verb = program
     .command('put <file> <target>')
     .description('upload a file: put data.csv oss://bucket/in/data.csv')
-    .addHelpText(
-      'after',
-      '\nThe bucket may be left out: oss:///in/data.csv is the bucket of the stack. A job with a matching trigger starts.\nA job document under jobs/ is checked before it is stored.',
-    )
     .action((file: string, target: string) =>
       verbs.withSession(async (session) => {
         const { world } = session
@@ -30,9 +27,14 @@ export function addPut(program: Command, verbs: Verbs): void {
         return 0
       }),
     )
+  addHelp(verb, {
+    notes: [
+      'The bucket may be left out: oss:///in/data.csv is the bucket of the stack. A job with a matching trigger starts. A job document under jobs/ is checked before it is stored.',
+    ],
+  })
 }
 
-/** @throws job/invalid for a file that cannot be read */
+/** @throws usage/invalid for a file that cannot be read */
 async function* readFile(file: string, onProgress: (sent: number) => void): AsyncIterable<Buffer> {
   let sent = 0
   try {
@@ -43,7 +45,7 @@ async function* readFile(file: string, onProgress: (sent: number) => void): Asyn
     }
   } catch (cause) {
     const reason = cause instanceof Error && 'code' in cause ? cause.code : cause
-    throw new TransferError('job/invalid', `cannot read ${file}: ${reason}`, { file }, { cause })
+    throw new TransferError('usage/invalid', `cannot read ${file}: ${reason}`, { file }, { cause })
   }
 }
 
@@ -52,9 +54,9 @@ function keyIn(target: string, bucket: string): string {
   const found = /^oss:\/\/([^/]*)\/(.+)$/.exec(target)
   const [, named = '', key = ''] = found ?? []
   if (found === null)
-    throw new TransferError('job/invalid', `the target must look like oss://${bucket}/in/file.csv, got ${target}`)
+    throw new TransferError('usage/invalid', `the target must look like oss://${bucket}/in/file.csv, got ${target}`)
   if (named !== '' && named !== bucket) {
-    throw new TransferError('job/invalid', `put writes to bucket ${bucket} only, got ${named}`, { bucket: named })
+    throw new TransferError('usage/invalid', `put writes to bucket ${bucket} only, got ${named}`, { bucket: named })
   }
   return key
 }

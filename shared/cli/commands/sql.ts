@@ -1,5 +1,5 @@
-import Table from 'cli-table3'
 import type { Command } from 'commander'
+import { fittedTable } from '../fit.ts'
 import { findConnection } from '../local-datasources.ts'
 import type { Verbs } from '../main.ts'
 
@@ -16,7 +16,7 @@ export function addSql(program: Command, verbs: Verbs): void {
         const keys = distinct(names)
         const documents = rows.map((row) => Object.fromEntries(keys.map((key, index) => [key, row[index]])))
         verbs.output.answer({ rows: documents, rowCount }, () =>
-          rows.length === 0 ? `${rowCount} rows` : tableOf(names, rows),
+          rows.length === 0 ? `${rowCount} rows` : tableOf(names, rows, verbs.output.width()),
         )
         return 0
       }),
@@ -35,10 +35,13 @@ export function distinct(names: readonly string[]): string[] {
   })
 }
 
-function tableOf(names: readonly string[], rows: readonly (readonly unknown[])[]): string {
-  const table = new Table({ head: [...names], style: { head: [], border: [] } })
-  for (const row of rows) table.push(row.map(textOf))
-  return `${table.toString()}\n${rows.length} rows`
+function tableOf(names: readonly string[], rows: readonly (readonly unknown[])[], width: number): string {
+  const table = fittedTable(
+    names,
+    rows.map((row) => row.map(textOf)),
+    width,
+  )
+  return `${table}\n${rows.length} rows`
 }
 
 const textOf = (value: unknown) =>
