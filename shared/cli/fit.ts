@@ -1,5 +1,3 @@
-import Table from 'cli-table3'
-
 /**
  * Breaks the lines of a text between words, so that each fits. What goes on begins `indent` columns in. A word that is longer
  * than a line stays whole: paths and addresses are there to be copied.
@@ -30,50 +28,72 @@ const bordersOf = (columns: number) => 3 * columns + 1
 /** Below this a column cannot be read any more. */
 const leastColumn = 6
 
-/** A table that fits the terminal: the widest columns are folded, and nothing is left out. */
-export function fittedTable(head: readonly string[], rows: readonly (readonly string[])[], width: number): string {
+/**
+ * A table that fits the terminal: the widest columns are folded, and nothing is left out.
+ * @param whole columns that are never folded: a run's id is there to be copied
+ */
+export function fittedTable(
+  head: readonly string[],
+  rows: readonly (readonly string[])[],
+  width: number,
+  whole: readonly string[] = [],
+): string {
   const cells = rows.map((row) => row.map(printable))
   const natural = head.map((title, index) =>
-    Math.max(...[title, ...cells.map((row) => row[index] ?? '')].flatMap((cell) => cell.split('\n')).map(columnsOf)),
+    cells.reduce((most, row) => Math.max(most, widestLine(row[index] ?? '')), columnsOf(title)),
   )
-  const widths = narrowed(natural, width - bordersOf(head.length))
-  const folded = (row: readonly string[]) => row.map((cell, index) => fold(cell, widths[index] ?? leastColumn))
-  const table = new Table({ head: folded(head), style: { head: [], border: [] } })
-  for (const row of cells) table.push(folded(row))
-  return table.toString()
+  const least = natural.map((columns, index) => (whole.includes(head[index] ?? '') ? columns : leastColumn))
+  const widths = narrowed(natural, least, width - bordersOf(head.length))
+  const rule = (left: string, middle: string, right: string) =>
+    `${left}${widths.map((columns) => '─'.repeat(columns + 2)).join(middle)}${right}`
+  // Drawn by hand: cli-table3 overflows the stack at 100,000 rows, and cuts what it measures otherwise than we do.
+  const drawn = [head, ...cells].map((row) => drawRow(row, widths)).join(`\n${rule('├', '┼', '┤')}\n`)
+  return [rule('┌', '┬', '┐'), drawn, rule('└', '┴', '┘')].join('\n')
 }
 
-/** Takes from the widest column until all fit, or none can be narrower. */
-function narrowed(natural: readonly number[], width: number): number[] {
+function drawRow(row: readonly string[], widths: readonly number[]): string {
+  const folded = widths.map((width, index) => fold(row[index] ?? '', width))
+  const height = folded.reduce((most, lines) => Math.max(most, lines.length), 1)
+  const lineAt = (at: number) =>
+    folded.map((lines, index) => {
+      const text = lines[at] ?? ''
+      return text + ' '.repeat(Math.max(0, (widths[index] ?? 0) - columnsOf(text)))
+    })
+  return Array.from({ length: height }, (_, at) => `│ ${lineAt(at).join(' │ ')} │`).join('\n')
+}
+
+const widestLine = (cell: string) => cell.split('\n').reduce((most, line) => Math.max(most, columnsOf(line)), 0)
+
+/** Takes from the widest column that may be narrower, until all fit. */
+function narrowed(natural: readonly number[], least: readonly number[], width: number): number[] {
   const widths = [...natural]
   let over = widths.reduce((total, one) => total + one, 0) - width
-  for (let most = Math.max(...widths); over > 0 && most > leastColumn; most = Math.max(...widths)) {
-    widths[widths.indexOf(most)] = most - 1
-    over -= 1
+  for (; over > 0; over -= 1) {
+    const spare = widths.map((columns, index) => (columns > (least[index] ?? columns) ? columns : 0))
+    const widest = Math.max(...spare)
+    if (widest === 0) break
+    widths[spare.indexOf(widest)] = widest - 1
   }
   return widths
 }
 
-function fold(cell: string, width: number): string {
-  return cell
-    .split('\n')
-    .flatMap((line) => foldLine(line, width))
-    .join('\n')
-}
+const fold = (cell: string, width: number): string[] => cell.split('\n').flatMap((line) => foldLine(line, width))
 
+/** Behind a space or a separator of addresses where one is near, else where the width ends. */
 function foldLine(line: string, width: number): string[] {
-  const lines = ['']
-  let used = 0
+  if (columnsOf(line) <= width) return [line]
+  const lines: string[] = []
+  let held = ''
   for (const sign of line) {
-    const columns = columnsOf(sign)
-    if (used + columns > width) {
-      lines.push('')
-      used = 0
+    if (columnsOf(held + sign) > width) {
+      const at = /^.*[ /.,:;@]/su.exec(held)?.[0].length ?? 0
+      const cut = at > held.length / 2 ? at : held.length
+      lines.push(held.slice(0, cut))
+      held = held.slice(cut)
     }
-    lines[lines.length - 1] += sign
-    used += columns
+    held += sign
   }
-  return lines
+  return [...lines, held]
 }
 
 /** A tab or an escape sequence of a value would move the terminal's cursor. */

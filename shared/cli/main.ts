@@ -19,6 +19,7 @@ import { addStatus } from './commands/status.ts'
 import { addRetry, addStop } from './commands/steer.ts'
 import { addUp } from './commands/up.ts'
 import { addWatermark } from './commands/watermark.ts'
+import { wrapped } from './fit.ts'
 import { addHelp, helpWidth } from './help-text.ts'
 import { type Output, openOutput, type Screen } from './output.ts'
 import { openSession, type Session } from './session.ts'
@@ -103,7 +104,8 @@ export function programOf(verbs: Verbs, { stdout, stderr }: Pick<Terminal, 'stdo
   const program = new Command('adbpg-sync')
     .configureOutput({
       writeOut: (text) => stdout.write(text),
-      writeErr: (text) => void (verbs.output.json || stderr.write(text)),
+      writeErr: (text) =>
+        void (verbs.output.json || stderr.write(wrapped(text, stderr.columns ?? Number.POSITIVE_INFINITY, 2))),
       getOutHelpWidth: () => stdout.columns ?? helpWidth,
       getErrHelpWidth: () => stderr.columns ?? helpWidth,
     })

@@ -15,7 +15,8 @@ const troubleText = ({ piece, error, at }: NonNullable<RunReport['trouble']>) =>
 
 function incrementText({ column, low, lowIncluded, high }: NonNullable<RunReport['increment']>): string {
   const lower = low === null ? [] : [`${column} ${lowIncluded ? '>=' : '>'} ${low}`]
-  return [...lower, high === null ? 'of which there was none' : `${column} <= ${high}`].join(' and ')
+  if (high === null) return lower.length === 0 ? `no row with a ${column}` : `${lower[0]}: there was none`
+  return [...lower, `${column} <= ${high}`].join(' and ')
 }
 
 /** The block that ends a run. */
@@ -31,17 +32,20 @@ export function summaryText(report: RunReport, bucket: string, width: number): s
   if (report.trouble !== null) lines.push(`trouble  ${troubleText(report.trouble)}`)
   for (const reason of report.waitsFor) lines.push(`waits    for ${reason}`)
   if (error !== null) lines.push(`error    ${error.code}: ${error.message}`, `next     ${error.advice}`)
-  if (report.dirtyRolledBack > 0)
-    lines.push(
-      `dirty    at least ${countText(report.dirtyRolledBack)} ${rows.dirty > 0 ? 'more ' : ''}in chunks that were rolled back, of which no row is loaded or counted above`,
-    )
+  if (report.dirtyRolledBack > 0) lines.push(`dirty    ${rolledBackText(report)}`)
   if (report.dirtyObject !== null)
-    lines.push(`dirty    oss://${bucket}/${report.dirtyObject}`, `         adbpg-sync dirty ${report.runId}`)
+    lines.push(
+      `${report.dirtyRolledBack > 0 ? '        ' : 'dirty   '} oss://${bucket}/${report.dirtyObject}`,
+      `         adbpg-sync dirty ${report.runId}`,
+    )
   if (report.replayed > 0) lines.push(`replayed ${countText(report.replayed)} of the dirty records`)
   for (const notice of report.notices) lines.push(`notice   ${noticeText(notice)}`)
   lines.push(`look     adbpg-sync status ${report.runId}`)
   return lines.map((line) => wrapped(line, width, 9)).join('\n')
 }
+
+const rolledBackText = ({ rows, dirtyRolledBack }: RunReport) =>
+  `at least ${countText(dirtyRolledBack)}${rows.dirty > 0 ? ' more' : ''} in chunks that were rolled back: not counted above, as no row of such a chunk is loaded`
 
 function noticeText({ to, outcome, attempts, settledAt, error }: RunReport['notices'][number]): string {
   const at = settledAt === null ? '' : ` at ${settledAt}`

@@ -28,7 +28,10 @@ export async function replayDirty(context: RunContext, corrections: Corrections 
   const pieces = await ledger.listDirtyPieces(context.sql, context.run.runId)
   const rolledBack = ending.state === 'succeeded' ? 0 : await countRolledBack(context, pieces)
   if (rolledBack > 0 && pieces.length === 0)
-    throw retryFirst(context, `its ${rolledBack} dirty records are of chunks that were rolled back whole`)
+    throw retryFirst(
+      context,
+      `its ${rolledBack} dirty records are of chunks that were rolled back, with all their rows`,
+    )
   if (corrections !== null) await refuseUnknown(context, pieces, corrections)
   let total = nothing
   for (const piece of pieces) {
@@ -64,7 +67,7 @@ async function openReplayTarget(context: RunContext, ending: ledger.FinishedRow)
 }
 
 const retryFirst = ({ run: { runId } }: RunContext, why: string) =>
-  new TransferError('run/retry-first', `no row is there that a replay of run ${runId} would complete: ${why}`, {
+  new TransferError('run/retry-first', `run ${runId} cannot be replayed: ${why}`, {
     runId,
   })
 
@@ -101,7 +104,8 @@ async function refuseUnknown(
   if (first === undefined) return
   await forgetThoseUnder(context, { prefix: dirtyPrefix(context.run.runId) }, left)
   const where = `piece ${first.piece} record ${first.record}`
-  if (!left.has(nameOf(first))) throw retryFirst(context, `${where} is of a chunk that was rolled back whole`)
+  if (!left.has(nameOf(first)))
+    throw retryFirst(context, `${where} is of a chunk that was rolled back, with all its rows`)
   throw new TransferError('usage/invalid', `${where} is no dirty record of run ${context.run.runId}`)
 }
 

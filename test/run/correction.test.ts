@@ -36,7 +36,7 @@ test.each([
     [/column 46: fields\.1 must be a text/],
   ],
 ])('%s is told with line and column, in our words, all of them, and never by its value', (_, text, expected) => {
-  expect(() => parseCorrections(text)).toThrow(expect.objectContaining({ code: 'job/invalid' }))
+  expect(() => parseCorrections(text)).toThrow(expect.objectContaining({ code: 'usage/invalid' }))
   const message = messageOf(() => parseCorrections(text))
   expect(message.split('\n')).toEqual(expected.map((says) => expect.stringMatching(says)))
   expect(message).not.toMatch(/s3cret|expected string|received/)

@@ -146,5 +146,5 @@ function tableText(
     runId,
     state ?? outcome,
   ])
-  return fittedTable(['date', 'scheduled', 'run', 'state'], rows, width)
+  return fittedTable(['date', 'scheduled', 'run', 'state'], rows, width, ['run'])
 }

@@ -3,6 +3,7 @@ import { TransferError } from '../../errors/index.ts'
 import type { RunId } from '../../job/index.ts'
 import type { PostgresConnection } from '../../ports/index.ts'
 import { type RunReport, reportRun } from '../../run/report.ts'
+import { wrapped } from '../fit.ts'
 import type { ExitCode, Verbs } from '../main.ts'
 import type { Output } from '../output.ts'
 import { progressText, summaryText } from '../run-text.ts'
@@ -37,7 +38,8 @@ function endOf({ output }: Verbs, session: Session, report: RunReport): ExitCode
 
 function interrupted({ output }: Verbs, session: Session, report: RunReport): ExitCode {
   tellIfStackStops(output, session)
-  output.answer(report, () => `run ${report.runId} goes on; adbpg-sync stop ${report.runId} ends it`)
+  const text = `run ${report.runId} goes on; adbpg-sync stop ${report.runId} ends it`
+  output.answer(report, () => wrapped(text, output.width(), 2))
   return 1
 }
 

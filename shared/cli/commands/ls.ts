@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import { wrapped } from '../fit.ts'
 import type { Verbs } from '../main.ts'
 import { bytesText } from '../output.ts'
 import { countUpTo } from '../parse-count.ts'
@@ -19,7 +20,9 @@ export function addLs(program: Command, verbs: Verbs): void {
         }
         const lines = () =>
           objects.map((object) => `${object.lastModified}  ${bytesText(object.size).padStart(10)}  ${object.key}`)
-        verbs.output.answer(objects, () => (objects.length === 0 ? 'nothing here' : lines().join('\n')))
+        verbs.output.answer(objects, () =>
+          objects.length === 0 ? 'nothing here' : wrapped(lines().join('\n'), verbs.output.width(), 4),
+        )
         return 0
       }),
     )

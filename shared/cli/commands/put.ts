@@ -3,6 +3,7 @@ import type { Command } from 'commander'
 import { TransferError } from '../../errors/index.ts'
 import { checkStoredJob } from '../../run/jobs.ts'
 import { isJobKey } from '../../staging/keys.ts'
+import { wrapped } from '../fit.ts'
 import { addHelp } from '../help-text.ts'
 import type { Verbs } from '../main.ts'
 import { bytesText } from '../output.ts'
@@ -23,7 +24,9 @@ export function addPut(program: Command, verbs: Verbs): void {
         const { etag, size } = await world.store.putStream(key, body, { signal: verbs.signal })
         tellIfStackStops(verbs.output, session)
         const answer = { bucket: world.store.bucket, key, etag, size, ...(isJobKey(key) ? { warnings } : {}) }
-        verbs.output.answer(answer, () => `oss://${answer.bucket}/${key}  ${bytesText(size)}  etag ${etag}`)
+        verbs.output.answer(answer, () =>
+          wrapped(`oss://${answer.bucket}/${key}  ${bytesText(size)}  etag ${etag}`, verbs.output.width(), 2),
+        )
         return 0
       }),
     )

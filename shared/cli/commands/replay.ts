@@ -4,6 +4,7 @@ import { parseCorrections } from '../../run/correction.ts'
 import { findRun } from '../../run/find-run.ts'
 import { type ReplayedRun, replayDirty } from '../../run/replay-dirty.ts'
 import { openRun } from '../../run/run-context.ts'
+import { wrapped } from '../fit.ts'
 import { addHelp } from '../help-text.ts'
 import type { ExitCode, Verbs } from '../main.ts'
 import { countText } from '../output.ts'
@@ -40,7 +41,7 @@ async function replay({ output }: Verbs, session: Session, run: string, options:
   await using sql = await session.world.connectSql(address, session.deadline.signal)
   const context = await openRun(session.world, sql, { address, runId }, session.deadline)
   const answer = await replayDirty(context, corrections)
-  output.answer({ runId, ...answer }, () => textOf(runId, answer))
+  output.answer({ runId, ...answer }, () => wrapped(textOf(runId, answer), output.width(), 4))
   return answer.refused.length + answer.rolledBack === 0 ? 0 : 1
 }
 

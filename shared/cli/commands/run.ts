@@ -1,6 +1,7 @@
 import { type Command, InvalidArgumentError } from 'commander'
 import { RunId } from '../../job/index.ts'
 import { LedgerAddress, StartEvent } from '../../run/events.ts'
+import { wrapped } from '../fit.ts'
 import { addHelp } from '../help-text.ts'
 import { addJobOptions, type JobOptions, readJobArgument } from '../job-argument.ts'
 import type { ExitCode, Verbs } from '../main.ts'
@@ -50,9 +51,12 @@ async function run(verbs: Verbs, session: Session, job: string, options: RunOpti
   const started = await start(session, event)
   if (options.detach === true) {
     tellIfStackStops(verbs.output, session)
-    verbs.output.answer(
-      { ...started, warnings: spec.warnings },
-      () => `run ${started.runId} of ${spec.name} is ${started.outcome}; adbpg-sync status ${started.runId}`,
+    verbs.output.answer({ ...started, warnings: spec.warnings }, () =>
+      wrapped(
+        `run ${started.runId} of ${spec.name} is ${started.outcome}; adbpg-sync status ${started.runId}`,
+        verbs.output.width(),
+        2,
+      ),
     )
     return 0
   }

@@ -78,10 +78,11 @@ async function list({ output }: Verbs, session: Session, options: StatusOptions)
     since,
     state,
   })
+  const isFiltered = job !== null || since !== null || state !== null
   const incidents = await listIncidents(session.world.store, limit)
   output.answer({ runs, incidents, silent }, () =>
     [
-      runsText(runs, output.width()),
+      runs.length > 0 || !isFiltered ? runsText(runs, output.width()) : 'no such runs',
       ...[...silentText(silent), ...incidentsText(incidents)].map((line) => wrapped(line, output.width(), 9)),
     ].join('\n'),
   )

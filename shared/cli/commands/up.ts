@@ -4,6 +4,7 @@ import type { Command } from 'commander'
 import { TransferError } from '../../errors/index.ts'
 import { readRunningStack } from '../../local/find-stack.ts'
 import type { StackAddress } from '../../local/stack.ts'
+import { wrapped } from '../fit.ts'
 import { addHelp } from '../help-text.ts'
 import { startLocalStack, stateDirOf } from '../local-stack.ts'
 import type { Verbs } from '../main.ts'
@@ -29,7 +30,7 @@ async function up({ environment, output, log, signal }: Verbs): Promise<void> {
     })
   }
   await using stack = await startLocalStack(stateDir, log, environment)
-  output.answer(stack.file.address, () => addressText(stack.file.address, stateDir))
+  output.answer(stack.file.address, () => wrapped(addressText(stack.file.address, stateDir), output.width(), 18))
   if (!signal.aborted) await once(signal, 'abort')
   output.note('stopping the stack …')
 }
@@ -37,8 +38,8 @@ async function up({ environment, output, log, signal }: Verbs): Promise<void> {
 function addressText({ postgres, oss, fc, api }: StackAddress, stateDir: string): string {
   return [
     `PostgreSQL        ${postgres.url}`,
-    `OSS               ${oss.endpoint}  bucket ${oss.bucket}  key ${oss.accessKeyId}`,
-    `Function Compute  ${fc.endpoint}  account ${fc.accountId}`,
+    `OSS               ${oss.endpoint}, bucket ${oss.bucket}, key ${oss.accessKeyId}`,
+    `Function Compute  ${fc.endpoint}, account ${fc.accountId}`,
     `HTTP API          ${api.url}`,
     `Secrets           ${join(stateDir, 'credentials.json')}`,
     'Ctrl-C stops everything.',

@@ -55,17 +55,21 @@ async function watermark(
   return 0
 }
 
+/** The source of a mark where it is another than the job reads now. */
 function textOf({ job, source, marks, openRun }: Watermark, width: number): string {
+  const isMoved = marks.some((mark) => mark.source !== source)
   const rows = marks.map((mark) => [
     mark.value ?? '(reset)',
     mark.runId ?? 'hand',
     mark.at.toISOString().replace(/\.\d+Z$/, 'Z'),
-    mark.source,
+    ...(isMoved ? [mark.source] : []),
   ])
-  const none = `job ${job} reads ${source}; no run has left a mark yet`
+  const head = ['mark', 'left by', 'at', ...(isMoved ? ['source'] : [])]
+  const none = marks.length === 0 ? '; no run has left a mark yet' : ''
   const open = openRun === null ? [] : [`run ${openRun} is open and reads on from the mark`]
   return [
-    marks.length === 0 ? wrapped(none, width, 2) : fittedTable(['mark', 'left by', 'at', 'source'], rows, width),
+    wrapped(`job ${job} reads ${source}${none}`, width, 2),
+    ...(marks.length === 0 ? [] : [fittedTable(head, rows, width, ['left by'])]),
     ...open,
   ].join('\n')
 }
