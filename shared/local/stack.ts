@@ -66,6 +66,8 @@ export interface StackOptions {
 export interface Stack extends AsyncDisposable {
   readonly file: StackFile
   readonly fc: FcServer
+  /** Other commands find it no longer; those that have are served on. */
+  withdraw(): Promise<void>
 }
 
 /**
@@ -118,8 +120,9 @@ async function startServers(
   closers.push(() => fc.close())
   runtime = fc
   const file = { pid: process.pid, address: addressOf(credentials, postgres, oss, fc), environment }
-  closers.push(await announce(options.stateDir, file))
-  return { file, fc, [Symbol.asyncDispose]: () => closeAll(closers) }
+  const withdraw = await announce(options.stateDir, file)
+  closers.push(withdraw)
+  return { file, fc, withdraw, [Symbol.asyncDispose]: () => closeAll(closers) }
 }
 
 /** Last opened, first closed. */
