@@ -72,3 +72,6 @@ export function bytesText(bytes: number): string {
 }
 
 export const countText = (count: number): string => count.toLocaleString('en-US')
+
+/** `1 chunk`, `2,000 chunks`. */
+export const countOf = (count: number, what: string): string => `${countText(count)} ${what}${count === 1 ? '' : 's'}`

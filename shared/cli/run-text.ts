@@ -1,6 +1,6 @@
 import type { RunReport } from '../run/report.ts'
 import { wrapped } from './fit.ts'
-import { bytesText, countText } from './output.ts'
+import { bytesText, countOf, countText } from './output.ts'
 
 /** One line while a run is going on. */
 export function progressText(report: RunReport): string {
@@ -26,7 +26,7 @@ export function summaryText(report: RunReport, bucket: string, width: number): s
   const lines = [
     `run      ${report.runId} of ${report.job}: ${report.state}`,
     `rows     ${countText(rows.read)} read, ${countText(rows.loaded)} loaded, ${countText(rows.dirty)} dirty, ${countText(rows.filtered)} filtered`,
-    `bytes    ${bytesText(bytes)} in ${seconds.toFixed(1)} s = ${speed.toFixed(1)} MB/s, ${countText(chunks)} chunks`,
+    `bytes    ${bytesText(bytes)} in ${seconds.toFixed(1)} s = ${speed.toFixed(1)} MB/s, ${countOf(chunks, 'chunk')}`,
   ]
   if (report.increment !== null) lines.push(`read     ${incrementText(report.increment)}`)
   if (report.trouble !== null) lines.push(`trouble  ${troubleText(report.trouble)}`)

@@ -4,7 +4,7 @@ import { wrapped } from '../fit.ts'
 import { addHelp } from '../help-text.ts'
 import { addJobOptions, type JobArgument, type JobOptions, readJobArgument } from '../job-argument.ts'
 import type { Verbs } from '../main.ts'
-import { bytesText, countText } from '../output.ts'
+import { bytesText, countOf, countText } from '../output.ts'
 
 export function addPlan(program: Command, verbs: Verbs): void {
   const verb = addJobOptions(program.command('plan <job>'))
@@ -32,7 +32,7 @@ function planText({ spec, values }: Pick<JobArgument, 'spec' | 'values'>, plan: 
   const filled = Object.entries(values).map(([name, value]) => `${name}=${value}`)
   return [
     ...fitted([
-      `${spec.name}: ${countText(pieces)} ${staged ? 'slices' : 'chunks'}${known}`,
+      `${spec.name}: ${countOf(pieces, staged ? 'slice' : 'chunk')}${known}`,
       `  with ${filled.join(', ')}`,
       ...decisions.map(({ what, why }) => `  ${what}: ${why}`),
     ]),

@@ -2,6 +2,7 @@ import type { Command } from 'commander'
 import { fittedTable } from '../fit.ts'
 import { findConnection } from '../local-datasources.ts'
 import type { Verbs } from '../main.ts'
+import { countOf } from '../output.ts'
 
 export function addSql(program: Command, verbs: Verbs): void {
   program
@@ -16,7 +17,7 @@ export function addSql(program: Command, verbs: Verbs): void {
         const keys = distinct(names)
         const documents = rows.map((row) => Object.fromEntries(keys.map((key, index) => [key, row[index]])))
         verbs.output.answer({ rows: documents, rowCount }, () =>
-          rows.length === 0 ? `${rowCount} rows` : tableOf(names, rows, verbs.output.width()),
+          rows.length === 0 ? countOf(rowCount, 'row') : tableOf(names, rows, verbs.output.width()),
         )
         return 0
       }),
@@ -41,7 +42,7 @@ function tableOf(names: readonly string[], rows: readonly (readonly unknown[])[]
     rows.map((row) => row.map(textOf)),
     width,
   )
-  return `${table}\n${rows.length} rows`
+  return `${table}\n${countOf(rows.length, 'row')}`
 }
 
 const textOf = (value: unknown) =>
