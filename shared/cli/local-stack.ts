@@ -37,9 +37,14 @@ export async function startLocalStack(
   await prepareStateFolder(stateDir)
   await buildFunctions(projectDir, join(projectDir, 'dist'))
   const environment = { ...pickedFrom(caller, tunable), ADBPG_SYNC_VAULT_KEY_FILE: keyFileOf(caller) }
-  const stack = await startStack({ projectDir, stateDir, environment, secrets: pickedFrom(caller, passedOn), log })
-  await registerLocalDatasources(stack.file, log)
-  return stack
+  return await startStack({
+    projectDir,
+    stateDir,
+    environment,
+    secrets: pickedFrom(caller, passedOn),
+    prepare: (file) => registerLocalDatasources(file, log),
+    log,
+  })
 }
 
 /** Settings of the functions that a caller may lay over their defaults. */

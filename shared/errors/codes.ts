@@ -13,7 +13,7 @@ export const errorCodes = [
   'job/unknown-datasource',
   'job/unknown-job',
   'job/literal-secret',
-  'job/datasource-exists',
+  'job/name-taken',
   'job/unknown-parameter',
   'job/secret-missing',
   // reaching a server, source or destination alike

@@ -39,7 +39,7 @@ export const policies: Record<ErrorCode, Policy> = {
     'List the jobs with `adbpg-sync ls jobs`, or put the job document under jobs/ in the configuration bucket.',
   ),
   'job/literal-secret': never('job', 'Replace the secret by a reference: "env:NAME", "kms:NAME" or "vault:NAME".'),
-  'job/datasource-exists': never(
+  'job/name-taken': never(
     'job',
     'Add --replace to put this one in the place of the one that is there, or choose another name.',
   ),

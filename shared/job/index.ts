@@ -21,5 +21,12 @@ export {
   readDatasource,
   requireText,
 } from './read-datasource.ts'
-export { type Catalogue, checkJob, type ResolvedJob, resolveJob } from './resolve-job.ts'
+export {
+  type Catalogue,
+  type CheckedJob,
+  checkJob,
+  type Resolution,
+  type ResolvedJob,
+  resolveJob,
+} from './resolve-job.ts'
 export { cronOf, SchedulePolicy, type ScheduleTrigger, zoneOf } from './schedule-shape.ts'

@@ -87,7 +87,7 @@ async function listedFromBucket(world: Registry, name: string): Promise<ListedDa
  * Keeps a definition under a name, in our form and without what has no effect. Of two that add the same name at once, one
  * is refused.
  * @param place adds line and column to faults of a definition that was read from a text
- * @throws job/invalid for a definition that is none, job/datasource-exists for a name that is taken when `replace` is false
+ * @throws job/invalid for a definition that is none, job/name-taken for a name that is taken when `replace` is false
  */
 export async function saveDatasource(
   world: Registry,
@@ -104,7 +104,7 @@ export async function saveDatasource(
   } catch (thrown) {
     if (asTransferError(thrown).code !== 'target/object-exists') throw thrown
     const message = `a datasource ${name} is registered already`
-    throw new TransferError('job/datasource-exists', message, { name }, { cause: thrown })
+    throw new TransferError('job/name-taken', message, { name }, { cause: thrown })
   }
   return parsed
 }

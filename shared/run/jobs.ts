@@ -1,8 +1,9 @@
 import { findReader, findWriter, kindOf, knownKinds } from '../connectors/find-connector.ts'
 import { asTransferError, TransferError } from '../errors/index.ts'
-import { type Fault, faultsError, faultText, isError, pathText, worthTelling } from '../job/fault.ts'
+import { type Fault, faultsError, worthTelling } from '../job/fault.ts'
 import {
   type Catalogue,
+  type CheckedJob,
   checkJob,
   type JobDocument,
   type JobSpec,
@@ -10,21 +11,21 @@ import {
   type ParsedDocument,
   parseJobDocument,
   type ReadDocument,
+  type Resolution,
   type ResolvedJob,
   readJobDocument,
   resolveJob,
   triggerParameters,
   zoneOf,
 } from '../job/index.ts'
-import type { Resolution } from '../job/resolve-job.ts'
 import { runDatesOf } from '../schedule/index.ts'
-import { nameOfJobKey } from '../staging/keys.ts'
 import { datasourceNames, findDatasource } from './datasources.ts'
 import type { StartEvent } from './events.ts'
-import { listJobs, readJobText, recordIncident, type StoredJob } from './job-store.ts'
+import { type DocumentVersion, listJobs, readJobText, recordDocumentIncident, type StoredJob } from './job-store.ts'
 import type { World } from './world.ts'
 
 export interface DatedJob {
+  readonly version: DocumentVersion
   readonly job: JobDocument
   /** The same with its text at hand, so that a fault can be told by line. */
   readonly parsed: ParsedDocument
@@ -44,16 +45,16 @@ export async function loadDatedJobs(world: World): Promise<DatedJob[]> {
     } catch (thrown) {
       const error = asTransferError(thrown)
       if (isOfTheWay(error)) throw error
-      const message = `jobs/${stored.name}.json: ${error.message}`
-      await recordIncident(world.store, new TransferError(error.code, message, { job: stored.name }), world.clock.now())
+      const told = new TransferError(error.code, `${stored.key}: ${error.message}`, { job: stored.name })
+      await recordDocumentIncident(world.store, told, stored, world.clock.now())
     }
   }
   return jobs
 }
 
-function datedJob({ name, savedAt }: StoredJob, text: string): DatedJob {
+function datedJob({ name, savedAt, key, etag }: StoredJob, text: string): DatedJob {
   const parsed = parseJobDocument(text, name)
-  return { job: parsed.document, parsed, savedAt }
+  return { version: { key, etag }, job: parsed.document, parsed, savedAt }
 }
 
 /** About reaching the bucket, not about the document: a bug of the parser must not stop every job. */
@@ -80,28 +81,6 @@ export async function readJob(world: World, job: StartEvent['job']): Promise<Par
   return parsed
 }
 
-/**
- * Looks at a document that is about to be stored, as a start would.
- * @returns what its author should know, a sentence each
- * @throws job/* with all faults, unless it can be run once parameters or datasources are there
- */
-export async function checkStoredJob(world: World, text: string, key: string): Promise<string[]> {
-  const { parsed, remains, faults } = readJobDocument(text, nameOfJobKey(key))
-  const document = parsed ?? remains
-  const occasion = { trigger: { type: 'client' }, scheduledAt: world.clock.now() } as const
-  const more = document === null ? [] : (await checkJob(document, resolutionOf(world, document, occasion))).faults
-  const all = parsed === null ? worthTelling([...faults, ...more]) : more
-  if (parsed === null || all.filter(isError).some((fault) => !isOfStart(fault, all))) throw faultsError(all)
-  return all.map(faultText)
-}
-
-/** Who starts a job gives parameters, and datasources may come later; a text without its values looks wrong. */
-function isOfStart({ code, path }: Fault, all: readonly Fault[]): boolean {
-  if (code === 'job/unknown-parameter' || code === 'job/unknown-datasource') return true
-  const at = pathText(path)
-  return all.some((other) => other.code === 'job/unknown-parameter' && pathText(other.path).startsWith(at))
-}
-
 /** A job with its document, and the values that went into its script. */
 export interface ResolvedDocument extends ResolvedJob {
   readonly parsed: ParsedDocument
@@ -118,7 +97,7 @@ export const readAndResolve = async (
 export async function resolveRead(world: World, document: ReadDocument, occasion: Occasion): Promise<ResolvedDocument> {
   const { parsed, remains, faults } = document
   if (parsed !== null) return { parsed, ...(await resolveJob(parsed, resolutionOf(world, parsed, occasion))) }
-  const more = remains === null ? [] : (await checkJob(remains, resolutionOf(world, remains, occasion))).faults
+  const more = remains === null ? [] : (await checkDocument(world, remains, occasion)).faults
   throw faultsError(worthTelling([...faults, ...more]))
 }
 
@@ -134,6 +113,11 @@ export interface Occasion {
 /** Values win in this order: the caller's, the trigger's, the job's own. Dates are those of the zone of its first schedule. */
 export async function resolveDocument(world: World, parsed: ParsedDocument, occasion: Occasion): Promise<JobSpec> {
   return (await resolveJob(parsed, resolutionOf(world, parsed, occasion))).spec
+}
+
+/** The same with its faults as a result. */
+export async function checkDocument(world: World, parsed: ParsedDocument, occasion: Occasion): Promise<CheckedJob> {
+  return await checkJob(parsed, resolutionOf(world, parsed, occasion))
 }
 
 function resolutionOf(world: World, { document }: ParsedDocument, occasion: Occasion): Resolution {

@@ -1,13 +1,15 @@
 import { createReadStream } from 'node:fs'
 import type { Command } from 'commander'
 import { TransferError } from '../../errors/index.ts'
-import { checkStoredJob } from '../../run/jobs.ts'
-import { isJobKey } from '../../staging/keys.ts'
+import { faultText } from '../../job/fault.ts'
+import { checkJobText, refuseOtherName } from '../../run/stored-jobs.ts'
+import { isJobKey, nameOfJobKey } from '../../staging/keys.ts'
 import { wrapped } from '../fit.ts'
 import { addHelp } from '../help-text.ts'
 import type { Verbs } from '../main.ts'
 import { bytesText } from '../output.ts'
 import { readText } from '../read-text.ts'
+import type { Session } from '../session.ts'
 import { tellIfStackStops } from './follow.ts'
 
 export function addPut(program: Command, verbs: Verbs): void {
@@ -18,8 +20,7 @@ export function addPut(program: Command, verbs: Verbs): void {
       verbs.withSession(async (session) => {
         const { world } = session
         const key = keyIn(target, world.store.bucket)
-        const warnings = isJobKey(key) ? await checkStoredJob(world, await readText(file), key) : []
-        for (const warning of warnings) verbs.output.note(`warning: ${warning}`)
+        const warnings = isJobKey(key) ? await checkJob(verbs, session, file, key) : []
         const body = readFile(file, (sent) => verbs.output.progress(`${bytesText(sent)} sent`))
         const { etag, size } = await world.store.putStream(key, body, { signal: verbs.signal })
         tellIfStackStops(verbs.output, session)
@@ -35,6 +36,15 @@ export function addPut(program: Command, verbs: Verbs): void {
       'The bucket may be left out: oss:///in/data.csv is the bucket of the stack. A job with a matching trigger starts. A job document under jobs/ is checked before it is stored.',
     ],
   })
+}
+
+/** A broken document would be found by its triggers, or never. @throws job/* with all its faults */
+async function checkJob({ output }: Verbs, { world }: Session, file: string, key: string): Promise<string[]> {
+  const name = nameOfJobKey(key)
+  const { parsed, warnings } = await checkJobText(world, await readText(file), name)
+  refuseOtherName(parsed.document.name, name)
+  for (const warning of warnings) output.note(`warning: ${faultText(warning)}`)
+  return warnings.map(faultText)
 }
 
 /** @throws usage/invalid for a file that cannot be read */

@@ -30,7 +30,9 @@ export function addStatus(program: Command, verbs: Verbs): void {
       ),
     )
   addHelp(verb, {
-    notes: ['An incident is something outside any run that somebody should see: a dropped file that no job waits for.'],
+    notes: [
+      'An incident is something outside any run that somebody should see: a dropped file that no job waits for, a stored job that cannot be read (until it is mended or removed). With --job, those about that job alone.',
+    ],
   })
 }
 
@@ -79,7 +81,7 @@ async function list({ output }: Verbs, session: Session, options: StatusOptions)
     state,
   })
   const isFiltered = job !== null || since !== null || state !== null
-  const incidents = await listIncidents(session.world.store, limit)
+  const incidents = await listIncidents(session.world.store, limit, job)
   output.answer({ runs, incidents, silent }, () =>
     [
       runs.length > 0 || !isFiltered ? runsText(runs, output.width()) : 'no such runs',
