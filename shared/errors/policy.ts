@@ -80,7 +80,7 @@ export const policies: Record<ErrorCode, Policy> = {
   'source/object-missing': never('source', 'Upload the object again; it was deleted before it could be read.'),
   'source/object-changed': never(
     'source',
-    'Run the job again: the object was replaced while it was read, and nothing of the new version was loaded.',
+    'The object is another one than was planned, and nothing of it was loaded. What `adbpg-sync status <run>` counts as loaded stays in the table: take those rows out, or let the writer replace by key or load `atomic`, then run the job again.',
   ),
   'source/empty': never(
     'source',
@@ -129,7 +129,7 @@ export const policies: Record<ErrorCode, Policy> = {
   'record/too-large': never('source', 'Check for an unclosed quote, or raise maxRecordBytes of the reader.'),
   'record/limit-exceeded': never(
     'source',
-    'Look at the records with `adbpg-sync dirty <run>`; correct them or raise errorLimit.',
+    'Look at the records with `adbpg-sync dirty <run>`; correct them or raise errorLimit, and run the job again. It loads everything: take out first what `adbpg-sync status <run>` counts as loaded, or let the writer replace by key or load `atomic`.',
   ),
   'run/unknown': never('job', 'List the runs with `adbpg-sync status`.'),
   'run/not-ended': never(
@@ -140,7 +140,7 @@ export const policies: Record<ErrorCode, Policy> = {
   'run/not-replayable': never('job', 'Correct the rows at the source, and start a new run: `adbpg-sync run <job>`.'),
   'run/retry-first': never(
     'job',
-    'Correct the source or the destination, then `adbpg-sync retry <run>` loads what was rolled back. A higher errorLimit takes a new run.',
+    'Correct the destination, then `adbpg-sync retry <run>` loads what was rolled back. A corrected source or a higher errorLimit takes a new run, which loads everything: take out first what `adbpg-sync status <run>` counts as loaded.',
   ),
   'run/counts-differ': never(
     'us',

@@ -1,4 +1,5 @@
 import { asTransferError, TransferError } from '../errors/index.ts'
+import type { Sql } from '../ports/index.ts'
 
 /** A list of statements in a script: SQL of its author. */
 export type AuthorList = 'preSql' | 'postSql' | 'session'
@@ -24,3 +25,23 @@ export async function runAuthorSql(
     }
   }
 }
+
+/**
+ * The same inside a transaction of ours, which stands around more than these statements: one that ended it would leave a run
+ * half done, so each has to leave the savepoint before it in its place.
+ * @throws job/invalid for a statement that ended the transaction
+ */
+export async function runInTransaction(sql: Sql, list: AuthorList, statements: readonly string[]): Promise<void> {
+  await runAuthorSql(list, statements, async (statement) => {
+    await sql.query('savepoint author')
+    await sql.query(statement)
+    try {
+      await sql.query('release savepoint author')
+    } catch (cause) {
+      throw new TransferError('job/invalid', endsOurs, {}, { cause })
+    }
+  })
+}
+
+const endsOurs =
+  'it ends the transaction of the run, in which it has to stand together with the rows; leave commit and rollback out'

@@ -1,7 +1,7 @@
 import type { CopyTarget, ObjectTarget, Target } from '../connectors/contract.ts'
 import { asTransferError, type ErrorReport, TransferError } from '../errors/index.ts'
 import * as ledger from '../ledger/index.ts'
-import { runAuthorSql } from '../load/author-sql.ts'
+import { runInTransaction } from '../load/author-sql.ts'
 import { stagePrefix } from '../staging/keys.ts'
 import { beginNext } from './begin-next.ts'
 import { isSameDatabase, openSource, openTarget } from './ends.ts'
@@ -86,7 +86,7 @@ async function publicationOf(context: RunContext, target: CopyTarget): Promise<(
   const here = isSameDatabase(target.connection, context.address)
   if (!here) await runElsewhere(context, target.connection, { list: 'postSql', statements: target.postSql })
   return async () => {
-    if (here) await runAuthorSql('postSql', target.postSql, (statement) => context.sql.query(statement))
+    if (here) await runInTransaction(context.sql, 'postSql', target.postSql)
   }
 }
 
@@ -141,14 +141,16 @@ async function end(
   try {
     await sql.transaction(async () => {
       await ledger.lockRunExclusive(sql, run.runId)
+      if ((await ledger.readFinished(sql, run.runId, run.generation)) !== null) return
+      await publication()
+      if (ending.state === 'succeeded') await advanceMark(context)
+      // Behind the author's SQL: should that end the transaction, no end of the run is in it.
       await ledger.insertFinished(sql, {
         runId: run.runId,
         generation: run.generation,
         ...ending,
         at: world.clock.now(),
       })
-      if (ending.state === 'succeeded') await advanceMark(context)
-      await publication()
       await recordNotices(context, ending.state)
     })
   } catch (error) {

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { CopyTarget, Target } from '../connectors/contract.ts'
 import { TransferError } from '../errors/index.ts'
 import * as ledger from '../ledger/index.ts'
-import { type AuthorList, runAuthorSql } from '../load/author-sql.ts'
+import { type AuthorList, runInTransaction } from '../load/author-sql.ts'
 import type { WorkPlan } from '../plan/work.ts'
 import type { Sql } from '../ports/index.ts'
 import { type Capabilities, probeCapabilities } from '../postgres/capabilities.ts'
@@ -155,7 +155,7 @@ interface FirstStatements {
 const nothing: FirstStatements = { list: null, statements: [] }
 
 async function runFirst(sql: Sql, { list, statements }: FirstStatements): Promise<void> {
-  if (list !== null) return await runAuthorSql(list, statements, (statement) => sql.query(statement))
+  if (list !== null) return await runInTransaction(sql, list, statements)
   for (const statement of statements) await sql.query(statement)
 }
 

@@ -288,4 +288,20 @@ describe('a run that becomes visible at its end', () => {
     expect(await stack.ended(runId)).toMatchObject({ state, rows: { loaded: state === 'succeeded' ? 7 : 0 } })
     expect(await idsThere()).toEqual(ids)
   })
+
+  it.each(['commit', 'rollback', 'commit; begin'])(
+    'SQL of its author that hides %s does not pass for success, and the run ends',
+    async (hidden) => {
+      for (const list of ['preSql', 'postSql']) {
+        const table = await fresh(csvOf(0, 3))
+        // Behind a quote that is escaped, where the reading of a job takes it for text.
+        const result = await run(table, {
+          atomic: true,
+          [list]: [`select e'\\''; ${hidden}; select '`.replace(/'$/, "''")],
+        })
+        expect(result).toMatchObject({ state: 'failed', error: { code: 'job/invalid', context: { parameter: list } } })
+        if (list === 'preSql' || hidden === 'rollback') expect(await countOf(table)).toBe(old)
+      }
+    },
+  )
 })

@@ -18,6 +18,7 @@ import {
 } from '../options/fields.ts'
 import { overwriteOption } from './overwrite-option.ts'
 import { refuseTableName } from './table-name.ts'
+import { controlsTransaction } from './transaction-control.ts'
 
 const always = 'rows are loaded by COPY, one transaction per chunk'
 
@@ -49,6 +50,13 @@ const asReplace = { upsert: 'replace', update: 'replace', merge: 'replace' } as 
 /** The verbs themselves, as DataX takes them for MySQL (dataworks-datax.md §3.3). */
 const asVerb = { 'insert into': 'insert', 'insert ignore': 'ignore', 'replace into': 'replace' } as const
 
+/** They run in the transaction of the run's beginning or end. */
+const sqlTexts = () =>
+  texts().refine(
+    (statements) => !statements.some(controlsTransaction),
+    'begins or ends a transaction, and these statements stand in one together with the run; leave begin, commit and rollback out',
+  )
+
 /** One list of columns, or the SQL Server writer's list of lists, of which the first counts. */
 const keyColumns = () =>
   z.preprocess((value) => (Array.isArray(value) && Array.isArray(value[0]) ? value[0] : value), texts())
@@ -66,8 +74,8 @@ export const WriterOptions = parameters(
       .refine((columns) => columns.length > 0, 'give ["*"], or a list of column names')
       .refine((columns) => columns.length === 1 || !columns.includes('*'), '"*" stands alone, or for no column')
       .describe('`["*"]`: every column that is not generated. Or names, in the order of the reader.'),
-    preSql: texts().describe('SQL before the first row, with the rights of the datasource; `@table` is the table.'),
-    postSql: texts().describe('SQL after the last row, if all went well, with the rights of the datasource.'),
+    preSql: sqlTexts().describe('SQL before the first row, with the rights of the datasource; `@table` is the table.'),
+    postSql: sqlTexts().describe('SQL after the last row, if all went well, with the rights of the datasource.'),
     /** Both `copy` and `insert` mean COPY: what `insert` promises, COPY does faster. */
     writeMode: choice(['copy', 'insert', 'replace', 'ignore'], {
       otherwise: 'copy',
