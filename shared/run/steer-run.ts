@@ -1,6 +1,6 @@
 import { TransferError } from '../errors/index.ts'
 import * as ledger from '../ledger/index.ts'
-import { send } from './dispatch.ts'
+import { sendAnew } from './dispatch.ts'
 import { claimOfRetry, incrementTaken, runInTheWay } from './increment.ts'
 import { repairRun } from './repair-run.ts'
 import type { RunContext } from './run-context.ts'
@@ -10,7 +10,8 @@ export async function stopRun(context: RunContext): Promise<'stopping' | 'ended'
   const { sql, run, world } = context
   if ((await ledger.readFinished(sql, run.runId, run.generation)) !== null) return 'ended'
   await ledger.insertStop(sql, run.runId, run.generation, world.clock.now())
-  await send(context, { step: 'finish' })
+  // One that was sent before may have failed, and the lease of its repeat has grown to minutes.
+  await sendAnew(context, { step: 'finish' })
   return 'stopping'
 }
 
