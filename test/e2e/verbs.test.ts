@@ -47,6 +47,10 @@ describe('small things', () => {
   it('shows both of two columns with one name', async () => {
     const statement = 'select 1 as n, 2 as n'
     expect((await answerOf(['sql', statement])).answer).toEqual({ rows: [{ n: 1, n_2: 2 }], rowCount: 1 })
+    const odd = `select 'nan'::float8 as a, '-infinity'::float8 as b, null::float8 as c, 1.5::float8 as d`
+    expect((await answerOf(['sql', odd])).answer).toMatchObject({
+      rows: [{ a: 'NaN', b: '-Infinity', c: null, d: 1.5 }],
+    })
     expect((await type(['sql', statement])).stdout).toMatch(/│ n │ n │.*│ 1 │ 2 │/s)
   })
 

@@ -15,7 +15,7 @@ export function addSql(program: Command, verbs: Verbs): void {
         await using sql = await session.world.connectSql(connection, session.deadline.signal)
         const { names, rows, rowCount } = await sql.table(statement)
         const keys = distinct(names)
-        const documents = rows.map((row) => Object.fromEntries(keys.map((key, index) => [key, row[index]])))
+        const documents = rows.map((row) => Object.fromEntries(keys.map((key, index) => [key, inJson(row[index])])))
         verbs.output.answer({ rows: documents, rowCount }, () =>
           rows.length === 0 ? countOf(rowCount, 'row') : tableOf(names, rows, verbs.output.width()),
         )
@@ -23,6 +23,9 @@ export function addSql(program: Command, verbs: Verbs): void {
       }),
     )
 }
+
+/** JSON has no such numbers, and would make them null. */
+const inJson = (value: unknown) => (typeof value === 'number' && !Number.isFinite(value) ? String(value) : value)
 
 /** For a document, whose members must differ: the second `n` is `n_2`. */
 export function distinct(names: readonly string[]): string[] {
