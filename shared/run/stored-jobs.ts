@@ -27,7 +27,7 @@ export async function checkJobText(world: World, text: string, name: string | nu
   const more = document === null ? [] : await faultsOfStart(world, document)
   const all = parsed === null ? worthTelling([...faults, ...more]) : more
   if (parsed === null || all.filter(isError).some((fault) => !isOfStart(fault, all))) throw faultsError(all)
-  return { parsed, warnings: all }
+  return { parsed, warnings: all.filter((fault) => !isError(fault) || isAbsent(fault)) }
 }
 
 async function faultsOfStart(world: World, document: ParsedDocument): Promise<readonly Fault[]> {
@@ -35,9 +35,12 @@ async function faultsOfStart(world: World, document: ParsedDocument): Promise<re
   return (await checkDocument(world, document, occasion)).faults
 }
 
+const isAbsent = ({ code }: Pick<Fault, 'code'>) =>
+  code === 'job/unknown-parameter' || code === 'job/unknown-datasource'
+
 /** Who starts a job gives parameters, and datasources may come later; a text without its values looks wrong. */
 function isOfStart({ code, path }: Fault, all: readonly Fault[]): boolean {
-  if (code === 'job/unknown-parameter' || code === 'job/unknown-datasource') return true
+  if (isAbsent({ code })) return true
   const at = pathText(path)
   return all.some((other) => other.code === 'job/unknown-parameter' && pathText(other.path).startsWith(at))
 }
