@@ -16,6 +16,7 @@ import { retryRun, stopRun } from '../run/steer-run.ts'
 import type { Deadline, World } from '../run/world.ts'
 import { addDatasourceRoutes } from './datasource-routes.ts'
 import { addDoctorRoutes } from './doctor-routes.ts'
+import { addJobRoutes } from './job-routes.ts'
 import { json, refusals, security } from './route-parts.ts'
 import { Backfill, BackfillBody, ListQuery, Run, RunList, RunParameters, StartBody, Started } from './schemas.ts'
 
@@ -95,6 +96,7 @@ export function createApi({ world, deadline, token, version }: ApiOptions): Open
     return context.json({ runs: runs.map(lineOf), silent: [...silent] }, 200)
   })
   addDatasourceRoutes(app, { world, deadline })
+  addJobRoutes(app, { world, deadline })
   addDoctorRoutes(app, { world, deadline, version })
   const verbs = { '': null, '/stop': stopRun, '/retry': retryRun } as const
   for (const [suffix, steer] of Object.entries(verbs)) {

@@ -3,7 +3,7 @@ import { JobName } from '../job/index.ts'
 
 const Counts = z.object({ read: z.number(), loaded: z.number(), dirty: z.number(), filtered: z.number() })
 
-const Report = z.object({
+export const Report = z.object({
   code: z.string(),
   message: z.string(),
   advice: z.string(),

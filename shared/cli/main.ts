@@ -9,6 +9,7 @@ import { addDatasource } from './commands/datasource.ts'
 import { addDemo } from './commands/demo.ts'
 import { addDirty } from './commands/dirty.ts'
 import { addDoctor } from './commands/doctor.ts'
+import { addJob } from './commands/job.ts'
 import { addLs } from './commands/ls.ts'
 import { addPlan } from './commands/plan.ts'
 import { addPut } from './commands/put.ts'
@@ -117,6 +118,7 @@ export function programOf(verbs: Verbs, { stdout, stderr }: Pick<Terminal, 'stdo
     addPut,
     addLs,
     addSql,
+    addJob,
     addDatasource,
     addDoctor,
     addConvert,

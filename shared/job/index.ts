@@ -15,5 +15,12 @@ export {
 export { type ParameterTrigger, triggerParameters } from './parameters.ts'
 export { type ParsedDocument, parseJobDocument, readJobDocument } from './parse-document.ts'
 export { parseDatasource, parseDatasourceFile, readDatasource } from './read-datasource.ts'
-export { type Catalogue, checkJob, type ResolvedJob, resolveJob } from './resolve-job.ts'
+export {
+  type Catalogue,
+  type CheckedJob,
+  checkJob,
+  type Resolution,
+  type ResolvedJob,
+  resolveJob,
+} from './resolve-job.ts'
 export { cronOf, SchedulePolicy, type ScheduleTrigger, zoneOf } from './schedule-shape.ts'

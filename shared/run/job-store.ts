@@ -2,12 +2,18 @@ import { createHash } from 'node:crypto'
 import * as z from 'zod'
 import { asTransferError, TransferError } from '../errors/index.ts'
 import type { ObjectStore, PostgresConnection } from '../ports/index.ts'
-import { incidentPrefix, jobKey, jobPrefix, ledgerKey, ledgerPrefix } from '../staging/keys.ts'
+import { documentIncidentPrefix, incidentPrefix, jobKey, jobPrefix, ledgerKey, ledgerPrefix } from '../staging/keys.ts'
 import { LedgerAddress } from './events.ts'
 
-const maxDocumentBytes = 4 * 1024 * 1024
+export const maxDocumentBytes = 4 * 1024 * 1024
 
-export interface StoredJob {
+/** A version of a stored document. */
+export interface DocumentVersion {
+  readonly key: string
+  readonly etag: string
+}
+
+export interface StoredJob extends DocumentVersion {
   readonly name: string
   readonly savedAt: Date
   /** null: deleted since it was listed. @throws event/too-large */
@@ -26,7 +32,7 @@ export async function* listJobs(store: ObjectStore): AsyncIterable<StoredJob> {
   for await (const head of store.list(jobPrefix)) {
     const name = head.key.slice(jobPrefix.length).replace(/\.json$/, '')
     const text = async () => (await store.read(head.key, maxDocumentBytes))?.body.toString('utf8') ?? null
-    yield { name, savedAt: head.lastModified, text }
+    yield { name, key: head.key, etag: head.etag, savedAt: head.lastModified, text }
   }
 }
 
@@ -59,23 +65,80 @@ export type Incident = z.infer<typeof Incident>
 /** Its key is made of hour and content: trouble that comes back every minute is one incident an hour, with its last time. */
 export async function recordIncident(store: ObjectStore, thrown: unknown, at: Date): Promise<Incident> {
   const incident: Incident = { at: at.toISOString(), ...asTransferError(thrown).report() }
-  const digest = createHash('sha256')
-    .update(JSON.stringify(incident.context) + incident.message)
-    .digest('hex')
-    .slice(0, 12)
-  const key = `${incidentPrefix}${incident.at.slice(0, 13)}-${digest}.json`
-  await store.put(key, Buffer.from(JSON.stringify(incident)), { contentType: 'application/json' })
+  const digest = digestOf(JSON.stringify(incident.context) + incident.message)
+  await store.put(`${incidentPrefix}${incident.at.slice(0, 13)}-${digest}.json`, bodyOf(incident), json)
   return incident
 }
 
-/** Newest first. */
-export async function listIncidents(store: ObjectStore, limit: number): Promise<Incident[]> {
-  const heads: { key: string; lastModified: Date }[] = []
-  for await (const head of store.list(incidentPrefix)) heads.push(head)
-  const newest = heads.sort((a, b) => b.lastModified.getTime() - a.lastModified.getTime()).slice(0, limit)
-  const found = await Promise.all(newest.map(({ key }) => store.read(key, maxDocumentBytes)))
+const json = { contentType: 'application/json' } as const
+const bodyOf = (incident: Incident) => Buffer.from(JSON.stringify(incident))
+const digestOf = (text: string) => createHash('sha256').update(text).digest('hex').slice(0, 12)
+
+/**
+ * What is wrong with a stored document is told once, however often it is read: a second put of the same version and words is
+ * refused by the store. `context.job` names the job.
+ */
+export async function recordDocumentIncident(
+  store: ObjectStore,
+  error: TransferError,
+  { key, etag }: DocumentVersion,
+  at: Date,
+): Promise<void> {
+  const { context, ...report } = error.report()
+  const incident: Incident = { at: at.toISOString(), ...report, context: { ...context, key, etag } }
+  const name = `${documentIncidentPrefix}${digestOf(key + etag + incident.message)}.json`
+  try {
+    await store.put(name, bodyOf(incident), { ...json, ifAbsent: true })
+  } catch (thrown) {
+    if (asTransferError(thrown).code !== 'target/object-exists') throw thrown
+  }
+}
+
+/**
+ * First what is wrong with documents as they are now, then what happened, newest first.
+ * @param job null: of all jobs and of none
+ */
+export async function listIncidents(store: ObjectStore, limit: number, job: string | null = null): Promise<Incident[]> {
+  const ofDocuments: string[] = []
+  const others: { key: string; lastModified: Date }[] = []
+  for await (const head of store.list(incidentPrefix)) {
+    if (head.key.startsWith(documentIncidentPrefix)) ofDocuments.push(head.key)
+    else others.push(head)
+  }
+  const newest = others.sort((a, b) => b.lastModified.getTime() - a.lastModified.getTime()).map(({ key }) => key)
+  const found = (await readIncidents(store, ofDocuments)).filter((one) => isAbout(one, job))
+  const present = await Promise.all(found.map((one) => isPresent(store, one)))
+  const standing = newestFirst(found.filter((_, index) => present[index]))
+  const wanted = limit - standing.length
+  return [...standing, ...newestFirst(await firstAbout(store, newest, job, wanted))].slice(0, limit)
+}
+
+const isAbout = ({ context }: Incident, job: string | null) => job === null || context.job === job
+const newestFirst = (incidents: readonly Incident[]) => [...incidents].sort((a, b) => b.at.localeCompare(a.at))
+
+/** The document is as it was: neither mended nor deleted. */
+async function isPresent(store: ObjectStore, { context: { key, etag } }: Incident): Promise<boolean> {
+  return (await store.head(String(key)))?.etag === etag
+}
+
+const readAtOnce = 50
+
+/** Which job an incident is about stands within it, so they are read until there are enough. */
+async function firstAbout(
+  store: ObjectStore,
+  keys: readonly string[],
+  job: string | null,
+  wanted: number,
+): Promise<Incident[]> {
+  const found: Incident[] = []
+  for (let at = 0; at < keys.length && found.length < wanted; at += readAtOnce)
+    found.push(...(await readIncidents(store, keys.slice(at, at + readAtOnce))).filter((one) => isAbout(one, job)))
+  return found
+}
+
+async function readIncidents(store: ObjectStore, keys: readonly string[]): Promise<Incident[]> {
+  const found = await Promise.all(keys.map((key) => store.read(key, maxDocumentBytes)))
   return found
     .filter((object) => object !== null)
     .map((object) => Incident.parse(JSON.parse(object.body.toString('utf8'))))
-    .sort((a, b) => b.at.localeCompare(a.at))
 }

@@ -2,11 +2,14 @@ import { findReader, findWriter, kindOf, knownKinds } from '../connectors/find-c
 import { asTransferError, TransferError } from '../errors/index.ts'
 import {
   type Catalogue,
+  type CheckedJob,
+  checkJob,
   type JobDocument,
   type JobSpec,
   type ParameterTrigger,
   type ParsedDocument,
   parseJobDocument,
+  type Resolution,
   type ResolvedJob,
   resolveJob,
   triggerParameters,
@@ -15,10 +18,11 @@ import {
 import { runDatesOf } from '../schedule/index.ts'
 import { findDatasource } from './datasources.ts'
 import type { StartEvent } from './events.ts'
-import { listJobs, readJobText, recordIncident, type StoredJob } from './job-store.ts'
+import { type DocumentVersion, listJobs, readJobText, recordDocumentIncident, type StoredJob } from './job-store.ts'
 import type { World } from './world.ts'
 
 export interface DatedJob {
+  readonly version: DocumentVersion
   readonly job: JobDocument
   /** The same with its text at hand, so that a fault can be told by line. */
   readonly parsed: ParsedDocument
@@ -38,16 +42,16 @@ export async function loadDatedJobs(world: World): Promise<DatedJob[]> {
     } catch (thrown) {
       const error = asTransferError(thrown)
       if (isOfTheWay(error)) throw error
-      const message = `jobs/${stored.name}.json: ${error.message}`
-      await recordIncident(world.store, new TransferError(error.code, message, { job: stored.name }), world.clock.now())
+      const told = new TransferError(error.code, `${stored.key}: ${error.message}`, { job: stored.name })
+      await recordDocumentIncident(world.store, told, stored, world.clock.now())
     }
   }
   return jobs
 }
 
-function datedJob({ name, savedAt }: StoredJob, text: string): DatedJob {
+function datedJob({ name, savedAt, key, etag }: StoredJob, text: string): DatedJob {
   const parsed = parseJobDocument(text, name)
-  return { job: parsed.document, parsed, savedAt }
+  return { version: { key, etag }, job: parsed.document, parsed, savedAt }
 }
 
 /** About reaching the bucket, not about the document: a bug of the parser must not stop every job. */
@@ -79,17 +83,25 @@ export async function resolveWithValues(
   parsed: ParsedDocument,
   occasion: Occasion,
 ): Promise<ResolvedJob> {
+  return await resolveJob(parsed.document, parsed.scriptPath, resolutionOf(world, parsed, occasion))
+}
+
+/** The same with its faults as a result. */
+export async function checkDocument(world: World, parsed: ParsedDocument, occasion: Occasion): Promise<CheckedJob> {
+  return await checkJob(parsed.document, parsed.scriptPath, resolutionOf(world, parsed, occasion))
+}
+
+function resolutionOf(world: World, { document, place }: ParsedDocument, occasion: Occasion): Resolution {
   const { trigger, scheduledAt, parameters = {}, datasources = {} } = occasion
-  const { document, scriptPath, place } = parsed
   const timeZone = occasion.timeZone ?? zoneOfJob(document)
-  return await resolveJob(document, scriptPath, {
+  return {
     catalogue,
     parameters: { ...triggerParameters(trigger), ...parameters },
     dates: runDatesOf(scheduledAt, timeZone),
     findDatasource: (name) => findDatasource(world, datasources, name),
     hoistSecret: null,
     place,
-  })
+  }
 }
 
 /** DataWorks' own zone for a job without a schedule. */

@@ -12,6 +12,8 @@ export const jobPrefix = 'jobs/'
 export const datasourcePrefix = 'datasources/'
 export const ledgerPrefix = 'ledgers/'
 export const incidentPrefix = 'incidents/'
+/** Of stored documents: each belongs to one version of one, and means nothing once that is gone. */
+export const documentIncidentPrefix = `${incidentPrefix}jobs/`
 
 export const tickMarksKey = 'state/ticks.json'
 export const jobKey = (name: string) => `${jobPrefix}${name}.json`

@@ -16,7 +16,9 @@ const program = programOf(verbs, process)
 
 /** Design §9. */
 const promised =
-  'up run backfill plan status watermark dirty replay retry stop put ls sql doctor datasource convert demo'.split(' ')
+  'up run backfill plan status watermark dirty replay retry stop put ls sql doctor job datasource convert demo'.split(
+    ' ',
+  )
 
 it('has the verbs that the design promises, and no other', () => {
   expect(program.commands.map((command) => command.name()).sort()).toEqual([...promised].sort())

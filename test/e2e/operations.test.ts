@@ -1,6 +1,7 @@
 import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { RunId } from '../../shared/job/index.ts'
 import { commandLine } from '../support/command-line.ts'
 import { eventually } from '../support/fc.ts'
 import { dataxJob, fromOss, intoAdbpg, startTestStack, type TestStack, unique } from '../support/stack.ts'
@@ -144,6 +145,152 @@ describe('datasource', () => {
     expect(plain.status).toBe(400)
     expect(JSON.stringify(plain.body)).not.toContain('hunter2')
     expect((await api('PUT', '/v1/datasources/no-name', definition)).status).toBe(400)
+  })
+})
+
+describe('a stored job', () => {
+  const broken = '{"name": "broken", "trigers": [], "script": {"job": {"content": []}}, "parameters": 7}'
+
+  it('is added, listed, shown and run, replaced only if asked, and removed', async () => {
+    const { job, document, table } = await fileJob('adbpg_local')
+    const text = `// as it is\n${JSON.stringify({ ...document, triggers: [{ type: 'object', prefix: `in/${table}/` }] })}`
+    await writeFile(job, text)
+    expect(await answerOf(['job', 'add', job])).toMatchObject({ code: 0, answer: { name: table, warnings: [] } })
+    expect((await stack.world.store.read(`jobs/${table}.json`, 10_000))?.body.toString()).toBe(text)
+    expect(await answerOf(['job', 'add', job])).toMatchObject({
+      code: 2,
+      answer: { error: { message: expect.stringContaining('--replace') } },
+    })
+    expect((await answerOf(['job', 'add', job, '--replace'])).code).toBe(0)
+    expect((await answerOf(['job', 'list'])).answer).toContainEqual(
+      expect.objectContaining({ name: table, triggers: [`object in/${table}/*`], error: null }),
+    )
+    expect((await type(['job', 'show', table])).stdout).toBe(`${text}\n`)
+    expect((await answerOf(['run', table])).answer).toMatchObject({ state: 'succeeded' })
+    const dependent = { ...document, name: `${table}_b`, schedule: { dependsOn: [table] } }
+    await stack.putJob(dependent)
+    expect((await answerOf(['job', 'remove', table])).answer).toMatchObject({
+      name: table,
+      triggers: [`object in/${table}/*`],
+      openRuns: [],
+      dependents: [`${table}_b`],
+    })
+    expect(await answerOf(['job', 'remove', table])).toMatchObject({
+      code: 2,
+      answer: { error: { code: 'job/unknown-job' } },
+    })
+    expect((await answerOf(['run', table])).code).toBe(2)
+    await stack.world.store.remove([`jobs/${table}_b.json`])
+  })
+
+  it('that is removed tells of the run that is under way, which goes on', async () => {
+    const { document, table } = await fileJob('adbpg_local')
+    await stack.putJob(document)
+    await using locked = await stack.world.connectSql(stack.adbpg, new AbortController().signal)
+    await locked.query('begin')
+    await locked.query(`lock table public.${table} in access exclusive mode`)
+    const { answer } = await answerOf(['run', table, '--detach'])
+    const { stdout } = await type(['job', 'remove', table])
+    expect(stdout).toMatch(new RegExp(`open runs go on: ${answer.runId}; adbpg-sync stop`))
+    await locked.query('rollback')
+    expect(await stack.ended(String(answer.runId) as RunId)).toMatchObject({ state: 'succeeded', rows: { loaded: 2 } })
+  })
+
+  it('that is broken is refused with all faults by each way in that is ours', async () => {
+    const file = join(folder, 'broken.json')
+    await writeFile(file, broken)
+    const { document } = await fileJob('adbpg_local')
+    const strange = join(folder, 'strange.json')
+    const text = JSON.stringify({ ...document, name: 'strange' })
+    await writeFile(strange, text.replace('"column":["*"]', '"column":7,"fileFormat":"doc"'))
+    for (const words of [
+      ['job', 'add', file],
+      ['put', file, 'oss:///jobs/broken.json'],
+    ]) {
+      const { code, answer } = await answerOf(words)
+      expect({ code, answer }).toMatchObject({ code: 2, answer: { error: { code: 'job/invalid' } } })
+      expect((answer.error as { message: string }).message).toMatch(/trigers.*did you mean triggers.*parameters/s)
+    }
+    for (const words of [
+      ['job', 'add', strange],
+      ['put', strange, 'oss:///jobs/strange.json'],
+    ]) {
+      const { code, answer } = await answerOf(words)
+      expect(code).toBe(2)
+      expect((answer.error as { message: string }).message).toMatch(/reader\.parameter\.column.*fileFormat/s)
+    }
+    expect(await api('PUT', '/v1/jobs/broken', JSON.parse(broken))).toMatchObject({ status: 400 })
+    await writeFile(strange, text)
+    expect(await answerOf(['put', strange, 'oss:///jobs/other.json'])).toMatchObject({
+      code: 2,
+      answer: { error: { message: expect.stringMatching(/says strange.*stored as other/) } },
+    })
+    for (const name of ['broken', 'strange', 'other'])
+      expect(await stack.world.store.head(`jobs/${name}.json`)).toBeNull()
+  })
+
+  it('may wait for values and datasources that are not there yet, which is told', async () => {
+    const { job, document, table } = await fileJob('later_db')
+    const text = JSON.stringify(document)
+      .replace('adbpg_local', 'later_db')
+      .replace(/"channel":\d/, '"channel":"${lanes}"')
+      .replace(`files/${table}.csv`, '${object}')
+    await writeFile(job, text)
+    const { code, answer } = await answerOf(['job', 'add', job])
+    expect({ code, answer }).toMatchObject({ code: 0 })
+    expect(answer.warnings).toEqual([
+      expect.stringContaining('object'),
+      expect.stringContaining('lanes'),
+      expect.stringContaining('later_db'),
+    ])
+    expect((await answerOf(['job', 'remove', table])).code).toBe(0)
+  })
+
+  it('that somebody else put there broken is told once, of that job alone, until it is mended or gone', async () => {
+    const { document, table } = await fileJob('adbpg_local')
+    const key = `jobs/${table}.json`
+    const incidents = async (...words: string[]) =>
+      (await answerOf(['status', ...words])).answer.incidents as {
+        at: string
+        message: string
+        context: { job?: string }
+      }[]
+    const own = async (...words: string[]) => (await incidents(...words)).filter(({ context }) => context.job === table)
+    await stack.world.store.put(key, Buffer.from(broken))
+    await stack.tick()
+    const [first, ...more] = await own()
+    expect(more).toEqual([])
+    expect(first?.message).toMatch(new RegExp(`^${key}: .*trigers.*parameters`, 's'))
+    await stack.tick()
+    expect(await own()).toEqual([first])
+    expect(await own('--job', table)).toEqual([first])
+    expect(await incidents('--job', 'another')).toEqual([])
+    expect(await answerOf(['job', 'list'])).toMatchObject({
+      answer: expect.arrayContaining([expect.objectContaining({ name: table, error: expect.anything() })]),
+    })
+    expect(await answerOf(['job', 'show', table])).toMatchObject({ code: 2, answer: { text: broken } })
+    await stack.putJob(document)
+    expect(await own()).toEqual([])
+    await stack.tick()
+    expect(await own()).toEqual([])
+    await stack.world.store.put(key, Buffer.from('{'))
+    await stack.tick()
+    expect(await own()).toHaveLength(1)
+    expect((await answerOf(['job', 'remove', table])).code).toBe(0)
+    expect(await own()).toEqual([])
+  })
+
+  it('is served by the API likewise', async () => {
+    const { document, table } = await fileJob('adbpg_local')
+    const path = `/v1/jobs/${table}`
+    expect(await api('PUT', path, document)).toMatchObject({ status: 200, body: { name: table, warnings: [] } })
+    expect((await api('GET', '/v1/jobs')).body.jobs).toContainEqual(
+      expect.objectContaining({ name: table, error: null }),
+    )
+    expect((await api('GET', path)).body).toMatchObject({ document: { name: table } })
+    expect(await api('DELETE', path)).toMatchObject({ status: 200, body: { name: table, openRuns: [] } })
+    expect((await api('GET', path)).status).toBe(404)
+    expect((await api('DELETE', path)).status).toBe(404)
   })
 })
 

@@ -22,7 +22,7 @@ export function addStatus(program: Command, verbs: Verbs): void {
     .option('--limit <n>', 'at most so many runs', '20')
     .addHelpText(
       'after',
-      '\nAn incident is something outside any run that somebody should see: a dropped file that no job waits for.',
+      '\nAn incident is something outside any run that somebody should see: a dropped file that no job waits for, a stored\njob that cannot be read (until it is mended or removed). With --job, those about that job alone.',
     )
     .action((run: string | undefined, options: StatusOptions) =>
       verbs.withSession((session) =>
@@ -73,7 +73,7 @@ async function list({ output }: Verbs, session: Session, options: StatusOptions)
     since,
     state,
   })
-  const incidents = await listIncidents(session.world.store, limit)
+  const incidents = await listIncidents(session.world.store, limit, job)
   output.answer({ runs, incidents, silent }, () =>
     [runsText(runs, output.width()), ...silentText(silent), ...incidentsText(incidents)].join('\n'),
   )
