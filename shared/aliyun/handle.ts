@@ -1,6 +1,6 @@
 import type * as z from 'zod'
 import { readConfig } from '../config/index.ts'
-import { asTransferError, outwardMessage, TransferError } from '../errors/index.ts'
+import { asTransferError, issuesText, outwardMessage, TransferError } from '../errors/index.ts'
 import type { Deadline, World } from '../run/world.ts'
 import { FunctionContext } from './function-context.ts'
 import { jsonLog } from './json-log.ts'
@@ -39,10 +39,11 @@ export function handle<S extends z.ZodType, A>(
 
 /** @throws event/invalid with the path of each fault, never its value */
 export function parseEvent<S extends z.ZodType>(schema: S, event: Buffer): z.infer<S> {
-  const parsed = schema.safeParse(parseJson(event))
+  const value = parseJson(event)
+  const parsed = schema.safeParse(value)
   if (parsed.success) return parsed.data
-  const faults = parsed.error.issues.map((issue) => `${issue.path.join('.') || 'event'}: ${issue.message}`)
-  throw new TransferError('event/invalid', faults.join('; '), { faults: faults.length })
+  const { issues } = parsed.error
+  throw new TransferError('event/invalid', issuesText(issues, value, 'event'), { faults: issues.length })
 }
 
 function parseJson(event: Buffer): unknown {

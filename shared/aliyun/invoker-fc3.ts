@@ -7,7 +7,15 @@ import type { FcAddress } from './invoker-fc2.ts'
 export function openFc3Invoker(address: FcAddress): Invoker {
   const carrier: Carrier = {
     async async(functionName, body, taskId) {
-      await call(address, functionName, body, { xFcInvocationType: 'Async', xFcAsyncTaskId: taskId }, 60_000)
+      const answer = await call(
+        address,
+        functionName,
+        body,
+        { xFcInvocationType: 'Async', xFcAsyncTaskId: taskId },
+        60_000,
+      )
+      // It is empty; a connection whose answer nobody reads stays open, and a command with it, until the server closes it.
+      await gather(answer.body)
     },
     async sync(functionName, body, timeoutMs) {
       const answer = await call(address, functionName, body, { xFcInvocationType: 'Sync' }, timeoutMs)

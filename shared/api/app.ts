@@ -2,7 +2,7 @@ import { timingSafeEqual } from 'node:crypto'
 import { createRoute, OpenAPIHono, type z } from '@hono/zod-openapi'
 import type { MiddlewareHandler } from 'hono'
 import { HTTPException } from 'hono/http-exception'
-import { asTransferError, TransferError } from '../errors/index.ts'
+import { asTransferError, type Issue, issuesText, TransferError } from '../errors/index.ts'
 import type * as ledger from '../ledger/index.ts'
 import { startBackfill } from '../run/backfill.ts'
 import { StartEvent } from '../run/events.ts'
@@ -77,8 +77,8 @@ export function createApi({ world, deadline, token, version }: ApiOptions): Open
   app.doc31('/openapi.json', { openapi: '3.1.0', info: { title: 'adbpg-sync', version: '1' } })
   app.use('/v1/*', requireToken(token))
   app.openapi(startRoute, async (context) => {
-    const { runId, outcome } = await startJob(world, StartEvent.parse(context.req.valid('json')), deadline)
-    return context.json({ runId, outcome }, 202)
+    const { runId, outcome, warnings } = await startJob(world, StartEvent.parse(context.req.valid('json')), deadline)
+    return context.json({ runId, outcome, warnings: [...warnings] }, 202)
   })
   app.openapi(backfillRoute, async (context) => {
     const { job, parameters = {}, datasources = {}, ...dates } = context.req.valid('json')
@@ -138,13 +138,9 @@ async function onRun(
 const refusedBody = (thrown: HTTPException) =>
   new TransferError('event/invalid', thrown.message || 'the request is refused', {}, { cause: thrown })
 
-function refuseInvalid(result: {
-  success: boolean
-  error?: { issues: readonly { path: PropertyKey[]; message: string }[] }
-}): void {
-  if (result.success) return
-  const faults = (result.error?.issues ?? []).map((issue) => `${issue.path.join('.')}: ${issue.message}`)
-  throw new TransferError('event/invalid', faults.join('; '))
+/** `data` is what was sent: the framework gives it along, though its type does not say so. */
+function refuseInvalid(result: { success: boolean; data?: unknown; error?: { issues: readonly Issue[] } }): void {
+  if (!result.success) throw new TransferError('event/invalid', issuesText(result.error?.issues ?? [], result.data))
 }
 
 function statusOf(error: TransferError): 400 | 401 | 404 | 500 | 503 {

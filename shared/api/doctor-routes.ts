@@ -1,7 +1,7 @@
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi'
 import { askPlan, diagnose } from '../doctor/diagnose.ts'
 import { readDatasourceNamed } from '../run/datasources.ts'
-import { readJob, resolveDocument } from '../run/jobs.ts'
+import { readAndResolve } from '../run/jobs.ts'
 import { json, refusals, type Served, security } from './route-parts.ts'
 
 const Line = z
@@ -32,8 +32,8 @@ const functions = ['plan', 'stage', 'load', 'finish'] as const
 /** `doctor` and `datasource test` of the command line: asked of the function `plan`, so that its network and role are looked at. */
 export function addDoctorRoutes(app: OpenAPIHono, { world, version }: Served & { readonly version: string }): void {
   app.openapi(routeOf('/v1/jobs/{name}/doctor', 'Check a stored job end to end'), async (context) => {
-    const parsed = await readJob(world, context.req.valid('param').name)
-    const spec = await resolveDocument(world, parsed, { trigger: { type: 'client' }, scheduledAt: world.clock.now() })
+    const occasion = { trigger: { type: 'client' } as const, scheduledAt: world.clock.now() }
+    const { parsed, spec } = await readAndResolve(world, context.req.valid('param').name, occasion)
     const job = { document: parsed.document, spec }
     return context.json(answerOf(await diagnose(world, { job, functions, watched: null, version })), 200)
   })

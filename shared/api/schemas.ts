@@ -1,5 +1,6 @@
 import { z } from '@hono/zod-openapi'
 import { JobName } from '../job/index.ts'
+import { PresentState } from '../ledger/index.ts'
 
 const Counts = z.object({ read: z.number(), loaded: z.number(), dirty: z.number(), filtered: z.number() })
 
@@ -8,6 +9,19 @@ export const Report = z.object({
   message: z.string(),
   advice: z.string(),
   context: z.record(z.string(), z.unknown()),
+  faults: z
+    .array(
+      z.object({
+        severity: z.enum(['error', 'warning']),
+        path: z.string(),
+        line: z.number().nullable(),
+        column: z.number().nullable(),
+        message: z.string(),
+      }),
+    )
+    .readonly()
+    .optional()
+    .openapi({ description: 'Of a job that is refused: each fault, and the warnings of the same pass' }),
 })
 export const ErrorBody = z.object({ error: Report }).openapi('Error')
 
@@ -28,7 +42,13 @@ export const StartBody = z
   })
   .openapi('Start')
 
-export const Started = z.object({ runId: z.string(), outcome: z.enum(['started', 'existing']) }).openapi('Started')
+export const Started = z
+  .object({
+    runId: z.string(),
+    outcome: z.enum(['started', 'existing']),
+    warnings: z.array(z.string()).openapi({ description: 'What of the job is not taken at its word' }),
+  })
+  .openapi('Started')
 
 export const BackfillBody = z
   .object({
@@ -70,6 +90,10 @@ export const Run = z
     chunks: z.number(),
     chunksPlanned: z.number().nullable(),
     replayed: z.number(),
+    dirtyRolledBack: z.number().openapi({
+      description:
+        'Dirty records, at least, of pieces that were rolled back when the run ended badly; rows leaves them out',
+    }),
     dirtyObject: z.string().nullable(),
     error: z.record(z.string(), z.unknown()).nullable(),
     waitsFor: z.array(z.string()).openapi({ description: 'What has to come about before a cycle begins' }),
@@ -77,7 +101,8 @@ export const Run = z
       z.object({
         to: z.string(),
         outcome: z.enum(['due', 'delivered', 'undeliverable']),
-        attemptsFailed: z.number(),
+        attempts: z.number(),
+        settledAt: z.string().nullable().openapi({ description: 'When it was delivered, or given up' }),
         error: z.record(z.string(), z.unknown()).nullable(),
       }),
     ),
@@ -96,6 +121,7 @@ export const Run = z
       })
       .nullable()
       .openapi({ description: 'The rows of a run that reads on from a mark' }),
+    warnings: z.array(z.string()).openapi({ description: 'What of its job is not taken at its word' }),
     decisions: z.array(z.object({ what: z.string(), why: z.string() })),
   })
   .openapi('Run')
@@ -118,7 +144,7 @@ export const RunParameters = z.object({ runId: z.string().openapi({ param: { nam
 export const ListQuery = z.object({
   limit: z.coerce.number().int().min(1).max(200).default(20),
   job: JobName.nullable().default(null),
-  state: z.enum(['running', 'succeeded', 'failed', 'stopped']).nullable().default(null),
+  state: PresentState.nullable().default(null),
   since: z.string().optional().openapi({ description: 'Requested since: 24h, 7d, 2026-11-24 or an instant' }),
   before: z.iso.datetime().optional().openapi({ description: 'requestedAt of the last line of the page before' }),
 })

@@ -3,9 +3,9 @@ import { basename } from 'node:path'
 import { type Command, Option } from 'commander'
 import { TransferError } from '../errors/index.ts'
 import { faultText } from '../job/fault.ts'
-import { JobName, type JobSpec, type ParsedDocument, parseDatasourceFile, parseJobDocument } from '../job/index.ts'
+import { JobName, type ParsedDocument, parseDatasourceFile, type ReadDocument, readJobDocument } from '../job/index.ts'
 import { readJobText } from '../run/job-store.ts'
-import { resolveWithValues } from '../run/jobs.ts'
+import { type ResolvedDocument, resolveRead } from '../run/jobs.ts'
 import { readText } from './read-text.ts'
 import type { Session } from './session.ts'
 import { keepSecrets } from './vault.ts'
@@ -29,18 +29,14 @@ export function addJobOptions(verb: Command): Command {
 }
 
 /** A job of the command line, whole: its document, what was given with it, and what both resolve to. */
-export interface JobArgument {
-  readonly parsed: ParsedDocument
+export interface JobArgument extends ResolvedDocument {
   readonly parameters: Readonly<Record<string, string>>
   readonly datasources: Readonly<Record<string, unknown>>
-  readonly spec: JobSpec
-  /** What was filled in. */
-  readonly values: Readonly<Record<string, string>>
 }
 
 /** Reads and resolves; nothing is started. @throws job/* with the line of each fault */
 export async function readJobArgument(session: Session, job: string, options: JobOptions): Promise<JobArgument> {
-  const parsed = await readDocument(session, job)
+  const read = await readDocument(session, job)
   const parameters = parametersOf(options.param)
   const datasources = await givenDatasources(session, options.datasources)
   const occasion = {
@@ -49,20 +45,25 @@ export async function readJobArgument(session: Session, job: string, options: Jo
     parameters,
     datasources,
   }
-  return { parsed, parameters, datasources, ...(await resolveWithValues(session.world, parsed, occasion)) }
+  return { parameters, datasources, ...(await resolveRead(session.world, read, occasion)) }
 }
 
 /** A path with a slash, a dot or an existing file is a file; anything else the name of a stored job. */
-async function readDocument(session: Session, job: string): Promise<ParsedDocument> {
+async function readDocument(session: Session, job: string): Promise<ReadDocument> {
   const text = await readFile(job, 'utf8').catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT' && /^[A-Za-z][\w-]*$/.test(job)) return null
     throw new TransferError('job/unknown-job', `cannot read ${job}: ${error.code}`, { job }, { cause: error })
   })
-  if (text === null) return parseJobDocument(await readJobText(session.world.store, job), job)
-  const parsed = parseJobDocument(text, nameOfFile(job))
+  if (text === null) return readJobDocument(await readJobText(session.world.store, job), job)
+  const { parsed, remains, faults } = readJobDocument(text, nameOfFile(job))
+  return { parsed: await withSecretsKept(parsed, session), remains: await withSecretsKept(remains, session), faults }
+}
+
+async function withSecretsKept(parsed: ParsedDocument | null, { vault }: Session): Promise<ParsedDocument | null> {
+  if (parsed === null) return null
   const { document } = parsed
-  const script = await keepSecrets(document.script, document.name, session.vault)
-  const notices = await keepSecrets(document.notices, `${document.name}_notices`, session.vault)
+  const script = await keepSecrets(document.script, document.name, vault)
+  const notices = await keepSecrets(document.notices, `${document.name}_notices`, vault)
   return { ...parsed, document: { ...document, script, notices } }
 }
 
@@ -77,7 +78,7 @@ export function nameOfFile(path: string): string {
 function parametersOf(pairs: readonly string[]): Record<string, string> {
   const entries = pairs.map((pair) => {
     const at = pair.indexOf('=')
-    if (at < 1) throw new TransferError('job/invalid', `--param takes name=value, got ${pair}`)
+    if (at < 1) throw new TransferError('usage/invalid', `--param takes name=value, got ${pair}`)
     return [pair.slice(0, at), pair.slice(at + 1)] as const
   })
   return Object.fromEntries(entries)

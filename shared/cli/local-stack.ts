@@ -3,8 +3,8 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { TransferError } from '../errors/index.ts'
-import { readRunningStack } from '../local/find-stack.ts'
 import { prepareStateFolder, type Stack, type StackFile, startStack } from '../local/stack.ts'
+import { hasUsers, type JoinedStack, joinStack } from '../local/stack-users.ts'
 import type { Log } from '../ports/index.ts'
 import { buildFunctions } from './build-functions.ts'
 import { registerLocalDatasources } from './local-datasources.ts'
@@ -21,8 +21,10 @@ export interface LocalAccess {
   readonly accountId: string
   readonly credentials: { readonly accessKeyId: string; readonly accessKeySecret: string }
   readonly vault: { readonly dir: string; readonly keyFile: string | undefined }
-  /** Stops what was started for this command; null where a stack was found running. */
-  readonly release: (() => Promise<void>) | null
+  /** The stack was started for this command. */
+  readonly isOwn: boolean
+  /** Stops what was started for this command, or lets go of what was found. */
+  readonly release: () => Promise<void>
 }
 
 /** Bundles the functions, then starts the servers: what runs is always what the sources say. */
@@ -35,9 +37,14 @@ export async function startLocalStack(
   await prepareStateFolder(stateDir)
   await buildFunctions(projectDir, join(projectDir, 'dist'))
   const environment = { ...pickedFrom(caller, tunable), ADBPG_SYNC_VAULT_KEY_FILE: keyFileOf(caller) }
-  const stack = await startStack({ projectDir, stateDir, environment, secrets: pickedFrom(caller, passedOn), log })
-  await registerLocalDatasources(stack.file, log)
-  return stack
+  return await startStack({
+    projectDir,
+    stateDir,
+    environment,
+    secrets: pickedFrom(caller, passedOn),
+    prepare: (file) => registerLocalDatasources(file, log),
+    log,
+  })
 }
 
 /** Settings of the functions that a caller may lay over their defaults. */
@@ -59,38 +66,53 @@ function pickedFrom(caller: Caller, names: RegExp): Record<string, string> {
   return Object.fromEntries(entries)
 }
 
+/** The stack of the folder: found and kept while this command works on it, or started and stopped for it. */
 export async function findOrStartStack(
   environment: Readonly<Record<string, string | undefined>>,
   output: Output,
   log: Log,
+  signal: AbortSignal,
 ): Promise<LocalAccess> {
   const stateDir = stateDirOf(environment)
-  const running = await readRunningStack(stateDir)
-  if (running !== null) return accessTo(running, null)
-  output.note('starting the local stack for this command (`npx adbpg-sync up` keeps one running)')
-  try {
-    const stack = await startLocalStack(stateDir, log, environment)
-    return accessTo(stack.file, async () => await stack[Symbol.asyncDispose]())
-  } catch (error) {
-    return accessTo(await foundInstead(stateDir, error, output), null)
+  let isTold = false
+  for (const until = Date.now() + startWithinMs; ; ) {
+    const joined = await joinWithin(stateDir, isTold ? againAfterMs : 0)
+    if (joined !== null) return accessTo(joined.file, { isOwn: false, release: joined.leave })
+    if (!isTold) output.note('starting the local stack for this command (`npx adbpg-sync up` keeps one running)')
+    try {
+      const stack = await startLocalStack(stateDir, log, environment)
+      return accessTo(stack.file, { isOwn: true, release: () => stopUnused(stack, stateDir, output, signal) })
+    } catch (error) {
+      if (!(error instanceof TransferError) || error.code !== 'platform/stack-busy' || Date.now() > until) throw error
+      if (!isTold) output.note('another command is starting a stack in this folder; waiting for it')
+      isTold = true
+    }
   }
 }
 
+/** Of two commands that start a stack at the same time, the second works on the first's. */
 const startWithinMs = 60_000
+/** The first may end before the second has found it; then the second tries once more itself. */
+const againAfterMs = 5_000
 
-/** Of two commands that start a stack at the same time, the second waits for the first's and works on that. */
-async function foundInstead(stateDir: string, error: unknown, output: Output): Promise<StackFile> {
-  if (!(error instanceof TransferError) || error.code !== 'platform/stack-busy') throw error
-  output.note('another command is starting a stack in this folder; waiting for it')
-  for (const until = Date.now() + startWithinMs; Date.now() < until; ) {
-    const running = await readRunningStack(stateDir)
-    if (running !== null) return running
-    await sleep(200)
+async function joinWithin(stateDir: string, waitMs: number): Promise<JoinedStack | null> {
+  for (const until = Date.now() + waitMs; ; await sleep(200)) {
+    const joined = await joinStack(stateDir)
+    if (joined !== null || Date.now() >= until) return joined
   }
-  throw error
 }
 
-export function accessTo(file: StackFile, release: LocalAccess['release']): LocalAccess {
+/** Others may work on it by now; only Ctrl-C takes it from them. */
+async function stopUnused(stack: Stack, stateDir: string, output: Output, signal: AbortSignal): Promise<void> {
+  await stack.withdraw()
+  for (let isTold = false; !signal.aborted && (await hasUsers(stateDir)); isTold = true) {
+    if (!isTold) output.note('another command works on this stack; it is stopped when that has ended')
+    await sleep(200, undefined, { signal }).catch(() => undefined)
+  }
+  await stack[Symbol.asyncDispose]()
+}
+
+export function accessTo(file: StackFile, held: Pick<LocalAccess, 'isOwn' | 'release'>): LocalAccess {
   const { accessKeyId, accessKeySecret, region, accountId } = file.address.fc
   const { ADBPG_SYNC_VAULT_DIR: dir = '', ADBPG_SYNC_VAULT_KEY_FILE: keyFile } = file.environment
   return {
@@ -99,6 +121,6 @@ export function accessTo(file: StackFile, release: LocalAccess['release']): Loca
     accountId,
     credentials: { accessKeyId, accessKeySecret },
     vault: { dir, keyFile },
-    release,
+    ...held,
   }
 }

@@ -1,7 +1,7 @@
 import { Command, CommanderError } from 'commander'
 import { jsonLog } from '../aliyun/json-log.ts'
 import { version } from '../config/version.ts'
-import { asTransferError } from '../errors/index.ts'
+import { asTransferError, TransferError } from '../errors/index.ts'
 import type { Log } from '../ports/index.ts'
 import { addBackfill } from './commands/backfill.ts'
 import { addConvert } from './commands/convert.ts'
@@ -20,6 +20,8 @@ import { addStatus } from './commands/status.ts'
 import { addRetry, addStop } from './commands/steer.ts'
 import { addUp } from './commands/up.ts'
 import { addWatermark } from './commands/watermark.ts'
+import { wrapped } from './fit.ts'
+import { addHelp, helpWidth } from './help-text.ts'
 import { type Output, openOutput, type Screen } from './output.ts'
 import { openSession, type Session } from './session.ts'
 
@@ -42,19 +44,23 @@ export interface Verbs {
 
 const description = `Serverless data integration for AnalyticDB for PostgreSQL.
 
-Without cloud configuration every verb works on the local stack of this folder (.adbpg-sync/),
-starting it when it is not up. With ADBPG_SYNC_BUCKET set, verbs work on the deployed functions.`
+Without cloud configuration every verb works on the local stack of this folder
+(.adbpg-sync/, or where ADBPG_SYNC_HOME says), starting it when it is not up.
+With ADBPG_SYNC_BUCKET set, verbs work on the deployed functions.`
 
-const examples = `
-Examples
-  adbpg-sync up                                    keep the local stack running
-  adbpg-sync run job.json --param bizdate=20261123 run a job and follow it
-  adbpg-sync put data.csv oss://<bucket>/in/data.csv   drop a file; a job with a trigger for it loads it
-  adbpg-sync status                                list the runs
-  adbpg-sync dirty <run>                           show the records that were rejected, and why
-
-Answers go to stdout (--json for machines), progress and logs to stderr.
-Exit code: 0 success, 1 the run failed, 2 the command or the job is wrong.`
+const help = {
+  examples: [
+    ['up', 'keep the local stack running'],
+    ['run job.json --param bizdate=20261123', 'run a job and follow it'],
+    ['put data.csv oss:///in/data.csv', 'drop a file for a job'],
+    ['status', 'list the runs'],
+    ['dirty <run>', 'what was rejected, and why'],
+  ],
+  notes: [
+    'Answers go to stdout (--json for machines), progress and logs to stderr.',
+    'Exit code: 0 success, 1 the run failed, 2 the command or the job is wrong.',
+  ],
+} as const
 
 /** Where a command runs: the process, or a test's own. */
 export interface Terminal {
@@ -84,7 +90,8 @@ export async function main(words: readonly string[], terminal: Terminal): Promis
     },
   }
   try {
-    await programOf(verbs, terminal).parseAsync([...words], { from: 'user' })
+    const program = programOf(verbs, terminal)
+    await program.parseAsync(withoutVainHelp(program, words), { from: 'user' })
     return code
   } catch (thrown) {
     return interrupt.signal.aborted && isOfInterrupt(thrown) ? stopped(output) : codeOf(thrown, output)
@@ -96,10 +103,15 @@ export async function main(words: readonly string[], terminal: Terminal): Promis
 /** Every verb with its options and help. */
 export function programOf(verbs: Verbs, { stdout, stderr }: Pick<Terminal, 'stdout' | 'stderr'>): Command {
   const program = new Command('adbpg-sync')
-    .configureOutput({ writeOut: (text) => stdout.write(text), writeErr: (text) => stderr.write(text) })
+    .configureOutput({
+      writeOut: (text) => stdout.write(text),
+      writeErr: (text) =>
+        void (verbs.output.json || stderr.write(wrapped(text, stderr.columns ?? Number.POSITIVE_INFINITY, 2))),
+      getOutHelpWidth: () => stdout.columns ?? helpWidth,
+      getErrHelpWidth: () => stderr.columns ?? helpWidth,
+    })
     .description(description)
     .version(version)
-    .addHelpText('after', examples)
     .option('--json', 'one JSON document on stdout')
     .option('--verbose', 'log lines as JSON on stderr')
     .exitOverride()
@@ -125,6 +137,7 @@ export function programOf(verbs: Verbs, { stdout, stderr }: Pick<Terminal, 'stdo
     addDemo,
   ]
   for (const add of added) add(program, verbs)
+  addHelp(program, help)
   // Options of the program are accepted after the verb too, where people write them.
   for (const verb of program.commands.flatMap((command) => [command, ...command.commands])) {
     verb
@@ -133,6 +146,23 @@ export function programOf(verbs: Verbs, { stdout, stderr }: Pick<Terminal, 'stdo
       .option('--verbose', 'log lines as JSON on stderr')
   }
   return program
+}
+
+/**
+ * Commander answers a request for help of a verb that there is not with the help of all, as if nothing were wrong; without the
+ * request it names the nearest verb.
+ */
+function withoutVainHelp(program: Command, words: readonly string[]): string[] {
+  const names = words.filter((word) => !word.startsWith('-'))
+  let command = program
+  for (const name of names[0] === 'help' ? names.slice(1) : names) {
+    const found = command.commands.find((one) => one.name() === name)
+    if (found === undefined && command.commands.length > 0)
+      return words.filter((word) => !['--help', '-h', 'help'].includes(word))
+    if (found === undefined) break
+    command = found
+  }
+  return [...words]
 }
 
 async function textOf(stdin: Terminal['stdin']): Promise<string> {
@@ -154,10 +184,17 @@ function stopped(output: Output): ExitCode {
 }
 
 function codeOf(thrown: unknown, output: Output): ExitCode {
-  if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? 0 : 2
-  const error = asTransferError(thrown)
-  output.fail(error)
-  return error.code.startsWith('job/') ? 2 : 1
+  if (thrown instanceof CommanderError && thrown.exitCode === 0) return 0
+  const error = thrown instanceof CommanderError ? usageError(thrown) : asTransferError(thrown)
+  // Commander has told it already, with the nearest verb or option.
+  if (output.json || !(thrown instanceof CommanderError)) output.fail(error)
+  return /^(job|usage)\//.test(error.code) ? 2 : 1
+}
+
+function usageError(error: CommanderError): TransferError {
+  const isHelp = error.code === 'commander.help'
+  const message = isHelp ? 'no verb is given' : error.message.replace(/^error: /, '').replaceAll('\n', ' ')
+  return new TransferError('usage/invalid', message, {}, { cause: error })
 }
 
 /** People see trouble as it happens; the rest is in the log of the functions. */

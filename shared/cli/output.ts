@@ -1,9 +1,10 @@
 import type { TransferError } from '../errors/index.ts'
+import { wrapped } from './fit.ts'
 
 /** stdout carries the answer, in one form; everything else goes to stderr. */
 export interface Output {
   readonly json: boolean
-  /** Columns of the terminal that shows the answer. */
+  /** Columns of the terminal that shows the answer; infinite where it goes into a file or a pipe, whose lines stay whole. */
   width(): number
   /** One JSON document, or its text for people. */
   answer(document: unknown, text: () => string): void
@@ -15,8 +16,6 @@ export interface Output {
 }
 
 const plainEveryMs = 5_000
-/** Where the answer goes into a file or a pipe. */
-const defaultWidth = 160
 
 /** What of a terminal or a pipe is used. */
 export interface Screen {
@@ -34,11 +33,11 @@ export function openOutput(json: boolean, stdout: Screen, stderr: Screen): Outpu
   }
   const note = (line: string) => {
     clear()
-    stderr.write(`${line}\n`)
+    stderr.write(`${wrapped(line, stderr.columns ?? Number.POSITIVE_INFINITY, 2)}\n`)
   }
   return {
     json,
-    width: () => stdout.columns ?? defaultWidth,
+    width: () => stdout.columns ?? Number.POSITIVE_INFINITY,
     answer(document, text) {
       clear()
       stdout.write(json ? `${JSON.stringify(document, null, 2)}\n` : `${text()}\n`)
@@ -58,7 +57,7 @@ export function openOutput(json: boolean, stdout: Screen, stderr: Screen): Outpu
       const report = error.report()
       clear()
       if (json) stdout.write(`${JSON.stringify({ error: report }, null, 2)}\n`)
-      else stderr.write(`error ${report.code}: ${report.message}\n  next: ${report.advice}\n`)
+      else note(`error ${report.code}: ${report.message}\n  next: ${report.advice}`)
     },
   }
 }
@@ -73,3 +72,6 @@ export function bytesText(bytes: number): string {
 }
 
 export const countText = (count: number): string => count.toLocaleString('en-US')
+
+/** `1 chunk`, `2,000 chunks`. */
+export const countOf = (count: number, what: string): string => `${countText(count)} ${what}${count === 1 ? '' : 's'}`

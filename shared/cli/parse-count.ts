@@ -1,8 +1,10 @@
-import { TransferError } from '../errors/index.ts'
+import { InvalidArgumentError } from 'commander'
 
-/** A whole number of an option, from 1 on. @throws job/invalid */
-export function parseCount(option: string, text: string, most: number): number {
-  const count = /^\d{1,6}$/.test(text) ? Number(text) : 0
-  if (count >= 1 && count <= most) return count
-  throw new TransferError('job/invalid', `${option} takes a whole number from 1 to ${most}, got ${text}`)
+/** Reads an option that is a whole number, from 1 on; used while the command line is read, before anything is started. */
+export function countUpTo(most: number): (text: string) => number {
+  return (text) => {
+    const count = /^\d{1,15}$/.test(text) ? Number(text) : 0
+    if (count >= 1 && count <= most) return count
+    throw new InvalidArgumentError(`It must be a whole number from 1 to ${most}.`)
+  }
 }

@@ -29,7 +29,7 @@ export async function openSession(
   signal: AbortSignal,
 ): Promise<Session> {
   if (environment.ADBPG_SYNC_BUCKET !== undefined) return await openCloud(environment, log, signal)
-  return await localSession(environment, await findOrStartStack(environment, output, log), log, signal)
+  return await localSession(environment, await findOrStartStack(environment, output, log, signal), log, signal)
 }
 
 /** A session on a stack that this process has started itself, and stops itself. */
@@ -39,7 +39,7 @@ export async function openLocalSession(
   log: Log,
   signal: AbortSignal,
 ): Promise<Session> {
-  return await localSession(environment, accessTo(file, null), log, signal)
+  return await localSession(environment, accessTo(file, { isOwn: false, release: async () => undefined }), log, signal)
 }
 
 async function localSession(
@@ -64,9 +64,9 @@ async function localSession(
   return {
     world,
     deadline: unlimited(signal),
-    isStackOwn: local.release !== null,
+    isStackOwn: local.isOwn,
     vault,
-    [Symbol.asyncDispose]: async () => await local.release?.(),
+    [Symbol.asyncDispose]: local.release,
   }
 }
 

@@ -20,14 +20,15 @@ const maxLateMs = 100
 const pieceBytes = { least: 64, most: 256 * 1024, first: 1024 }
 
 /**
- * The same bytes, no faster than a rate. The time that a piece costs by either measure is waited for before the next one
- * is asked of the source, so that nothing piles up here.
+ * The same bytes, no faster than a rate, which is asked for anew with each piece. The time that a piece costs by either
+ * measure is waited for before the next one is asked of the source, so that nothing piles up here.
  */
 export async function* paced(
   source: { readonly body: AsyncIterable<Uint8Array>; readonly encoding: Encoding; readonly newline: number },
-  rate: Rate,
+  rateNow: () => Promise<Rate>,
   clock: PaceClock,
 ): AsyncIterable<Uint8Array> {
+  let rate = await rateNow()
   let size = rate.recordsPerSecond === null ? sizeFor(rate, null) : pieceBytes.first
   const counted = countRecords(
     inPieces(source.body, () => size),
@@ -41,6 +42,7 @@ export async function* paced(
     yield piece
     const taken = { bytes: piece.length, records: counted.records() - records }
     records += taken.records
+    rate = await rateNow()
     dueMs = Math.max(dueMs, clock.nowMs() - maxLateMs) + costMs(taken, rate)
     size = sizeFor(rate, records === 0 ? null : counted.bytes() / records)
   }

@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import { TransferError } from '../errors/index.ts'
+import { issuesText, TransferError } from '../errors/index.ts'
 
 const Bytes = z.coerce
   .number()
@@ -53,6 +53,6 @@ export type Config = z.infer<typeof Environment>
 export function readConfig(environment: Readonly<Record<string, string | undefined>>): Config {
   const parsed = Environment.safeParse(environment)
   if (parsed.success) return parsed.data
-  const faults = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`)
-  throw new TransferError('platform/misconfigured', faults.join('; '), { variables: faults.length })
+  const { issues } = parsed.error
+  throw new TransferError('platform/misconfigured', issuesText(issues, environment), { variables: issues.length })
 }

@@ -1,7 +1,7 @@
 import type * as z from 'zod'
 import { encodeCsvRecord } from '../codecs/csv-encode.ts'
 import type { CsvEncoding } from '../codecs/encoding.ts'
-import { TransferError } from '../errors/index.ts'
+import { TransferError, whenSound } from '../errors/index.ts'
 import { copyRefusal } from '../load/copy-rules.ts'
 import type { ObjectStore } from '../ports/index.ts'
 import {
@@ -29,7 +29,6 @@ import {
   parameters,
   recordBytes,
   texts,
-  whenSound,
   wizardLeavings,
 } from './options/fields.ts'
 

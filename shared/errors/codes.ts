@@ -3,6 +3,8 @@
  * never renamed, and `policy.ts` does not compile until a new one has a retry rule and advice.
  */
 export const errorCodes = [
+  // the command or the request, apart from any job
+  'usage/invalid',
   // the user's job
   'job/syntax',
   'job/invalid',
@@ -11,6 +13,7 @@ export const errorCodes = [
   'job/unknown-datasource',
   'job/unknown-job',
   'job/literal-secret',
+  'job/name-taken',
   'job/unknown-parameter',
   'job/secret-missing',
   // reaching a server, source or destination alike
@@ -57,6 +60,10 @@ export const errorCodes = [
   'record/limit-exceeded',
   // runs and events
   'run/unknown',
+  'run/not-ended',
+  'run/not-retryable',
+  'run/not-replayable',
+  'run/retry-first',
   'run/counts-differ',
   'run/stopped',
   'run/snapshot-lost',

@@ -16,11 +16,18 @@ const again = (blame: Blame, advice: string): Policy => ({ retry: 'again', blame
 
 /** The one place that decides retry and advice. A `Record`, so that a new code does not compile undecided. */
 export const policies: Record<ErrorCode, Policy> = {
+  'usage/invalid': never(
+    'job',
+    'Correct what the message names; `adbpg-sync <verb> --help` and /openapi.json of the API say what is taken.',
+  ),
   'job/syntax': never(
     'job',
     'Correct the JSON at the line and column shown; comments and trailing commas are allowed.',
   ),
-  'job/invalid': never('job', 'Correct the fields listed; each line names the path, the value and what is allowed.'),
+  'job/invalid': never(
+    'job',
+    'Correct what the message names; where it names a path, that is the place in your script.',
+  ),
   'job/unsupported': never('job', 'Remove the option or use the alternative the message names.'),
   'job/no-adbpg-end': never('job', 'Make AnalyticDB for PostgreSQL (adbpg) the reader or the writer of the job.'),
   'job/unknown-datasource': never(
@@ -32,6 +39,10 @@ export const policies: Record<ErrorCode, Policy> = {
     'List the jobs with `adbpg-sync ls jobs`, or put the job document under jobs/ in the configuration bucket.',
   ),
   'job/literal-secret': never('job', 'Replace the secret by a reference: "env:NAME", "kms:NAME" or "vault:NAME".'),
+  'job/name-taken': never(
+    'job',
+    'Add --replace to put this one in the place of the one that is there, or choose another name.',
+  ),
   'job/unknown-parameter': never(
     'job',
     'Pass the parameter with --param name=value, or define it in the job document.',
@@ -69,7 +80,7 @@ export const policies: Record<ErrorCode, Policy> = {
   'source/object-missing': never('source', 'Upload the object again; it was deleted before it could be read.'),
   'source/object-changed': never(
     'source',
-    'Run the job again: the object was replaced while it was read, and nothing of the new version was loaded.',
+    'The object is another one than was planned, and nothing of it was loaded. What `adbpg-sync status <run>` counts as loaded stays in the table: take those rows out, or let the writer replace by key or load `atomic`, then run the job again.',
   ),
   'source/empty': never(
     'source',
@@ -118,9 +129,19 @@ export const policies: Record<ErrorCode, Policy> = {
   'record/too-large': never('source', 'Check for an unclosed quote, or raise maxRecordBytes of the reader.'),
   'record/limit-exceeded': never(
     'source',
-    'Look at the records with `adbpg-sync dirty <run>`; correct them or raise errorLimit.',
+    'Look at the records with `adbpg-sync dirty <run>`; correct them or raise errorLimit, and run the job again. It loads everything: take out first what `adbpg-sync status <run>` counts as loaded, or let the writer replace by key or load `atomic`.',
   ),
   'run/unknown': never('job', 'List the runs with `adbpg-sync status`.'),
+  'run/not-ended': never(
+    'job',
+    'Wait until it has ended (`adbpg-sync status <run>`), or end it with `adbpg-sync stop <run>`.',
+  ),
+  'run/not-retryable': never('job', 'Start a new run: `adbpg-sync run <job>`, with the parameters of this one.'),
+  'run/not-replayable': never('job', 'Correct the rows at the source, and start a new run: `adbpg-sync run <job>`.'),
+  'run/retry-first': never(
+    'job',
+    'Correct the destination, then `adbpg-sync retry <run>` loads what was rolled back. A corrected source or a higher errorLimit takes a new run, which loads everything: take out first what `adbpg-sync status <run>` counts as loaded.',
+  ),
   'run/counts-differ': never(
     'us',
     'Rows read, loaded, dirty and filtered do not add up; please report it with the run id.',

@@ -4,12 +4,24 @@ import { type Policy, policies } from './policy.ts'
 /** Facts that place an error: names, counts, ids, paths into the script. Never cell values, secrets or signed URLs. */
 export type ErrorContext = Readonly<Record<string, string | number | boolean | null>>
 
+/** One thing wrong with a text of the user's, or not taken at its word; for programs that show it in place. */
+export interface FaultReport {
+  readonly severity: 'error' | 'warning'
+  readonly path: string
+  /** 1-based; null where the text is not at hand. */
+  readonly line: number | null
+  readonly column: number | null
+  readonly message: string
+}
+
 /** The JSON form, kept in the ledger and printed by `--json`. */
 export interface ErrorReport {
   readonly code: ErrorCode
   readonly message: string
   readonly advice: string
   readonly context: ErrorContext
+  /** Of an error that stands for several: each one, errors first, and the warnings of the same pass. */
+  readonly faults?: readonly FaultReport[]
 }
 
 /**
@@ -20,11 +32,18 @@ export class TransferError extends Error {
   override readonly name = 'TransferError'
   readonly code: ErrorCode
   readonly context: ErrorContext
+  readonly faults: readonly FaultReport[]
 
-  constructor(code: ErrorCode, message: string, context: ErrorContext = {}, options: { cause?: unknown } = {}) {
+  constructor(
+    code: ErrorCode,
+    message: string,
+    context: ErrorContext = {},
+    options: { cause?: unknown; faults?: readonly FaultReport[] } = {},
+  ) {
     super(message, options)
     this.code = code
     this.context = context
+    this.faults = options.faults ?? []
   }
 
   get policy(): Policy {
@@ -32,7 +51,8 @@ export class TransferError extends Error {
   }
 
   report(): ErrorReport {
-    return { code: this.code, message: this.message, advice: this.policy.advice, context: this.context }
+    const { code, message, context, faults } = this
+    return { code, message, advice: this.policy.advice, context, ...(faults.length === 0 ? {} : { faults }) }
   }
 }
 

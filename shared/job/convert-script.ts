@@ -1,13 +1,21 @@
-import { TransferError } from '../errors/index.ts'
 import { asDataworksSetting, asDataxSetting } from './convert-settings.ts'
 import { onlyOurs, processorOf, withTransformers } from './convert-transformers.ts'
 import type { JobDocument } from './document.ts'
 import { endParameters } from './end-parameters.ts'
-import { type Fault, faultAt, faultOf, faultsError, isError, type Path, warningAt } from './fault.ts'
-import { isBlank, isScriptObject, type Member, membersAt, type ScriptObject } from './members.ts'
+import { type Fault, faultAt, faultOf, faultsError, isError, type Path, pathText, warningAt } from './fault.ts'
+import {
+  foldNames,
+  isBlank,
+  isScriptObject,
+  type Member,
+  membersAt,
+  type ScriptObject,
+  warnOfUnknown,
+} from './members.ts'
 import type { ParsedDocument } from './parse-document.ts'
-import type { Catalogue, FoundDatasource } from './resolve-job.ts'
+import { type Catalogue, type FoundDatasource, parameterNames } from './resolve-job.ts'
 import { type ScriptEnd, type ScriptShape, shapeOf } from './script-shape.ts'
+import { settingsOf } from './settings.ts'
 import { asTransformers, transformOf } from './transformers.ts'
 
 export const scriptForms = ['datax', 'dataworks', 'job'] as const
@@ -32,10 +40,11 @@ export interface Names {
  * @throws job/invalid with a line per fault, job/unknown-datasource where only a datasource would tell the type of an end
  */
 export async function convertScript(parsed: ParsedDocument, to: ScriptForm | null, names: Names): Promise<Conversion> {
-  const { document, scriptPath, place } = parsed
-  if (to === 'job') return { script: withoutDefaults(document), remarks: [] }
-  const faults: Fault[] = []
+  const { document, scriptPath, place, warnings } = parsed
+  const faults: Fault[] = [...warnings]
   const shape = shapeOf(document.script, scriptPath, faults)
+  if (shape !== null) await tellUnknown(shape, names, faults)
+  if (to === 'job') return { script: withoutDefaults(document), remarks: faults.filter(isWarning).map(place) }
   if (shape === null || faults.some(isError)) throw faultsError(faults.map(place))
   const form = to ?? (shape.format === 'datax' ? 'dataworks' : 'datax')
   const remarks: Fault[] = []
@@ -44,8 +53,30 @@ export async function convertScript(parsed: ParsedDocument, to: ScriptForm | nul
       ? withTransformers(document, form, remarks)
       : await converted(shape, form, { document, names, remarks, scriptPath })
   tellWrapper(parsed, form, remarks)
-  if (remarks.some(isError)) throw faultsError(remarks.map(place))
-  return { script, remarks: remarks.map(place) }
+  // What the conversion says of a place tells more than the reading of it.
+  const said = new Set(remarks.map(({ path }) => pathText(path)))
+  const all = [...faults.filter(({ path }) => !said.has(pathText(path))), ...remarks].map(place)
+  if (remarks.some(isError)) throw faultsError(all)
+  return { script, remarks: all }
+}
+
+const isWarning = (fault: Fault) => !isError(fault)
+
+/** Names that mean nothing here go along as they are; their author is told all the same. */
+async function tellUnknown(shape: ScriptShape, { catalogue, findDatasource }: Names, faults: Fault[]): Promise<void> {
+  const ofSettings: Fault[] = []
+  settingsOf(shape, ofSettings)
+  // What a parameter will give is not at hand, so that errors of settings are for a run to tell.
+  faults.push(...ofSettings.filter(isWarning))
+  for (const role of ['reader', 'writer'] as const) {
+    const end = shape[role]
+    const { entries, datasource } = endParameters(end.parameters, [])
+    const name = end.name ?? (await typeOf(datasource, findDatasource))
+    const known = name === null ? null : await catalogue.find(role, name)
+    if (known === null) continue
+    const names = parameterNames(known)
+    warnOfUnknown(foldNames(entries, names, []).unknown, names, faults)
+  }
 }
 
 /** A document says nothing of what it leaves to its defaults. */
@@ -91,7 +122,7 @@ const objectOf = ({ value }: Member): ScriptObject => (isScriptObject(value) ? v
 /** `oss` and `ossreader` are the same; names that we do not know lose or gain their role. */
 async function endOf(role: 'reader' | 'writer', end: ScriptEnd, form: 'datax' | 'dataworks', work: Work) {
   const { datasource } = endParameters(end.parameters, [])
-  const name = end.name ?? (await typeOf(datasource, work))
+  const name = end.name ?? (await typeOf(datasource, work.names.findDatasource))
   const known = name === null ? null : await work.names.catalogue.find(role, name)
   const plain = known?.kind ?? (name ?? '').replace(new RegExp(`${role}$`, 'i'), '')
   if (name === null) work.remarks.push(unnamed(role, end, datasource))
@@ -105,9 +136,9 @@ async function endOf(role: 'reader' | 'writer', end: ScriptEnd, form: 'datax' | 
   return { name: form === 'datax' ? `${plain}${role}` : plain, parameter: objectOf(end.parameters) }
 }
 
-async function typeOf(datasource: Member | null, { names }: Work): Promise<string | null> {
+async function typeOf(datasource: Member | null, find: Names['findDatasource']): Promise<string | null> {
   if (datasource === null || typeof datasource.value !== 'string') return null
-  return (await names.findDatasource(datasource.value))?.datasource.type ?? null
+  return (await find(datasource.value))?.datasource.type ?? null
 }
 
 function unnamed(role: string, { namePath }: ScriptEnd, datasource: Member | null): Fault {
@@ -177,10 +208,5 @@ function tellWrapper({ document, scriptPath }: ParsedDocument, form: 'datax' | '
     say('triggers', isDatax ? 'DataX is started by others' : 'set them in the schedule panel of the node')
 }
 
-/** @throws job/invalid */
-export function scriptFormOf(given: string | undefined): ScriptForm | null {
-  if (given === undefined) return null
-  const form = scriptForms.find((one) => one === given.toLowerCase())
-  if (form !== undefined) return form
-  throw new TransferError('job/invalid', `--to must be one of ${scriptForms.join(', ')}, got ${given}`)
-}
+export const scriptFormOf = (given: string): ScriptForm | null =>
+  scriptForms.find((one) => one === given.toLowerCase()) ?? null

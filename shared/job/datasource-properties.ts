@@ -39,7 +39,7 @@ export function datasourceProperties(value: unknown, path: Path, faults: Fault[]
   const outer = membersAt(value, path, [...all, 'connectionProperties'], faults)
   const given = merged(outer, innerOf(outer.known.get('connectionProperties'), all, faults))
   warnOfUnknown(given.unknown, all, faults)
-  const type = String(given.known.get('type')?.value ?? '').toLowerCase()
+  const type = plainText(given.known.get('type')?.value).toLowerCase()
   return type === 'oss' ? ossProperties(given.known, faults) : databaseProperties(type, given.known, path, faults)
 }
 
@@ -72,6 +72,10 @@ function warnOfUnknown(unknown: ReadonlyMap<string, Member>, names: readonly str
       faults.push(warningAt(path, `is not known here and has no effect${didYouMean(name, names)}`))
   }
 }
+
+/** Of an object nothing, also of one whose `toString` is data: what comes with an event was read by nobody before. */
+const plainText = (value: unknown): string =>
+  typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean' ? String(value) : ''
 
 /** Empty values are what forms leave behind. */
 function picked(known: Properties, names: readonly string[], faults: Fault[]): Map<string, Member> {
@@ -151,14 +155,16 @@ function withDriverSettings(type: string, kept: Map<string, Member>, properties:
   const query = new URLSearchParams()
   for (const [name, setting] of Object.entries(settings)) {
     refuseLooseSecret(name, setting, [...path, name], faults)
-    if (heard.test(name)) query.set(name, String(setting))
+    if (heard.test(name)) query.set(name, plainText(setting))
     else faults.push(warningAt([...path, name], 'is a setting of the JDBC driver and has no effect'))
   }
-  const [host, port, database] = ['host', 'port', 'database'].map((name) => kept.get(name)?.value)
+  const [host = '', port = '', database = ''] = ['host', 'port', 'database'].map((name) =>
+    plainText(kept.get(name)?.value),
+  )
   if (query.size === 0 || isBlank(host) || isBlank(database)) return kept
   const scheme = /mysql|mariadb|polardb/.test(type) ? 'mysql' : 'postgresql'
-  const shown = String(host).includes(':') ? `[${host}]` : host
-  const url = `jdbc:${scheme}://${shown}${isBlank(port) ? '' : `:${port}`}/${encodeURIComponent(String(database))}?${query}`
+  const shown = host.includes(':') ? `[${host}]` : host
+  const url = `jdbc:${scheme}://${shown}${isBlank(port) ? '' : `:${port}`}/${encodeURIComponent(database)}?${query}`
   for (const name of ['host', 'port', 'database']) kept.delete(name)
   return kept.set('jdbcUrl', { value: url, path })
 }

@@ -21,6 +21,8 @@ const stepNames = ['stepType', 'category', 'name', 'parameter', 'copies', 'gui',
 /** The console wrote `settting` in its own template (help page 49808, 2018). */
 const configurationNames = ['reader', 'writer', 'setting', 'settting']
 const endNames = ['plugin', 'parameter']
+/** The wizard writes all but the last. */
+const processorNames = ['nodes', 'edges', 'groups', 'version', 'transformer']
 /** Reader, writer and processor, and some room for a message that says which is too many. */
 const maxSteps = 10
 const categories = ['reader', 'writer', 'processor']
@@ -167,7 +169,9 @@ function refuseProcessor(parameter: Member | undefined, faults: Fault[]): void {
 function transformersOf(steps: readonly Step[], faults: Fault[]): Member | null {
   const [only, second] = steps.flatMap(({ category, members }) => {
     const parameter = category === 'processor' ? members.get('parameter') : undefined
-    const found = parameter && membersAt(parameter.value, parameter.path, ['transformer'], []).known.get('transformer')
+    const inner = parameter && membersAt(parameter.value, parameter.path, processorNames, [])
+    if (inner !== undefined) warnOfUnknown(inner.unknown, processorNames, faults)
+    const found = inner?.known.get('transformer')
     return found === undefined || isBlank(found.value) ? [] : [found]
   })
   if (second !== undefined) faults.push(faultAt(second.path, 'is a second list of transformers; join the two'))

@@ -1,8 +1,9 @@
 import type * as z from 'zod'
+import { memberAt } from '../errors/index.ts'
 import type { Connection } from './datasource.ts'
 import type { JobEnd } from './document.ts'
 import { type Fault, maxFaults, type Path, warningAt } from './fault.ts'
-import { issueFaults, stepsOf, valueAt } from './issue-faults.ts'
+import { issueFaults, stepsOf } from './issue-faults.ts'
 import { isScriptObject, type Member } from './members.ts'
 import { didYouMean } from './nearest-name.ts'
 import { optionNamesWithin } from './option-names.ts'
@@ -34,7 +35,8 @@ export function checkOptions(
     return { kind: known.kind, options: parsed.data }
   }
   const about = parsed.error.issues.filter(({ path: [step] }) => connection !== null || step !== 'connection')
-  for (const issue of about.slice(0, maxFaults)) faults.push(...issueFaults(issue, options, placeOf))
+  const namesAt = optionNamesWithin(known.options, options)
+  faults.push(...issueFaults(about.slice(0, maxFaults), { value: options, placeOf, namesAt }))
   return null
 }
 
@@ -44,7 +46,7 @@ function asWritten(value: unknown, path: Path): Path {
   return path.map((step) => {
     const names = isScriptObject(holder) && !Object.hasOwn(holder, step) ? Object.keys(holder) : []
     const name = names.find((one) => one.toLowerCase() === String(step).toLowerCase()) ?? step
-    holder = valueAt(holder, [name])
+    holder = memberAt(holder, [name])
     return name
   })
 }
@@ -60,7 +62,7 @@ function withoutUnknown(
   const copy = structuredClone(given)
   const namesAt = optionNamesWithin(known.options)
   for (const issue of unknown) {
-    const holder = valueAt(copy, asWritten(copy, stepsOf(issue.path)))
+    const holder = memberAt(copy, asWritten(copy, stepsOf(issue.path)))
     for (const key of issue.code === 'unrecognized_keys' && isScriptObject(holder) ? issue.keys : []) {
       Reflect.deleteProperty(holder as object, key)
       if (faults.length < maxFaults)

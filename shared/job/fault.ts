@@ -1,4 +1,4 @@
-import { type ErrorCode, TransferError } from '../errors/index.ts'
+import { type ErrorCode, type FaultReport, TransferError } from '../errors/index.ts'
 
 export type Path = readonly (string | number)[]
 
@@ -34,17 +34,36 @@ export function faultText({ path, message, got, line, column }: Fault): string {
   return `${pathText(path)}${place}: ${message}${got === undefined ? '' : `, got ${got}`}`
 }
 
-/** All faults of one pass as one error: a line each, and the code they share, `job/invalid` where they differ. */
-/** @param from the file the faults are in, when it is not the job itself */
+/**
+ * All faults of one pass as one error: a line each, errors before warnings, and the code that the errors share, `job/invalid`
+ * where they differ.
+ * @param from the file the faults are in, when it is not the job itself
+ */
 export function faultsError(faults: readonly Fault[], from: string | null = null): TransferError {
-  const errors = faults.filter(({ severity }) => severity === 'error')
+  const errors = faults.filter(isError)
+  const warnings = faults.filter((fault) => !isError(fault))
   const [first] = errors
   const code = errors.every((fault) => fault.code === first?.code) ? (first?.code ?? 'job/invalid') : 'job/invalid'
-  const lines = errors.map((fault) => (from === null ? faultText(fault) : `${from}: ${faultText(fault)}`))
-  return new TransferError(code, lines.join('\n'), {
+  const own = from === null ? '' : `${from}: `
+  const lines = [
+    ...errors.map((fault) => `${own}${faultText(fault)}`),
+    ...warnings.map((fault) => `warning: ${own}${faultText(fault)}`),
+  ]
+  const context = {
     faults: errors.length,
     ...(first === undefined ? {} : { path: pathText(first.path), line: first.line, column: first.column }),
-  })
+  }
+  return new TransferError(code, lines.join('\n'), context, { faults: [...errors, ...warnings].map(faultReport) })
+}
+
+function faultReport({ severity, path, line, column, message, got }: Fault): FaultReport {
+  return {
+    severity,
+    path: pathText(path),
+    line,
+    column,
+    message: got === undefined ? message : `${message}, got ${got}`,
+  }
 }
 
 const secretNames = /passw(or)?d|pwd$|accesskey$|accesskeysecret|secret|token|webhook/i
@@ -60,9 +79,10 @@ const withoutSecrets = (text: string) =>
 
 const maxShown = 60
 
-/** A value for people to recognise, never a secret, never long; of lists and objects only what they are. */
+/** A value for people to recognise, never a secret, never long; of lists and objects only what they are, but a list of one text is that. */
 export function shownValue(path: Path, value: unknown): string {
   if (path.some(isSecretName)) return '***'
+  if (Array.isArray(value) && value.length === 1 && typeof value[0] === 'string') return shownValue(path, value[0])
   if (Array.isArray(value)) return value.length === 0 ? 'an empty list' : 'a list'
   if (typeof value === 'object' && value !== null) return 'an object'
   const text = typeof value === 'string' ? JSON.stringify(withoutSecrets(value.slice(0, 1000))) : String(value)

@@ -13,8 +13,14 @@ export {
   taskId,
 } from './ids.ts'
 export { type ParameterTrigger, triggerParameters } from './parameters.ts'
-export { type ParsedDocument, parseJobDocument, readJobDocument } from './parse-document.ts'
-export { parseDatasource, parseDatasourceFile, readDatasource } from './read-datasource.ts'
+export { type ParsedDocument, parseJobDocument, type ReadDocument, readJobDocument } from './parse-document.ts'
+export {
+  parseDatasource,
+  parseDatasourceFile,
+  parseDatasourceText,
+  readDatasource,
+  requireText,
+} from './read-datasource.ts'
 export {
   type Catalogue,
   type CheckedJob,

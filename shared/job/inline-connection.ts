@@ -118,13 +118,28 @@ function inlineMysql(members: ConnectionMembers, options: InlineOptions): MysqlC
 function inlineDatabase<A extends Address>(members: ConnectionMembers, options: InlineOptions, read: () => A | null) {
   const before = options.faults.length
   const address = read()
-  const user = textAt(members, 'username', options) ?? address?.user ?? null
+  const given = textAt(members, 'username', options)
+  const user = given ?? address?.user ?? null
+  if (address !== null) tellBesideUrl(members, address, options)
   if (user === null && address !== null) options.faults.push(missing([...options.path, 'username']))
   const password = secretOf(members, 'password', options)
   if (address === null || user === null || options.faults.slice(before).some((fault) => fault.severity === 'error')) {
     return null
   }
   return { ...address, user, password }
+}
+
+/** Of two addresses one counts; that it is another than the author meant must not be luck. */
+function tellBesideUrl(members: ConnectionMembers, address: Address, { faults }: InlineOptions): void {
+  if (isBlank(members.get('jdbcUrl')?.value)) return
+  for (const name of ['host', 'port', 'database'] as const) {
+    const member = members.get(name)
+    if (member === undefined || isBlank(member.value) || String(member.value) === String(address[name])) continue
+    faults.push(warningAt(member.path, 'has no effect beside jdbcUrl, which says something else'))
+  }
+  const user = members.get('username')
+  if (address.user !== undefined && user !== undefined && !isBlank(user.value) && user.value !== address.user)
+    faults.push(warningAt(user.path, 'counts, and not the user of jdbcUrl, which is another'))
 }
 
 function addressOfUrl<A extends JdbcAddress>(

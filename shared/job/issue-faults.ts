@@ -1,39 +1,91 @@
-import type * as z from 'zod'
+import { type Issue, issueWords, memberAt } from '../errors/index.ts'
 import { type Fault, type FaultCode, faultOf, type Path } from './fault.ts'
+import { isScriptObject } from './members.ts'
 import { didYouMean } from './nearest-name.ts'
 
-type Issue = z.core.$ZodIssue
+/** What the faults of a schema's issues are made of. */
+export interface Checked {
+  readonly value: unknown
+  /** Where a value of the checked object stands in the user's text. */
+  readonly placeOf: (path: Path) => Path
+  /** The names that the schema knows at a place within the object. */
+  readonly namesAt: (path: Path) => readonly string[]
+}
 
-/** Where a value of the checked object stands in the user's text. */
-export type PlaceOf = (path: Path) => Path
+/** One fault per cause, in our words: what is allowed, and what is there. */
+export function issueFaults(issues: readonly Issue[], checked: Checked): Fault[] {
+  const misspelled = issues.flatMap((issue) => missedNames(issue, checked))
+  return issues
+    .filter((issue) => !(issue.code === 'invalid_type' && misspelled.includes(JSON.stringify(issue.path))))
+    .flatMap((issue) => faultsOf(issue, checked))
+}
 
-/** One fault per issue of a schema, in our words: what is allowed, and what is there. */
-export function issueFaults(issue: Issue, checked: unknown, placeOf: PlaceOf, names: readonly string[] = []): Fault[] {
+/** The members that misspelled ones were meant to be: that they are missing is the same fault. */
+function missedNames(issue: Issue, { value, namesAt }: Checked): string[] {
+  if (issue.code !== 'unrecognized_keys') return []
+  const path = stepsOf(issue.path)
+  const holder = memberAt(value, path)
+  return issue.keys
+    .flatMap((key) => {
+      const meant = namesAt(path).filter((name) => didYouMean(key, [name]) !== '')
+      return meant.filter((name) => isScriptObject(holder) && holder[name] === undefined)
+    })
+    .map((name) => JSON.stringify([...path, name]))
+}
+
+function faultsOf(issue: Issue, checked: Checked): Fault[] {
+  const path = stepsOf(issue.path)
   if (issue.code === 'invalid_union') {
-    const branch = likeliestBranch(issue.errors)
-    if (branch.length > 0 && depthOf(branch) > 0)
-      return branch.flatMap((inner) =>
-        issueFaults({ ...inner, path: [...issue.path, ...inner.path] } as Issue, checked, placeOf, names),
+    const inner = withinUnion(issue, memberAt(checked.value, path))
+    if (inner.length > 0)
+      return issueFaults(
+        inner.map((one) => ({ ...one, path: [...issue.path, ...one.path] }) as Issue),
+        checked,
       )
   }
-  const path = stepsOf(issue.path)
-  if (issue.code === 'invalid_key') return issue.issues.map(({ message }) => faultOf(placeOf(path), undefined, message))
-  if (issue.code === 'unrecognized_keys') {
-    return issue.keys.map((key) =>
-      faultOf(placeOf([...path, key]), undefined, `is not known here${didYouMean(key, names)}`),
+  if (issue.code === 'invalid_key')
+    return issue.issues.map((inner) =>
+      faultOf(checked.placeOf(path), undefined, issueWords(inner as Issue, path.at(-1))),
     )
-  }
-  return [faultOf(placeOf(path), valueAt(checked, path), wordsOf(issue, valueAt(checked, path)), codeOf(issue))]
+  if (issue.code === 'unrecognized_keys')
+    return issue.keys.map((key) =>
+      faultOf(checked.placeOf([...path, key]), undefined, unknownName(key, checked.namesAt(path))),
+    )
+  const value = memberAt(checked.value, path)
+  return [faultOf(checked.placeOf(path), value, issueWords(issue, value), codeOf(issue))]
+}
+
+/** As many as a person takes in. */
+const mostNames = 12
+
+function unknownName(name: string, names: readonly string[]): string {
+  const hint = didYouMean(name, names)
+  const known = hint === '' && names.length > 0 && names.length <= mostNames ? `; known are ${names.join(', ')}` : hint
+  return `is not known here${known}`
 }
 
 export const stepsOf = (path: readonly PropertyKey[]): Path =>
   path.map((step) => (typeof step === 'symbol' ? String(step) : step))
 
-export const valueAt = (value: unknown, path: Path): unknown =>
-  path.reduce<unknown>(
-    (inner, step) => (typeof inner === 'object' && inner !== null ? Reflect.get(inner, step) : undefined),
-    value,
+/** What is wrong within a value of which several alternatives can be; none: no alternative is of its kind at all. */
+function withinUnion({ errors }: Extract<Issue, { code: 'invalid_union' }>, value: unknown): readonly Issue[] {
+  const unknown = isScriptObject(value) ? namesUnknownToAll(errors) : []
+  if (unknown.length > 0)
+    return [{ code: 'unrecognized_keys', keys: unknown, path: [], message: '' } as unknown as Issue]
+  const branch = likeliestBranch(errors)
+  return depthOf(branch) > 0 ? branch : []
+}
+
+/** By every alternative that is an object. */
+function namesUnknownToAll(alternatives: readonly (readonly Issue[])[]): string[] {
+  const ofObjects = alternatives.filter((issues) =>
+    issues.every(({ code, path }) => path.length > 0 || code === 'unrecognized_keys'),
   )
+  const [first = [], ...others] = ofObjects.map((issues) =>
+    issues.flatMap((issue) => (issue.code === 'unrecognized_keys' && issue.path.length === 0 ? issue.keys : [])),
+  )
+  return first.filter((name) => others.every((names) => names.includes(name)))
+}
 
 const depthOf = (branch: readonly Issue[]) => Math.max(0, ...branch.slice(0, 10).map(({ path }) => path.length))
 
@@ -49,47 +101,4 @@ function likeliestBranch(branches: readonly (readonly Issue[])[]): readonly Issu
 function codeOf(issue: Issue): FaultCode {
   const isUnsupported = issue.code === 'custom' && issue.params?.code === 'job/unsupported'
   return isUnsupported ? 'job/unsupported' : 'job/invalid'
-}
-
-function wordsOf(issue: Issue, value: unknown): string {
-  if (issue.code === 'custom' || (!issue.message.startsWith('Invalid ') && !issue.message.startsWith('Too ')))
-    return issue.message
-  const missing = value === undefined ? 'is missing; it ' : ''
-  return `${missing}must be ${allowedBy(issue)}`
-}
-
-function allowedBy(issue: Issue): string {
-  if (issue.code === 'invalid_value')
-    return `${issue.values.length > 1 ? 'one of ' : ''}${issue.values.map(String).join(', ')}`
-  if (issue.code === 'invalid_type') return nounOf(issue.expected)
-  if (issue.code === 'too_small')
-    return `${issue.inclusive ? 'at least' : 'more than'} ${sizeOf(issue.origin, issue.minimum)}`
-  if (issue.code === 'too_big')
-    return `${issue.inclusive ? 'at most' : 'less than'} ${sizeOf(issue.origin, issue.maximum)}`
-  if (issue.code === 'invalid_format')
-    return `of the form ${issue.format === 'regex' ? (issue.pattern ?? 'asked for') : issue.format}`
-  if (issue.code === 'invalid_union' && issue.errors.length > 0) {
-    const kinds = issue.errors.flatMap(([first]) => (first === undefined ? [] : [allowedBy(first as Issue)]))
-    return [...new Set(kinds)].join(', or ')
-  }
-  if (issue.code === 'invalid_union' && 'options' in issue && issue.options !== undefined)
-    return `one of ${issue.options.map(String).join(', ')}`
-  return 'of another kind'
-}
-
-const nouns: Readonly<Record<string, string>> = {
-  string: 'a text',
-  number: 'a number',
-  int: 'a whole number',
-  boolean: 'true or false',
-  array: 'a list',
-  tuple: 'a list',
-  object: 'an object',
-  record: 'an object',
-}
-const nounOf = (expected: string) => nouns[expected] ?? expected
-
-function sizeOf(origin: string, bound: number | bigint): string {
-  if (origin === 'string') return `${bound} characters long`
-  return origin === 'array' ? `${bound} long` : String(bound)
 }

@@ -1,25 +1,43 @@
 import * as z from 'zod'
+import { memberAt } from '../errors/index.ts'
 import type { Path } from './fault.ts'
+import { isScriptObject } from './members.ts'
 
 /** The parameters an options schema knows, whatever preprocessing and checks stand around its object; none if it is no object. */
 export const optionNames = (schema: z.ZodType): string[] => optionNamesWithin(schema)([])
 
-/** The names known at a place within the options, `[]` for the parameters themselves. The schema is read once. */
-export function optionNamesWithin(schema: z.ZodType): (path: Path) => string[] {
-  const root = z.toJSONSchema(schema, { io: 'output', unrepresentable: 'any' })
-  return (path) => Object.keys(objectAt(root, path)?.properties ?? {})
+/**
+ * The names known at a place within the options, `[]` for the parameters themselves. The schema is read once.
+ * @param checked of alternatives that a member tells apart (`type`, `every`, `do`), those it is one of count
+ */
+export function optionNamesWithin(schema: z.ZodType, checked: unknown = undefined): (path: Path) => string[] {
+  let root: unknown
+  return (path) => {
+    root ??= z.toJSONSchema(schema, { io: 'output', unrepresentable: 'any' })
+    return [...new Set(namesAt(root, path, memberAt(checked, path)))]
+  }
 }
 
 type JsonSchema = z.core.JSONSchema.BaseSchema
 
-/** Alternatives are looked into in their order: the first that has an object at the place is the one. */
-function objectAt(schema: unknown, path: Path): JsonSchema | null {
-  if (typeof schema !== 'object' || schema === null) return null
-  const { properties, items, anyOf }: JsonSchema = { ...schema }
+function namesAt(schema: unknown, path: Path, value: unknown): string[] {
+  if (typeof schema !== 'object' || schema === null) return []
+  const { properties = {}, items, anyOf = [], oneOf = [] }: JsonSchema = { ...schema }
   const [step, ...rest] = path
-  if (step === undefined && properties !== undefined) return { ...schema }
-  const inner = typeof step === 'number' ? objectAt(items, rest) : null
-  const named = typeof step === 'string' ? objectAt(properties?.[step], rest) : null
-  const other = () => (anyOf ?? []).map((one) => objectAt(one, path)).find((one) => one !== null)
-  return inner ?? named ?? other() ?? null
+  const own =
+    step === undefined
+      ? agrees(properties, value)
+        ? Object.keys(properties)
+        : []
+      : namesAt(typeof step === 'number' ? items : properties[step], rest, value)
+  return [...own, ...[...anyOf, ...oneOf].flatMap((one) => namesAt(one, path, value))]
+}
+
+/** A value that says of what kind it is has the names of that kind alone. */
+function agrees(properties: Readonly<Record<string, unknown>>, value: unknown): boolean {
+  if (!isScriptObject(value)) return true
+  return Object.entries(properties).every(([name, property]) => {
+    const { const: only }: JsonSchema = { ...(isScriptObject(property) ? property : {}) }
+    return only === undefined || value[name] === undefined || value[name] === only
+  })
 }

@@ -1,4 +1,14 @@
-import { type DateFamily, dateValue, looksDated, type RunDates, readDay, readScheduledTime } from '../schedule/index.ts'
+import {
+  type DateFamily,
+  dateValue,
+  dayMs,
+  looksDated,
+  type RunDates,
+  readDay,
+  readScheduledTime,
+  startOfDay,
+  type WallTime,
+} from '../schedule/index.ts'
 import { type Fault, faultAt, maxFaults, type Path, warningAt } from './fault.ts'
 import { didYouMean } from './nearest-name.ts'
 
@@ -40,11 +50,11 @@ export interface ParameterSources {
 }
 
 /**
- * Values win in this order: given, the document's own, built in. A `bizdate` or `cyctime` that is given moves the whole
- * family of dates with it.
+ * Values win in this order: given, the document's own, built in. A `bizdate` or `cyctime` that is given moves all dates, as
+ * the business date is always the day before the scheduled one; only who gives both may say otherwise.
  */
 export function readParameters({ own, given, dates: planned }: ParameterSources, faults: Fault[]): Parameters {
-  const dates = datesGiven(given, planned)
+  const dates = datesGiven(given, planned, faults)
   const builtIn = builtInValues(dates)
   const names = Object.keys({ ...builtIn, ...own, ...given })
   const resolved = new Map<string, string>()
@@ -77,9 +87,29 @@ export function readParameters({ own, given, dates: planned }: ParameterSources,
 /** Where a value is only put together, nothing is SQL yet. */
 const noNames: ReadonlySet<string> = new Set()
 
-function datesGiven(given: Values, { business, scheduled }: RunDates): RunDates {
-  const { bizdate = '', cyctime = '' } = given
-  return { business: readDay(bizdate) ?? business, scheduled: readScheduledTime(cyctime) ?? scheduled }
+function datesGiven(given: Values, planned: RunDates, faults: Fault[]): RunDates {
+  const business = readGiven(given, 'bizdate', readDay, 'a day as yyyymmdd', faults)
+  const scheduled = readGiven(given, 'cyctime', readScheduledTime, 'a time as yyyymmddhh24miss', faults)
+  if (business === null && scheduled === null) return planned
+  if (scheduled !== null) return { business: business ?? startOfDay(scheduled) - dayMs, scheduled }
+  const moved = (business ?? planned.business) - planned.business
+  return { business: planned.business + moved, scheduled: planned.scheduled + moved }
+}
+
+/** null: it is not given, or is none, which is a fault: a job would move the rows of another day. */
+function readGiven(
+  given: Values,
+  name: 'bizdate' | 'cyctime',
+  read: (text: string) => WallTime | null,
+  form: string,
+  faults: Fault[],
+): WallTime | null {
+  const text = Object.hasOwn(given, name) ? given[name] : undefined
+  if (text === undefined) return null
+  const value = read(text)
+  if (value === null)
+    addFault(faults, faultAt(['parameters', name], `must be ${form}; got ${JSON.stringify(shown(text))}`))
+  return value
 }
 
 /** Names of DataWorks for dates (dataworks-datax.md §5.2). */

@@ -1,8 +1,10 @@
+import type { Issue } from '../errors/index.ts'
 import { JobDocument } from './document.ts'
 import { type Fault, faultAt, faultsError, isError, isSecretName, maxFaults, type Path, worthTelling } from './fault.ts'
 import { issueFaults } from './issue-faults.ts'
 import { isScriptObject, type Member, type Members, membersAt } from './members.ts'
 import { didYouMean } from './nearest-name.ts'
+import { optionNamesWithin } from './option-names.ts'
 import { readParameterLine } from './parameter-line.ts'
 import { readText } from './script-text.ts'
 import { isReference } from './secret-reference.ts'
@@ -11,12 +13,17 @@ export interface ParsedDocument {
   readonly document: JobDocument
   /** Where the script stands in the text: `[]` for a bare one. */
   readonly scriptPath: Path
+  /** What of the text was understood, but not taken at its word. */
+  readonly warnings: readonly Fault[]
+  /** Adds line and column where the text is at hand. */
   readonly place: (fault: Fault) => Fault
 }
 
 /** A document, or the faults that keep it from being one; warnings come in either case. */
 export interface ReadDocument {
   readonly parsed: ParsedDocument | null
+  /** Of a faulty document what can be checked all the same, without its unsound members: one pass tells all faults. */
+  readonly remains: ParsedDocument | null
   readonly faults: readonly Fault[]
 }
 
@@ -49,18 +56,29 @@ export function parseJobDocument(text: string, bareName: string | null): ParsedD
 export function readJobDocument(text: string, bareName: string | null): ReadDocument {
   const { value, faults: textFaults, place } = readText(text)
   const faults = [...textFaults]
-  if (value === undefined) return { parsed: null, faults }
+  if (value === undefined) return { parsed: null, remains: null, faults }
   const wrapper = membersAt(value, [], wrapperNames, faults)
   const bare = !wrapper.known.has('script') && hasScriptName(value)
   const candidate = bare ? bareDocument(value, wrapper, bareName, faults) : wrappedDocument(wrapper, bareName, faults)
   const checked = JobDocument.safeParse(candidate)
   const placeOf = (path: Path) => placeIn(wrapper.known, path)
-  for (const issue of checked.success || !isScriptObject(value) ? [] : checked.error.issues.slice(0, maxFaults))
-    faults.push(...issueFaults(issue, candidate, placeOf))
+  const issues = checked.success || !isScriptObject(value) ? [] : checked.error.issues.slice(0, maxFaults)
+  faults.push(...issueFaults(issues, { value: candidate, placeOf, namesAt: optionNamesWithin(JobDocument, candidate) }))
   const located = worthTelling(faults).map(place)
-  if (!checked.success || faults.some(isError)) return { parsed: null, faults: located }
   const scriptPath = bare ? [] : (wrapper.known.get('script')?.path ?? [])
-  return { parsed: { document: checked.data, scriptPath, place }, faults: located }
+  const whole = (document: JobDocument) => ({ document, scriptPath, warnings: located, place })
+  if (checked.success && !faults.some(isError)) return { parsed: whole(checked.data), remains: null, faults: located }
+  const sound = soundPart(candidate, checked.success ? [] : checked.error.issues)
+  return { parsed: null, remains: sound === null ? null : { ...whole(sound), warnings: [] }, faults: located }
+}
+
+/** null where nothing is left to check, or where what is left would have faults that are none. */
+function soundPart(candidate: unknown, issues: readonly Issue[]): JobDocument | null {
+  const unsound = new Set(issues.map(({ path: [member] }) => member))
+  // Without them each reference to one would be a fault.
+  if (!isScriptObject(candidate) || candidate.script === undefined || unsound.has('parameters')) return null
+  const kept = Object.entries(candidate).filter(([name]) => !unsound.has(name))
+  return JobDocument.safeParse({ name: 'unnamed', ...Object.fromEntries(kept) }).data ?? null
 }
 
 const hasScriptName = (value: unknown): boolean =>

@@ -1,5 +1,5 @@
 import { type Fault, faultOf, warningAt } from './fault.ts'
-import { isBlank, type Member, type Members, membersAt } from './members.ts'
+import { isBlank, type Member, type Members, membersAt, warnOfUnknown } from './members.ts'
 import { numberAt } from './number-at.ts'
 
 /** What a script says of speed: for the whole job, or for each channel. null: nothing. */
@@ -12,6 +12,7 @@ export interface Caps {
 }
 
 const mebibyte = 1024 * 1024
+const capNames = ['byte', 'record']
 
 /**
  * DataWorks caps a job by `throttle` and `mbps`, which leave its parallelism alone. DataX divides the cap of the job by that
@@ -19,7 +20,8 @@ const mebibyte = 1024 * 1024
  */
 export function capsOf(speed: Members['known'], channelSpeed: Member | null, faults: Fault[]): Caps {
   const ofJob = { bytes: capAt(speed.get('byte'), faults), records: capAt(speed.get('record'), faults) }
-  const channel = membersAt(channelSpeed?.value ?? {}, channelSpeed?.path ?? [], ['byte', 'record'], faults).known
+  const { known: channel, unknown } = membersAt(channelSpeed?.value, channelSpeed?.path ?? [], capNames, faults)
+  warnOfUnknown(unknown, capNames, faults)
   const perChannel = { bytes: capAt(channel.get('byte'), faults), records: capAt(channel.get('record'), faults) }
   const quotients = [quotient(ofJob.bytes, perChannel.bytes), quotient(ofJob.records, perChannel.records)]
   const counts = quotients.filter((count) => count !== null)
@@ -64,6 +66,8 @@ function throttled(speed: Members['known'], faults: Fault[]): number | null {
     faults.push(faultOf(throttle.path, throttle.value, 'must be true or false'))
   const isOn = given === 'true'
   // The wizard leaves mbps beside a throttle of false; it is ignored there too.
+  if (!isOn && isBlank(throttle?.value) && mbps !== undefined && !isBlank(mbps.value))
+    faults.push(warningAt(mbps.path, 'has no effect without throttle true'))
   if (!isOn) return null
   const cap = numberAt(mbps, { min: 0.001, max: 100_000 }, faults)
   if (cap === null && isBlank(mbps?.value) && throttle !== undefined)

@@ -3,7 +3,7 @@ import { datasourceProperties } from './datasource-properties.ts'
 import { type Fault, faultAt, faultOf, faultsError, isError, maxFaults, type Path, worthTelling } from './fault.ts'
 import { issueFaults } from './issue-faults.ts'
 import { isScriptObject } from './members.ts'
-import { readText } from './script-text.ts'
+import { readText, type ScriptText } from './script-text.ts'
 
 /** null: at least one of the faults is an error. */
 export interface ReadDatasource {
@@ -21,16 +21,38 @@ export function readDatasource(value: unknown, path: Path): ReadDatasource {
   const parsed = Datasource.safeParse({ ...candidate, type })
   const placeOf = ([first, ...rest]: Path): Path =>
     first === undefined ? path : [...(properties.get(String(first))?.path ?? [...path, first]), ...rest]
-  for (const issue of parsed.success ? [] : parsed.error.issues.slice(0, maxFaults))
-    faults.push(...issueFaults(issue, candidate, placeOf))
+  const issues = parsed.success ? [] : parsed.error.issues.slice(0, maxFaults)
+  faults.push(...issueFaults(issues, { value: candidate, placeOf, namesAt: () => [] }))
   return { datasource: parsed.success && !faults.some(isError) ? parsed.data : null, faults }
 }
 
-/** @throws job/invalid, or the code that all faults share, with a line per fault */
-export function parseDatasource(value: unknown, from: string): { datasource: Datasource; warnings: readonly Fault[] } {
+export interface ParsedDatasource {
+  readonly datasource: Datasource
+  readonly warnings: readonly Fault[]
+}
+
+/**
+ * @param place adds line and column where the text is at hand
+ * @throws job/invalid, or the code that all faults share, with a line per fault
+ */
+export function parseDatasource(value: unknown, from: string, place = (fault: Fault) => fault): ParsedDatasource {
   const { datasource, faults } = readDatasource(value, [])
-  if (datasource === null) throw faultsError(faults, from)
-  return { datasource, warnings: faults }
+  const told = worthTelling(faults).map(place)
+  if (datasource === null) throw faultsError(told, from)
+  return { datasource, warnings: told }
+}
+
+/** The text of one definition, comments allowed. @throws job/syntax, job/invalid with a line per fault */
+export function parseDatasourceText(text: string, from: string): ParsedDatasource {
+  const { value, place } = requireText(text, from)
+  return parseDatasource(value, from, place)
+}
+
+/** A text whose value is there, whatever it is. @throws job/syntax, job/invalid with line and column of each fault */
+export function requireText(text: string, from: string): ScriptText {
+  const read = readText(text)
+  if (read.value === undefined || read.faults.some(isError)) throw faultsError(read.faults, from)
+  return read
 }
 
 export interface DatasourceFile {

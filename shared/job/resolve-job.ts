@@ -1,11 +1,13 @@
 import type * as z from 'zod'
+import { TransferError } from '../errors/index.ts'
 import type { RunDates } from '../schedule/index.ts'
 import { type Connection, connectionOf, type Datasource } from './datasource.ts'
-import type { JobDocument, JobEnd, JobSpec } from './document.ts'
+import type { JobEnd, JobSpec } from './document.ts'
 import { checkOptions } from './end-options.ts'
 import { endParameters } from './end-parameters.ts'
 import {
   type Fault,
+  type FaultCode,
   faultAt,
   faultOf,
   faultsError,
@@ -24,6 +26,7 @@ import { didYouMean } from './nearest-name.ts'
 import { noticesOf } from './notice.ts'
 import { optionNames } from './option-names.ts'
 import { fillParameters, readParameters } from './parameters.ts'
+import type { ParsedDocument } from './parse-document.ts'
 import { type ScriptEnd, shapeOf } from './script-shape.ts'
 import { type HoistSecret, refuseLooseSecret } from './secret-reference.ts'
 import { settingsOf } from './settings.ts'
@@ -58,9 +61,9 @@ export interface Resolution {
   readonly parameters: Readonly<Record<string, string>>
   readonly dates: RunDates
   readonly findDatasource: (name: string) => Promise<FoundDatasource | null>
+  /** The names there are, for one that is not among them. */
+  readonly datasourceNames: () => Promise<readonly string[]>
   readonly hoistSecret: HoistSecret | null
-  /** Adds line and column where the text is at hand. */
-  readonly place: (fault: Fault) => Fault
 }
 
 /** null: at least one of the faults is an error. */
@@ -81,19 +84,19 @@ export interface ResolvedJob extends Pick<CheckedJob, 'values'> {
  * connectors themselves. One pass, all faults.
  * @throws job/invalid, or the code that all faults share, with a line per fault: path, value, what is allowed
  */
-export async function resolveJob(
-  document: JobDocument,
-  scriptPath: Path,
-  resolution: Resolution,
-): Promise<ResolvedJob> {
-  const { spec, faults, values } = await checkJob(document, scriptPath, resolution)
+export async function resolveJob(parsed: ParsedDocument, resolution: Resolution): Promise<ResolvedJob> {
+  const { spec, faults, values } = await checkJob(parsed, resolution)
   if (spec === null) throw faultsError(faults)
   return { spec, values }
 }
 
-/** As `resolveJob`, with the faults as a result: for editors, which show them in place. @throws what `findDatasource` does */
-export async function checkJob(document: JobDocument, scriptPath: Path, resolution: Resolution): Promise<CheckedJob> {
-  const faults: Fault[] = []
+/**
+ * As `resolveJob`, with the faults as a result, those of the text among them: for editors, which show them in place.
+ * @throws what `findDatasource` does, unless it is about the definition
+ */
+export async function checkJob(parsed: ParsedDocument, resolution: Resolution): Promise<CheckedJob> {
+  const { document, scriptPath, place } = parsed
+  const faults: Fault[] = [...parsed.warnings]
   const sources = { own: document.parameters, given: resolution.parameters, dates: resolution.dates }
   const parameters = readParameters(sources, faults)
   const { bizdate = '', cyctime = '' } = parameters.values
@@ -107,7 +110,7 @@ export async function checkJob(document: JobDocument, scriptPath: Path, resoluti
   const settings = shape && settingsOf(shape, faults)
   const transform = shape === null ? [] : transformOf(document.transform, shape.transformers, faults)
   const notices = noticesOf(document.notices ?? [], ['notices'], faults)
-  const located = worthTelling(faults).map(resolution.place)
+  const located = worthTelling(faults).map(place)
   if (reader === null || writer === null || settings === null || located.some(isError)) {
     return { spec: null, faults: located, values: Object.fromEntries(told) }
   }
@@ -138,49 +141,70 @@ async function resolveEnd(
 ): Promise<JobEnd | null> {
   const { entries, datasource: named } = endParameters(end.parameters, faults)
   const datasource = named === null ? null : await datasourceAt(named, resolution, faults)
-  const name = end.name ?? datasource?.type ?? null
-  if (name === null) {
-    if (named === null)
-      faults.push(faultAt(end.namePath, `is missing; name a ${role}, or a datasource that tells its type`))
-    return null
-  }
-  const known = await resolution.catalogue.find(role, name)
-  if (known === null) {
-    faults.push(unknownEnd(role, name, end, resolution.catalogue))
-    return null
-  }
-  if (named !== null && datasource === null) return null
+  if (end.name === null && named === null)
+    faults.push(faultAt(end.namePath, `is missing; name a ${role}, or a datasource that tells its type`))
+  const known = await knownEnd(role, end, datasource, resolution, faults)
+  if (known === null) return null
   const sorted = sortMembers(entries, known, faults)
   if (mapped !== null) mapped.applyTo(sorted.options, known, faults)
   const options = { path: end.parameters.path, hoistSecret: resolution.hoistSecret, faults }
   const connection =
-    datasource === null || named === null
+    named === null
       ? inlineConnection(known.connection, sorted.connection, options)
       : registeredConnection(known, sorted.connection, { datasource, named }, options)
   return checkOptions(known, connection, sorted.options, end.parameters.path, faults)
 }
 
-function unknownEnd(role: 'reader' | 'writer', name: string, end: ScriptEnd, catalogue: Catalogue): Fault {
+/** By its name, or the type of its datasource: a name that nobody knows does not hide what is wrong with the parameters. */
+async function knownEnd(
+  role: 'reader' | 'writer',
+  end: ScriptEnd,
+  datasource: Datasource | null,
+  { catalogue }: Resolution,
+  faults: Fault[],
+): Promise<KnownEnd | null> {
+  const named = end.name === null ? null : await catalogue.find(role, end.name)
+  if (end.name !== null && named === null) faults.push(unknownEnd(role, end.name, end.namePath, catalogue))
+  if (named !== null || datasource === null) return named
+  const known = await catalogue.find(role, datasource.type)
+  if (known === null && end.name === null) faults.push(unknownEnd(role, datasource.type, end.namePath, catalogue))
+  return known
+}
+
+function unknownEnd(role: 'reader' | 'writer', name: string, path: Path, catalogue: Catalogue): Fault {
   const kinds = catalogue.known(role)
   const plain = name.toLowerCase().replace(/(reader|writer)$/, '')
   const isOther = new RegExp(`${role === 'reader' ? 'writer' : 'reader'}$`, 'i').test(name)
   const hint = isOther ? `; this is the place of a ${role}` : didYouMean(plain, kinds)
-  return faultOf(end.namePath, name, `no ${role} has this name${hint}; there are ${kinds.join(', ')}`)
+  return faultOf(path, name, `no ${role} has this name${hint}; there are ${kinds.join(', ')}`)
 }
 
-/** null: there is none of the name, which has become a fault. */
-async function datasourceAt(
-  named: Member,
-  { findDatasource }: Resolution,
-  faults: Fault[],
-): Promise<Datasource | null> {
-  const found = typeof named.value === 'string' ? await findDatasource(named.value) : null
-  for (const { path, message } of found?.warnings ?? [])
-    faults.push(warningAt(named.path, `names a datasource whose ${pathText(path)} ${message}`))
+/** null: there is none of the name, or one that cannot be read, which has become a fault. */
+async function datasourceAt(named: Member, resolution: Resolution, faults: Fault[]): Promise<Datasource | null> {
+  const { value, path } = named
+  if (typeof value !== 'string') {
+    faults.push(faultOf(path, value, 'must be the name of a datasource', 'job/unknown-datasource'))
+    return null
+  }
+  const found = await resolution
+    .findDatasource(value)
+    .catch((thrown: unknown) => brokenDatasource(thrown, path, faults))
+  if (found === 'broken') return null
+  for (const warning of found?.warnings ?? [])
+    faults.push(warningAt(path, `names a datasource whose ${pathText(warning.path)} ${warning.message}`))
   if (found !== null) return found.datasource
-  const message = `no datasource is named ${shownValue([], named.value)}; register it under datasources/ or pass --datasources`
-  faults.push(faultAt(named.path, message, 'job/unknown-datasource'))
+  const hint =
+    didYouMean(value, await resolution.datasourceNames()) || '; register it under datasources/ or pass --datasources'
+  faults.push(faultAt(path, `no datasource is named ${shownValue([], value)}${hint}`, 'job/unknown-datasource'))
   return null
+}
+
+/** What is wrong with its definition is one fault of the job among others; not so a bucket that does not answer. */
+function brokenDatasource(thrown: unknown, path: Path, faults: Fault[]): 'broken' {
+  const isCode = (code: string): code is FaultCode => code.startsWith('job/')
+  if (!(thrown instanceof TransferError) || !isCode(thrown.code)) throw thrown
+  faults.push(faultAt(path, `names a datasource that cannot be used: ${thrown.message}`, thrown.code))
+  return 'broken'
 }
 
 interface SortedMembers {
@@ -188,11 +212,16 @@ interface SortedMembers {
   readonly options: Map<string, Member>
 }
 
+/** All names that mean something among the parameters of an end. */
+export function parameterNames({ connection, options, ignored }: KnownEnd): string[] {
+  const optionKeys = optionNames(options).filter((name) => name !== 'connection')
+  return [...connectionNames[connection], ...optionKeys, ...Object.keys(ignored)]
+}
+
 /** Parameters under the names of connection and connector; of the others, one warning each. */
 function sortMembers(entries: ReadonlyMap<string, Member>, known: KnownEnd, faults: Fault[]): SortedMembers {
   const connectionKeys = connectionNames[known.connection]
-  const optionKeys = optionNames(known.options).filter((name) => name !== 'connection')
-  const names = [...connectionKeys, ...optionKeys, ...Object.keys(known.ignored)]
+  const names = parameterNames(known)
   const folded = foldNames(entries, names, faults)
   const connection = new Map<string, Member>()
   const options = new Map<string, Member>()
@@ -211,11 +240,12 @@ function sortMembers(entries: ReadonlyMap<string, Member>, known: KnownEnd, faul
 function registeredConnection(
   known: KnownEnd,
   members: ReadonlyMap<string, Member>,
-  { datasource, named }: { datasource: Datasource; named: Member },
+  { datasource, named }: { datasource: Datasource | null; named: Member },
   { faults }: InlineOptions,
 ): Connection | null {
-  const connection = connectionOf(datasource)
   for (const [name, member] of members) refuseLooseSecret(name, member.value, member.path, faults)
+  if (datasource === null) return null
+  const connection = connectionOf(datasource)
   if (connection.kind !== known.connection) {
     const message = `is of type ${datasource.type}, but ${known.kind} needs a ${known.connection} connection`
     faults.push(faultAt(named.path, message))

@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { whenSound } from '../errors/index.ts'
 import { type Cycle, cronFault, cronOfCycle, readLocalTime, zoneOfCron } from '../schedule/index.ts'
 import { JobName } from './ids.ts'
 import { zoneFault } from './time-zone.ts'
@@ -12,19 +13,34 @@ const Days = z.array(z.union([z.number().int().min(1).max(31), z.literal('L')]))
 const Weekday = z.enum(['MON', 'TUE', 'WED', 'THU', 'FRI', 'SAT', 'SUN'])
 
 const ScheduleCycle = z.discriminatedUnion('every', [
-  z.strictObject({
-    every: z.literal('minute'),
-    /** Divides an hour, so that each hour has the same times. */
-    step: z.union([1, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30].map((step) => z.literal(step))),
-    fromHour: Hour.default(0),
-    toHour: Hour.default(23),
-  }),
-  z.strictObject({
-    every: z.literal('hour'),
-    step: z.number().int().min(1).max(23).default(1),
-    from: at,
-    to: ClockTime.default('23:59'),
-  }),
+  z
+    .strictObject({
+      every: z.literal('minute'),
+      /** Divides an hour, so that each hour has the same times. */
+      step: z.union([1, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30].map((step) => z.literal(step))),
+      fromHour: Hour.default(0),
+      toHour: Hour.default(23),
+    })
+    .superRefine(
+      ({ fromHour, toHour }, context) => {
+        if (fromHour > toHour)
+          context.addIssue({ code: 'custom', path: ['toHour'], message: 'must not be before fromHour' })
+      },
+      whenSound('fromHour', 'toHour'),
+    ),
+  z
+    .strictObject({
+      every: z.literal('hour'),
+      step: z.number().int().min(1).max(23).default(1),
+      from: at,
+      to: ClockTime.default('23:59'),
+    })
+    .superRefine(
+      ({ from, to }, context) => {
+        if (from > to) context.addIssue({ code: 'custom', path: ['to'], message: 'must not be before from' })
+      },
+      whenSound('from', 'to'),
+    ),
   z.strictObject({
     every: z.literal('hours'),
     hours: z.array(Hour).min(1),
@@ -51,34 +67,49 @@ export const ScheduleTrigger = z
     from: LocalTime.optional(),
     until: LocalTime.optional(),
   })
-  .superRefine((trigger, context) => {
-    const { cron, cycle, timeZone, from, until } = trigger
-    const refuse = (path: string, message: string) => context.addIssue({ code: 'custom', path: [path], message })
-    if ((cron === undefined) === (cycle === undefined))
-      return void refuse('cron', 'a schedule has either cron or cycle')
-    const isBackwards = cycle !== undefined && (windowFault(cycle) ?? null)
-    if (isBackwards) return void refuse('cycle', isBackwards)
-    const zone = zoneOf(trigger)
-    const unknown = zoneFault(zone)
-    if (unknown !== null) return void refuse(zone === timeZone ? 'timeZone' : 'cron', unknown)
-    const message = cronFault(cronOf(trigger), timeZone)
-    if (message !== null) refuse(cron === undefined ? 'cycle' : 'cron', message)
-    if (from !== undefined && until !== undefined && (readLocalTime(from) ?? 0) > (readLocalTime(until) ?? 0))
-      refuse('until', `must not be before from, ${from}`)
-  })
+  .superRefine(refuseZone, whenSound('timeZone', 'cron'))
+  .superRefine(refuseTimes, whenSound('cron', 'cycle'))
+  .superRefine(
+    ({ from, until }, context) => {
+      if (from === undefined || until === undefined || (readLocalTime(from) ?? 0) <= (readLocalTime(until) ?? 0)) return
+      context.addIssue({ code: 'custom', path: ['until'], message: `must not be before from, ${from}` })
+    },
+    whenSound('from', 'until'),
+  )
 export type ScheduleTrigger = z.infer<typeof ScheduleTrigger>
 
-function windowFault(cycle: Cycle): string | null {
-  if (cycle.every === 'minute' && cycle.fromHour > cycle.toHour) return 'toHour must not be before fromHour'
-  return cycle.every === 'hour' && cycle.from > cycle.to ? 'to must not be before from' : null
+interface Times {
+  readonly timeZone: string
+  readonly cron?: string | undefined
+  readonly cycle?: Cycle | undefined
+}
+
+function refuseZone({ cron, timeZone }: Times, context: z.core.$RefinementCtx): void {
+  const zone = typeof cron === 'string' ? zoneOfCron(cron, timeZone) : timeZone
+  const message = zoneFault(zone)
+  const path = [zone === timeZone ? 'timeZone' : 'cron']
+  if (message !== null) context.addIssue({ code: 'custom', path, message })
+}
+
+/** In a zone that is known, so that what is told here is about the fields. */
+function refuseTimes(trigger: Times, context: z.core.$RefinementCtx): void {
+  const { cron, cycle } = trigger
+  if ((cron === undefined) === (cycle === undefined)) {
+    context.addIssue({ code: 'custom', path: ['cron'], message: 'a schedule has either cron or cycle' })
+    return
+  }
+  const own = zoneOf({ ...trigger, timeZone: 'UTC' })
+  // Told by `refuseZone`. Looking a zone up costs more than all the rest.
+  if (own !== 'UTC' && zoneFault(own) !== null) return
+  const message = cronFault(cronOf(trigger), 'UTC')
+  if (message !== null) context.addIssue({ code: 'custom', path: [cron === undefined ? 'cycle' : 'cron'], message })
 }
 
 export const cronOf = ({ cron, cycle }: { cron?: string | undefined; cycle?: Cycle | undefined }): string =>
   cron ?? (cycle === undefined ? '' : cronOfCycle(cycle))
 
 /** The zone whose clocks a trigger goes by. */
-export const zoneOf = (trigger: Pick<ScheduleTrigger, 'cron' | 'cycle' | 'timeZone'>): string =>
-  zoneOfCron(cronOf(trigger), trigger.timeZone)
+export const zoneOf = (trigger: Times): string => zoneOfCron(cronOf(trigger), trigger.timeZone)
 
 export const SchedulePolicy = z.strictObject({
   /** `dryRun`: a cycle succeeds without moving data (空跑). `paused`: no cycle begins, and jobs that depend on it wait (冻结). */

@@ -6,7 +6,7 @@ import {
   parseTree,
   printParseErrorCode,
 } from 'jsonc-parser'
-import { type Fault, faultAt, maxFaults, worthTelling } from './fault.ts'
+import { type Fault, faultAt, maxFaults, type Path, worthTelling } from './fault.ts'
 import { scriptValue } from './script-value.ts'
 
 /** A parsed text that still knows where each value stands. */
@@ -82,6 +82,27 @@ const wordsOf = (error: ParseError['error']) =>
   printParseErrorCode(error)
     .replaceAll(/(?<!^)([A-Z])/g, ' $1')
     .toLowerCase()
+
+export interface TextPlace {
+  readonly line: number
+  readonly column: number
+}
+
+/** Where a text stops being JSON, and why; 1-based. The engine's own message quotes the text, which may be anything. */
+export function jsonFault(text: string): TextPlace & { readonly reason: string } {
+  const errors: ParseError[] = []
+  parseTree(text, errors, { allowTrailingComma: false, disallowComments: true })
+  const [first] = errors
+  const place = lineAndColumn(lineStarts(text), first?.offset ?? 0)
+  return { ...place, reason: first === undefined ? 'is not JSON' : wordsOf(first.error) }
+}
+
+/** Where a value of a JSON text stands, or of what should hold it. */
+export function placeInText(text: string, path: Path): TextPlace {
+  const root = parseTree(text)
+  const { line, column } = root === undefined ? faultAtStart('') : placed(faultAt(path, ''), root, lineStarts(text))
+  return { line: line ?? 1, column: column ?? 1 }
+}
 
 function placed(given: Fault, root: Node, lines: readonly number[]): Fault {
   if (given.line !== null) return given

@@ -52,7 +52,9 @@ function partOf(known: Members['known'], path: Path, name: string, names: readon
 }
 
 function concurrentOf(speed: Members['known'], faults: Fault[]): number | null {
-  const given = [speed.get('concurrent'), speed.get('channel')].find((member) => !isBlank(member?.value))
+  const [given, other] = [speed.get('concurrent'), speed.get('channel')].filter((member) => !isBlank(member?.value))
+  if (given !== undefined && other !== undefined && Number(given.value) !== Number(other.value))
+    faults.push(warningAt(other.path, 'has no effect beside concurrent; keep one of the two'))
   const count = numberAt(given, { min: 1, max: Number.MAX_SAFE_INTEGER, whole: true }, faults)
   if (given === undefined || count === null) return null
   if (count > maxConcurrent)
@@ -70,8 +72,12 @@ function errorLimitOf(limit: Members['known'], faults: Fault[]): ErrorLimit {
   const strategy = strategyOf(limit.get('strategy'), faults)
   const record = numberAt(limit.get('record'), { min: 0, max: Number.MAX_SAFE_INTEGER, whole: true }, faults)
   const percentage = numberAt(limit.get('percentage'), { min: 0, max: 1 }, faults)
-  if (strategy === 'Ignore') return { record: null, percentage: null }
-  if (strategy === 'ZeroTolerance') return { record: 0, percentage: null }
+  if (strategy === 'Ignore' || strategy === 'ZeroTolerance') {
+    const isStrict = strategy === 'ZeroTolerance'
+    if (record !== null && !(isStrict && record === 0)) tellBeside(limit.get('record'), strategy, faults)
+    if (percentage !== null && !(isStrict && percentage === 0)) tellBeside(limit.get('percentage'), strategy, faults)
+    return { record: isStrict ? 0 : null, percentage: null }
+  }
   if (strategy === 'Tolerance' && record === null)
     faults.push(
       faultAt(limit.get('record')?.path ?? limit.get('strategy')?.path ?? [], 'Tolerance needs a record count'),
@@ -80,6 +86,10 @@ function errorLimitOf(limit: Members['known'], faults: Fault[]): ErrorLimit {
   const path = limit.get('percentage')?.path ?? []
   faults.push(warningAt(path, 'has no effect beside record, as in DataX'))
   return { record, percentage: null }
+}
+
+function tellBeside(member: Member | undefined, strategy: string, faults: Fault[]): void {
+  if (member !== undefined) faults.push(warningAt(member.path, `has no effect beside strategy ${strategy}`))
 }
 
 function strategyOf(given: Member | undefined, faults: Fault[]): string | null {

@@ -80,7 +80,7 @@ function checked(name: TransformerName, column: Member, paras: Member, faults: F
   for (const issue of parsed.error.issues) {
     const own = String(issue.path[0])
     const value: unknown = own === 'column' ? column.value : paras.value[names.indexOf(own)]
-    for (const { path, message } of issueFaults(issue, step, placeOf))
+    for (const { path, message } of issueFaults([issue], { value: step, placeOf, namesAt: () => [] }))
       faults.push(faultOf(path, value, inWordsOfDatax(message)))
   }
   return null

@@ -2,7 +2,7 @@ import * as z from 'zod'
 import { JobName, RunId, SchedulePolicy } from '../job/index.ts'
 import type { Sql } from '../ports/index.ts'
 import { insertOnce } from './insert-once.ts'
-import { json, RunState } from './rows.ts'
+import { json, type PresentState, RunState } from './rows.ts'
 import { statements } from './statements.ts'
 
 /** What a run waits for before it is planned. */
@@ -15,6 +15,18 @@ export const Wait = z.discriminatedUnion('for', [
   z.object({ for: z.literal('run'), runId: RunId, businessDate: z.string() }),
 ])
 export type Wait = z.infer<typeof Wait>
+
+/** The same text for the same condition, as the end of a run looks for it. */
+function textOf(wait: Wait): string {
+  switch (wait.for) {
+    case 'cycle':
+      return JSON.stringify({ for: wait.for, job: wait.job, at: wait.at })
+    case 'previous':
+      return JSON.stringify({ for: wait.for })
+    case 'run':
+      return JSON.stringify({ for: wait.for, runId: wait.runId, businessDate: wait.businessDate })
+  }
+}
 
 export interface NewCycle {
   readonly scheduledAt: Date
@@ -32,7 +44,7 @@ export async function insertCycle(sql: Sql, runId: RunId, job: JobName, cycle: N
   const values = [runId, job, scheduledAt, businessDate, priority, times, rerun.intervalSeconds, JSON.stringify(policy)]
   await sql.query(statements['insert-cycle'], values)
   if (waits.length === 0) return
-  await sql.query(statements['insert-waits'], [runId, [...waits.keys()], waits.map((wait) => JSON.stringify(wait))])
+  await sql.query(statements['insert-waits'], [runId, [...waits.keys()], waits.map(textOf)])
 }
 
 const CycleRow = z
@@ -75,6 +87,18 @@ export async function listWaitingRuns(sql: Sql, limit: number): Promise<RunId[]>
   return rows.map((row) => row.run_id)
 }
 
+/** Runs that wait for the success of this one, in the order in which they should begin; they may wait for others too. */
+export async function listWaitingFor(sql: Sql, runId: RunId, cycle: CycleRow, limit: number): Promise<RunId[]> {
+  const { job, scheduledAt, businessDate } = cycle
+  const conditions = [
+    textOf({ for: 'cycle', job, at: scheduledAt.toISOString() }),
+    textOf({ for: 'run', runId, businessDate }),
+  ]
+  const values = [conditions, job, scheduledAt, textOf({ for: 'previous' }), limit]
+  const { rows } = await sql.query<{ run_id: RunId }>(statements['list-waiting-for'], values)
+  return rows.map((row) => row.run_id)
+}
+
 /** `open`: there are runs for this time, by schedule or backfill, and none of them has succeeded. */
 export async function readCycleState(sql: Sql, job: JobName, at: Date): Promise<'none' | 'open' | 'succeeded'> {
   const { rows } = await sql.query<{ runs: number; succeeded: number }>(statements['count-cycle-runs'], [job, at])
@@ -97,8 +121,7 @@ export async function listReruns(sql: Sql, since: Date, now: Date, limit: number
 
 const RunStateRow = z
   .object({ run_id: RunId, state: RunState.nullable(), waiting: z.boolean() })
-  .transform((row) => [row.run_id, row.state ?? (row.waiting ? ('waiting' as const) : ('running' as const))] as const)
-export type PresentState = z.infer<typeof RunStateRow>[1]
+  .transform((row): [RunId, PresentState] => [row.run_id, row.state ?? (row.waiting ? 'waiting' : 'running')])
 
 export async function readRunStates(sql: Sql, runIds: readonly RunId[]): Promise<ReadonlyMap<RunId, PresentState>> {
   const { rows } = await sql.query(statements['list-run-states'], [runIds])

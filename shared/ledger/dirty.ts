@@ -13,7 +13,10 @@ export async function insertDirtySeen(sql: Sql, place: Place, records: number, n
 }
 
 /** Dirty records that all other pieces of the run have met so far, whether they have ended or not. */
-export async function countDirtyElsewhere(sql: Sql, { runId, generation, piece }: Place): Promise<number> {
+export async function countDirtyElsewhere(
+  sql: Sql,
+  { runId, generation, piece }: Pick<Place, 'runId' | 'generation' | 'piece'>,
+): Promise<number> {
   const { rows } = await sql.query<{ records: string }>(statements['count-dirty-elsewhere'], [runId, generation, piece])
   return Count.parse(rows[0]?.records ?? '0')
 }

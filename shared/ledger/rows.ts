@@ -54,6 +54,9 @@ export type RunRow = z.infer<typeof RunRow>
 
 export const RunState = z.enum(['succeeded', 'failed', 'stopped'])
 export type EndState = z.infer<typeof RunState>
+/** What a list shows of a run. */
+export const PresentState = z.enum(['waiting', 'running', ...RunState.options])
+export type PresentState = z.infer<typeof PresentState>
 
 export const FinishedRow = z
   .object({ state: RunState, error: json(ErrorReportRow).nullable(), finished_at: z.date() })

@@ -3,7 +3,15 @@ import type { JobName, JobSpec, RunId, RunKey } from '../job/index.ts'
 import type { Sql } from '../ports/index.ts'
 import { insertCycle, type NewCycle } from './cycles.ts'
 import { insertOnce, isDuplicate } from './insert-once.ts'
-import { type EndState, FailureRow, FinishedRow, RunListRow, RunRow, type TriggerFact } from './rows.ts'
+import {
+  type EndState,
+  FailureRow,
+  FinishedRow,
+  type PresentState,
+  RunListRow,
+  RunRow,
+  type TriggerFact,
+} from './rows.ts'
 import { insertPlan } from './slices.ts'
 import { statements } from './statements.ts'
 
@@ -57,14 +65,15 @@ export interface RunFilter {
   readonly before: Date
   readonly since: Date | null
   readonly job: JobName | null
-  /** `running`: it has not ended, whether it moves or waits. */
-  readonly state: EndState | 'running' | null
+  /** As a list shows it. */
+  readonly state: PresentState | null
   readonly limit: number
 }
 
 /** A state is derived from several tables, so which of them comes first decides what a question costs. */
 async function queryRuns(sql: Sql, { before, since, job, state, limit }: RunFilter) {
-  if (state === 'running') return await sql.query(statements['list-running-runs'], [before, job, limit, since])
+  if (state === 'running' || state === 'waiting')
+    return await sql.query(statements['list-running-runs'], [before, job, limit, since, state === 'waiting'])
   if (state === null || job !== null)
     return await sql.query(statements['list-runs'], [before, job, limit, since, state])
   return await sql.query(statements['list-ended-runs'], [before, limit, since, state])

@@ -122,10 +122,12 @@ function howOf(
 ): MergePlan['how'] {
   const effect = rule.on === 'ignore' ? 'is left out' : `sets ${set.join(', ') || 'nothing'}`
   const what = `a record whose ${keys.join(', ')} is there ${effect}`
+  const fixed = (rule.update ?? []).filter((name) => keys.includes(name))
+  const left = fixed.length === 0 ? '' : `; updateColumn ${fixed.join(', ')} is of the key, which is never updated`
   if (onConflict && isUnique)
-    return { what, why: `by insert … on conflict, over the unique index of ${keys.join(', ')}` }
+    return { what, why: `by insert … on conflict, over the unique index of ${keys.join(', ')}${left}` }
   const reason = onConflict ? `no unique index is over ${keys.join(', ')}` : 'the server has no ON CONFLICT'
-  return { what, why: `by update and insert under a lock of the table: ${reason}` }
+  return { what, why: `by update and insert under a lock of the table: ${reason}${left}` }
 }
 
 const isSameSet = (a: readonly string[], b: readonly string[]) =>

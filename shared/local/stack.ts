@@ -1,4 +1,4 @@
-import { mkdir, rm, writeFile } from 'node:fs/promises'
+import { mkdir, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import * as z from 'zod'
 import { TransferError } from '../errors/index.ts'
@@ -60,12 +60,16 @@ export interface StackOptions {
   readonly retryBaseMs?: number
   /** false: nothing is fired by the clock. */
   readonly timers?: boolean
+  /** Done before other commands can find the stack. */
+  readonly prepare?: (file: StackFile) => Promise<void>
   readonly log: Log
 }
 
 export interface Stack extends AsyncDisposable {
   readonly file: StackFile
   readonly fc: FcServer
+  /** Other commands find it no longer; those that have are served on. */
+  withdraw(): Promise<void>
 }
 
 /**
@@ -118,8 +122,10 @@ async function startServers(
   closers.push(() => fc.close())
   runtime = fc
   const file = { pid: process.pid, address: addressOf(credentials, postgres, oss, fc), environment }
-  closers.push(await announce(options.stateDir, file))
-  return { file, fc, [Symbol.asyncDispose]: () => closeAll(closers) }
+  await options.prepare?.(file)
+  const withdraw = await announce(options.stateDir, file)
+  closers.push(withdraw)
+  return { file, fc, withdraw, [Symbol.asyncDispose]: () => closeAll(closers) }
 }
 
 /** Last opened, first closed. */
@@ -129,7 +135,9 @@ async function closeAll(closers: (() => Promise<void>)[]): Promise<void> {
 
 async function announce(stateDir: string, file: StackFile): Promise<() => Promise<void>> {
   const path = stackFilePath(stateDir)
-  await writeFile(path, JSON.stringify(file), { mode: 0o600 })
+  // Whole or not there: other commands look for it at any time.
+  await writeFile(`${path}.new`, JSON.stringify(file), { mode: 0o600 })
+  await rename(`${path}.new`, path)
   return () => rm(path, { force: true })
 }
 

@@ -33,11 +33,14 @@ export function dirtyAllowance({ record, percentage }: DirtyLimit, known: Record
   if (record !== null) return { records: record, says: String(record) }
   if (percentage === null) return { records: null, says: 'any number' }
   const most = mostRecords(known)
-  const says = `${percentage * 100} %`
+  const says = `${percentText(percentage)}`
   return most === null
     ? { records: null, says }
     : { records: Math.floor(percentage * most), says: `${says} of ${most}` }
 }
+
+/** A share as people write it: 0.0199 times 100 is 1.9900000000000002 to a computer. */
+export const percentText = (share: number): string => `${Number((share * 100).toPrecision(12))} %`
 
 function mostRecords({ read, planned, bytesLeft, leastRecordBytes }: RecordsKnown): number | null {
   if (planned !== null) return planned

@@ -63,6 +63,8 @@ export async function startBackfill(
       'job/invalid',
       `the schedule of the job has no time for the business dates ${from} to ${to}`,
     )
+  const ahead = plan.find(({ at }) => at > world.clock.now())
+  if (ahead !== undefined) throw liesAhead(ahead)
   const spec = await specOf(world, request, first)
   if ((await incrementalOf(world, spec)) !== null) throw readsByMark(spec.name)
   const address = await ledgerOf(world, spec)
@@ -86,6 +88,13 @@ const readsByMark = (job: string) =>
     'job/unsupported',
     `job ${job} reads incrementally, and its mark has passed the dates of a backfill: take \`incremental\` out and give \`where\` the dates, or go back with \`adbpg-sync watermark ${job} --set <value>\``,
     { job },
+  )
+
+const liesAhead = ({ businessDate, at }: PlannedCycle) =>
+  new TransferError(
+    'job/invalid',
+    `${businessDate} has a time that lies in the future (${at.toISOString()}): leave it to the schedule, or run the job with the parameter bizdate=${businessDate}`,
+    { businessDate },
   )
 
 /** Business dates with their cycles, in order. */

@@ -1,6 +1,8 @@
 import * as z from 'zod'
 import { encodeCopyText } from '../codecs/copy-text.ts'
-import { TransferError } from '../errors/index.ts'
+import { type Issue, issueWords, memberAt, TransferError } from '../errors/index.ts'
+import { stepsOf } from '../job/issue-faults.ts'
+import { jsonFault, placeInText, type TextPlace } from '../job/script-text.ts'
 import type { DirtyRecord } from '../load/dirty-record.ts'
 
 /** A line of a corrected file: a dirty record with another `raw`, or with `fields` in the place of it. */
@@ -22,45 +24,77 @@ export const nameOf = ({ piece, record }: { piece: string; record: number }) => 
 
 /**
  * The text of a corrected file: JSON Lines, or one JSON list as `adbpg-sync dirty --json` prints it.
- * @throws job/invalid with the line and what is wrong with it
+ * @throws usage/invalid with line, column and what is wrong, a line for each fault
  */
 export function parseCorrections(text: string): Corrections {
   const found = new Map<string, Correction>()
-  for (const { line, value } of entriesOf(text)) {
-    const parsed = Correction.safeParse(value)
+  const faults: PlacedFault[] = []
+  for (const entry of entriesOf(text, faults)) {
+    const parsed = Correction.safeParse(entry.value)
     if (!parsed.success) {
-      const [issue] = parsed.error.issues
-      throw invalid(line, `${issue?.path.join('.') || 'it'}: ${issue?.message}`)
+      for (const issue of parsed.error.issues)
+        faults.push({ ...entry.placeOf(issue.path), says: saysOf(issue, entry.value) })
+      if (faults.length >= mostFaults) break
+      continue
     }
+    const { piece, record } = parsed.data
     const name = nameOf(parsed.data)
     if (found.has(name))
-      throw invalid(line, `piece ${parsed.data.piece} record ${parsed.data.record} stands here a second time`)
+      faults.push({ ...entry.placeOf([]), says: `piece ${piece} record ${record} stands here a second time` })
     found.set(name, parsed.data)
   }
-  return found
+  const [first] = faults
+  if (first === undefined) return found
+  const lines = faults
+    .slice(0, mostFaults)
+    .map(({ line, column, says }) => `corrections, line ${line}, column ${column}: ${says}`)
+  throw new TransferError('usage/invalid', lines.join('\n'), {
+    faults: faults.length,
+    line: first.line,
+    column: first.column,
+  })
 }
 
-const invalid = (line: number, message: string) =>
-  new TransferError('job/invalid', `line ${line} of the corrections: ${message}`, { line })
+/** More would not be read. */
+const mostFaults = 20
 
-function entriesOf(text: string): { line: number; value: unknown }[] {
-  if (text.trimStart().startsWith('[')) {
-    const list: unknown = parsed(text, 1)
-    return (Array.isArray(list) ? list : []).map((value: unknown, index) => ({ line: index + 1, value }))
+interface PlacedFault extends TextPlace {
+  readonly says: string
+}
+
+interface Entry {
+  readonly value: unknown
+  /** Looked up for a fault alone: it costs a second reading of the text. */
+  placeOf(path: readonly PropertyKey[]): TextPlace
+}
+
+const saysOf = (issue: Issue, value: unknown) =>
+  `${issue.path.map(String).join('.') || 'it'} ${issueWords(issue, memberAt(value, issue.path))}`
+
+function entriesOf(text: string, faults: PlacedFault[]): Entry[] {
+  const isList = text.trimStart().startsWith('[')
+  if (isList) {
+    const [list] = parsed(text, 1, faults)
+    return (Array.isArray(list) ? list : []).map((value: unknown, index) => ({
+      value,
+      placeOf: (path) => placeInText(text, [index, ...stepsOf(path)]),
+    }))
   }
-  return text
-    .split('\n')
-    .map((one, index) => ({ line: index + 1, one }))
-    .filter(({ one }) => one.trim() !== '')
-    .map(({ line, one }) => ({ line, value: parsed(one, line) }))
+  return text.split('\n').flatMap((one, index) => {
+    if (one.trim() === '') return []
+    const placeOf: Entry['placeOf'] = (path) => ({ ...placeInText(one, stepsOf(path)), line: index + 1 })
+    return parsed(one, index + 1, faults).map((value) => ({ value, placeOf }))
+  })
 }
 
-function parsed(text: string, line: number): unknown {
+/** None where a fault says why. */
+function parsed(text: string, firstLine: number, faults: PlacedFault[]): unknown[] {
   try {
-    return JSON.parse(text)
+    return [JSON.parse(text) as unknown]
   } catch {
-    // The message of JSON.parse quotes the text, which may be anything.
-    throw invalid(line, 'is not JSON')
+    const { line, column, reason } = jsonFault(text)
+    faults.push({ line: firstLine + line - 1, column, says: `is not JSON: ${reason}` })
+    return []
   }
 }
 

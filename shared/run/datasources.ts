@@ -1,5 +1,13 @@
 import { asTransferError, TransferError } from '../errors/index.ts'
-import { type Datasource, DatasourceName, parseDatasource, parseDatasourceFile } from '../job/index.ts'
+import type { Fault } from '../job/fault.ts'
+import {
+  type Datasource,
+  DatasourceName,
+  parseDatasource,
+  parseDatasourceFile,
+  parseDatasourceText,
+} from '../job/index.ts'
+import { didYouMean } from '../job/nearest-name.ts'
 import type { FoundDatasource } from '../job/resolve-job.ts'
 import { datasourceKey, datasourcePrefix } from '../staging/keys.ts'
 import type { World } from './world.ts'
@@ -27,6 +35,15 @@ export async function findDatasource(
   return await readStored(world, name)
 }
 
+/** All names that `findDatasource` would find something under, given the same. */
+export async function datasourceNames(world: Registry, given: Readonly<Record<string, unknown>>): Promise<string[]> {
+  const names = new Set([...Object.keys(given), ...Object.keys(datasourcesOfEnvironment(world))])
+  for await (const { key } of world.store.list(datasourcePrefix)) names.add(nameOfKey(key))
+  return [...names].sort()
+}
+
+const nameOfKey = (key: string) => key.slice(datasourcePrefix.length).replace(/\.json$/, '')
+
 const datasourcesOfEnvironment = ({ settings }: Registry): Readonly<Record<string, Datasource>> =>
   settings.datasources === null ? {} : parseDatasourceFile(settings.datasources, 'ADBPG_SYNC_DATASOURCES').datasources
 
@@ -34,15 +51,7 @@ async function readStored({ store }: Registry, name: string): Promise<FoundDatas
   const key = datasourceKey(name)
   const found = await store.read(key, maxDatasourceBytes)
   if (found === null) return null
-  return parseDatasource(parsedJson(found.body.toString('utf8'), key), `datasource ${name}`)
-}
-
-function parsedJson(text: string, key: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch (cause) {
-    throw new TransferError('job/invalid', `${key} is not JSON`, { key }, { cause })
-  }
+  return parseDatasourceText(found.body.toString('utf8'), key)
 }
 
 /** A line of the list: what is known of a datasource, or why it cannot be used. */
@@ -57,7 +66,7 @@ export async function listDatasources(world: Registry): Promise<ListedDatasource
   for (const [name, definition] of Object.entries(datasourcesOfEnvironment(world)))
     listed.set(name, { name, from: 'environment', definition })
   for await (const { key } of world.store.list(datasourcePrefix)) {
-    const name = key.slice(datasourcePrefix.length).replace(/\.json$/, '')
+    const name = nameOfKey(key)
     if (!listed.has(name)) listed.set(name, await listedFromBucket(world, name))
   }
   return [...listed.values()].sort((a, b) => a.name.localeCompare(b.name))
@@ -65,7 +74,7 @@ export async function listDatasources(world: Registry): Promise<ListedDatasource
 
 async function listedFromBucket(world: Registry, name: string): Promise<ListedDatasource> {
   try {
-    const { datasource } = (await readStored(world, name)) ?? unknown(name)
+    const { datasource } = (await readStored(world, name)) ?? (await unknown(world, name))
     return { name, from: 'bucket', definition: datasource }
   } catch (thrown) {
     const error = asTransferError(thrown)
@@ -77,24 +86,25 @@ async function listedFromBucket(world: Registry, name: string): Promise<ListedDa
 /**
  * Keeps a definition under a name, in our form and without what has no effect. Of two that add the same name at once, one
  * is refused.
- * @throws job/invalid for a definition that is none, or a name that is taken when `replace` is false
+ * @param place adds line and column to faults of a definition that was read from a text
+ * @throws job/invalid for a definition that is none, job/name-taken for a name that is taken when `replace` is false
  */
 export async function saveDatasource(
   world: Registry,
   name: string,
   definition: unknown,
-  { replace }: { replace: boolean },
+  { replace, place }: { replace: boolean; place?: (fault: Fault) => Fault },
 ): Promise<FoundDatasource> {
   const named = DatasourceName.safeParse(name)
   if (!named.success) throw new TransferError('job/invalid', named.error.issues[0]?.message ?? 'no name', { name })
-  const parsed = parseDatasource(definition, `datasource ${name}`)
+  const parsed = parseDatasource(definition, `datasource ${name}`, place)
   const body = Buffer.from(`${JSON.stringify(parsed.datasource, null, 2)}\n`)
   try {
     await world.store.put(datasourceKey(name), body, { contentType: 'application/json', ifAbsent: !replace })
   } catch (thrown) {
     if (asTransferError(thrown).code !== 'target/object-exists') throw thrown
-    const message = `a datasource ${name} is registered already; add --replace to put this one in its place`
-    throw new TransferError('job/invalid', message, { name }, { cause: thrown })
+    const message = `a datasource ${name} is registered already`
+    throw new TransferError('job/name-taken', message, { name }, { cause: thrown })
   }
   return parsed
 }
@@ -102,7 +112,7 @@ export async function saveDatasource(
 /** @returns what was removed; null where it could not be read. @throws job/unknown-datasource */
 export async function removeDatasource(world: Registry, name: string): Promise<Datasource | null> {
   const head = DatasourceName.safeParse(name).success ? await world.store.head(datasourceKey(name)) : null
-  if (head === null) throw unknownError(name)
+  if (head === null) return await unknown(world, name)
   const listed = await listedFromBucket(world, name)
   await world.store.remove([datasourceKey(name)])
   return 'definition' in listed ? listed.definition : null
@@ -110,12 +120,11 @@ export async function removeDatasource(world: Registry, name: string): Promise<D
 
 /** @throws job/unknown-datasource, job/invalid */
 export async function readDatasourceNamed(world: Registry, name: string): Promise<FoundDatasource> {
-  return (await findDatasource(world, {}, name)) ?? unknown(name)
+  return (await findDatasource(world, {}, name)) ?? (await unknown(world, name))
 }
 
-const unknownError = (name: string) =>
-  new TransferError('job/unknown-datasource', `no datasource is named ${name}`, { datasource: name })
-
-function unknown(name: string): never {
-  throw unknownError(name)
+/** @throws job/unknown-datasource, with the name that was probably meant */
+async function unknown(world: Registry, name: string): Promise<never> {
+  const hint = didYouMean(name, await datasourceNames(world, {}))
+  throw new TransferError('job/unknown-datasource', `no datasource is named ${name}${hint}`, { datasource: name })
 }

@@ -73,6 +73,12 @@ export async function sendAgainIfLost(context: RunContext, piece: Piece): Promis
   return await sendAttempt(context, piece, last.attempt + 1)
 }
 
+/** Sends a piece once more, whoever may be at it: what it will find is no longer what an earlier one found. */
+export async function sendAnew(context: RunContext, piece: Piece): Promise<void> {
+  const last = await ledger.readLastDispatch(context.sql, placeOf(context, piece))
+  await sendAttempt(context, piece, last === null ? 0 : last.attempt + 1)
+}
+
 /** The row comes first, so that a sending that was lost can be seen; the task id makes the repeat harmless. */
 async function sendAttempt(context: RunContext, piece: Piece, attempt: number): Promise<true> {
   await ledger.insertDispatch(context.sql, placeOf(context, piece), attempt, context.world.clock.now())

@@ -1,82 +1,56 @@
-import { policyOf, runKeyOfSchedule } from '../job/index.ts'
+import { policyOf } from '../job/index.ts'
 import { lastTimeBetween, timesBetween } from '../schedule/index.ts'
-import type { TimerEvent } from './events.ts'
-import { businessDateOf, type NamedTimetable, timetablesOf, waitsOfCycle } from './job-cycles.ts'
-import { type DatedJob, loadDatedJobs, resolveDocument } from './jobs.ts'
-import { startRun } from './start-run.ts'
-import { type Tally, tallyEach } from './tally.ts'
-import { readTickMarks, type TickMarks, writeTickMarks } from './tick-marks.ts'
-import { reportUnwatched } from './unwatched-jobs.ts'
-import type { Deadline, World } from './world.ts'
+import { type NamedTimetable, timetablesOf } from './job-cycles.ts'
+import type { DatedJob } from './jobs.ts'
 
-interface DueRun {
+export interface DueRun {
   readonly dated: DatedJob
   readonly trigger: NamedTimetable
   readonly at: Date
 }
 
-/** What is due of a job, and the window in which it was looked for. */
-interface DueRuns {
+/** What is due of one job, the oldest first: in this order, as a cycle may depend on the one before. */
+export interface DueQueue {
   readonly job: string
-  readonly due: readonly DueRun[]
-  readonly since: Date
-  readonly mark: Date
-}
-
-/** Starts the cycles whose time has come: those of a higher priority first, then the older. */
-export async function startDue(world: World, event: TimerEvent, deadline: Deadline): Promise<Tally> {
-  const until = new Date(event.triggerTime)
-  const jobs = await loadDatedJobs(world)
-  await reportUnwatched(world, jobs)
-  const marks = await readTickMarks(world.store)
-  const found = jobs.map((dated) => dueRunsOf(world, dated, marks[dated.job.name] ?? null, until))
-  const due = found.flatMap((one) => one.due).sort(byPriority)
-  const failed = new Set<string>()
-  const tally = await tallyEach(world, due, async (run) => {
-    // In their order, or not at all: a cycle may depend on the one before.
-    if (failed.has(run.dated.job.name)) return 0
-    try {
-      return await startDueRun(world, run, jobs, deadline)
-    } catch (thrown) {
-      failed.add(run.dated.job.name)
-      throw thrown
-    }
-  })
-  await keepMarks(world, marks, found, failed)
-  return tally
-}
-
-function byPriority(a: DueRun, b: DueRun): number {
-  const [first, second] = [policyOf(a.dated.job).priority, policyOf(b.dated.job).priority]
-  return second - first || a.at.getTime() - b.at.getTime()
+  readonly runs: readonly DueRun[]
+  /** Some of it was missed while nothing ran: it waits for what is due on time. */
+  readonly isLate: boolean
+  /** Up to here the schedules have been looked at once all of it is started. */
+  readonly until: Date
 }
 
 /**
  * Looks back, because a tick may be late or lost; the run's key makes a second start harmless. What is older than that was
- * missed while nothing ran, and the policy of the job decides about it.
+ * missed while nothing ran, and the policy of the job decides about it. Pure.
+ * @param seen up to which time a tick has looked at the job; null when none ever did
  */
-function dueRunsOf(world: World, dated: DatedJob, seen: Date | null, until: Date): DueRuns {
+export function dueOf(dated: DatedJob, seen: Date | null, until: Date, lookbackMs: number): DueQueue {
   const { job, savedAt } = dated
   const policy = policyOf(job)
-  if (policy.mode === 'paused') return { job: job.name, due: [], since: until, mark: until }
-  const lookedBack = new Date(Math.max(until.getTime() - world.settings.scheduleLookbackMs, savedAt.getTime()))
-  const missedFrom = new Date(
-    Math.max(Math.min(seen?.getTime() ?? Number.POSITIVE_INFINITY, lookedBack.getTime()), savedAt.getTime()),
-  )
-  let mark = until
-  const due = timetablesOf(job).flatMap((trigger) => {
+  if (policy.mode === 'paused') return { job: job.name, runs: [], isLate: false, until }
+  const lookedBack = latest(new Date(until.getTime() - lookbackMs), savedAt)
+  const missedFrom = latest(earliest(seen ?? lookedBack, lookedBack), savedAt)
+  const tables = timetablesOf(job).map((trigger) => {
     const missed = missedTimes(trigger, policy.missed, missedFrom, lookedBack)
-    // The first thousand; the next tick goes on from there.
-    const last = missed.at(-1)
-    if (missed.length >= mostAtOnce && last !== undefined && last < mark) mark = last
     const recent = timesBetween(trigger.table, lookedBack, until)
-    return [...missed, ...recent].map((at) => ({ dated, trigger, at }))
+    return { trigger, missed, times: [...missed, ...recent] }
   })
-  return { job: job.name, due, since: missedFrom, mark }
+  // A time beyond the first thousand of any schedule waits for the next tick, and with it what comes after.
+  const cut = tables
+    .flatMap(({ missed }) => (missed.length < mostTimes ? [] : missed.slice(-1)))
+    .reduce(earliest, until)
+  const runs = tables
+    .flatMap(({ trigger, times }) => times.map((at) => ({ dated, trigger, at })))
+    .filter(({ at }) => at <= cut)
+    .sort((a, b) => a.at.getTime() - b.at.getTime())
+  return { job: job.name, runs, isLate: tables.some(({ missed }) => missed.length > 0), until: cut }
 }
 
-/** As many as `dueTimes` gives at most. */
-const mostAtOnce = 1000
+/** As many as `timesBetween` gives at most. */
+const mostTimes = 1000
+
+const earliest = (a: Date, b: Date) => (a < b ? a : b)
+const latest = (a: Date, b: Date) => (a > b ? a : b)
 
 function missedTimes({ table }: NamedTimetable, policy: 'skip' | 'last' | 'all', from: Date, until: Date): Date[] {
   if (policy === 'skip' || from >= until) return []
@@ -85,34 +59,23 @@ function missedTimes({ table }: NamedTimetable, policy: 'skip' | 'last' | 'all',
   return last === null ? [] : [last]
 }
 
-async function startDueRun(
-  world: World,
-  { dated, trigger: { name, table }, at }: DueRun,
-  jobs: readonly DatedJob[],
-  deadline: Deadline,
-): Promise<number> {
-  const { job, parsed } = dated
-  const { timeZone } = table.item
-  const policy = policyOf(job)
-  const trigger = { type: 'schedule', scheduledAt: at.toISOString() } as const
-  const spec = await resolveDocument(world, parsed, { trigger, scheduledAt: at, timeZone })
-  const findJob = async (wanted: string) => jobs.find((one) => one.job.name === wanted)?.job ?? null
-  const waits = await waitsOfCycle(job, policy, { at, timeZone }, findJob)
-  const cycle = { scheduledAt: at, businessDate: businessDateOf({ at, timeZone }), policy, waits }
-  const runKey = runKeyOfSchedule(job.name, name, trigger.scheduledAt)
-  const { outcome } = await startRun(world, { runKey, spec, trigger, cycle }, deadline)
-  return outcome === 'started' ? 1 : 0
+/** Those of a higher priority first, then the older. */
+export const onTime = (queues: readonly DueQueue[]): DueRun[] =>
+  queues
+    .filter(({ isLate }) => !isLate)
+    .flatMap(({ runs }) => runs)
+    .sort(byPriority)
+
+/** One of each job in turn, so that a job with a thousand of them does not come before one with two. */
+export function inTurns(queues: readonly DueQueue[]): DueRun[] {
+  const late = queues.filter(({ isLate }) => isLate)
+  const longest = Math.max(0, ...late.map(({ runs }) => runs.length))
+  return Array.from({ length: longest }, (_, turn) =>
+    late.flatMap(({ runs }) => runs.slice(turn, turn + 1)).sort(byPriority),
+  ).flat()
 }
 
-/** Written every few minutes only, since each costs a request. What a job in trouble was looked at for is looked at again. */
-async function keepMarks(
-  world: World,
-  before: TickMarks,
-  found: readonly DueRuns[],
-  failed: ReadonlySet<string>,
-): Promise<void> {
-  const marks = found.map(({ job, since, mark }) => [job, failed.has(job) ? (before[job] ?? since) : mark] as const)
-  const oldestMs = world.settings.scheduleLookbackMs / 2
-  const isStale = marks.some(([job, mark]) => mark.getTime() - (before[job]?.getTime() ?? 0) >= oldestMs)
-  if (isStale) await writeTickMarks(world.store, Object.fromEntries(marks))
+function byPriority(a: DueRun, b: DueRun): number {
+  const [first, second] = [policyOf(a.dated.job).priority, policyOf(b.dated.job).priority]
+  return second - first || a.at.getTime() - b.at.getTime()
 }

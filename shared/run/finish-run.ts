@@ -1,7 +1,9 @@
 import type { CopyTarget, ObjectTarget, Target } from '../connectors/contract.ts'
 import { asTransferError, type ErrorReport, TransferError } from '../errors/index.ts'
 import * as ledger from '../ledger/index.ts'
+import { runInTransaction } from '../load/author-sql.ts'
 import { stagePrefix } from '../staging/keys.ts'
+import { beginNext } from './begin-next.ts'
 import { isSameDatabase, openSource, openTarget } from './ends.ts'
 import type { FinishEvent } from './events.ts'
 import { advanceMark } from './increment.ts'
@@ -33,7 +35,11 @@ export async function finishRun(world: World, event: FinishEvent, deadline: Dead
     await sendOneWaiting(context)
     if (outcome === 'waiting') return { outcome }
   } else if (halt !== 'finished') await endBadly(context, halt)
-  await cleanUp(context)
+  const finished = await ledger.readFinished(sql, event.runId, event.generation)
+  if (finished?.state === 'succeeded') {
+    await beginNext(context)
+    await cleanUp(context)
+  }
   await sendNotices(context)
   return { outcome: 'done' }
 }
@@ -78,9 +84,9 @@ async function publish(context: RunContext): Promise<void> {
 async function publicationOf(context: RunContext, target: CopyTarget): Promise<() => Promise<void>> {
   if (isAtomic(target)) return () => publishRun(context, target)
   const here = isSameDatabase(target.connection, context.address)
-  if (!here) await runElsewhere(context, target.connection, target.postSql)
+  if (!here) await runElsewhere(context, target.connection, { list: 'postSql', statements: target.postSql })
   return async () => {
-    if (here) for (const statement of target.postSql) await context.sql.query(statement)
+    if (here) await runInTransaction(context.sql, 'postSql', target.postSql)
   }
 }
 
@@ -135,14 +141,16 @@ async function end(
   try {
     await sql.transaction(async () => {
       await ledger.lockRunExclusive(sql, run.runId)
+      if ((await ledger.readFinished(sql, run.runId, run.generation)) !== null) return
+      await publication()
+      if (ending.state === 'succeeded') await advanceMark(context)
+      // Behind the author's SQL: should that end the transaction, no end of the run is in it.
       await ledger.insertFinished(sql, {
         runId: run.runId,
         generation: run.generation,
         ...ending,
         at: world.clock.now(),
       })
-      if (ending.state === 'succeeded') await advanceMark(context)
-      await publication()
       await recordNotices(context, ending.state)
     })
   } catch (error) {
@@ -164,8 +172,6 @@ async function logEnd({ sql, run, world, log }: RunContext, state: string): Prom
 async function cleanUp(context: RunContext): Promise<void> {
   const { world, run } = context
   world.reach('finish/before-clean-up')
-  const finished = await ledger.readFinished(context.sql, run.runId, run.generation)
-  if (finished?.state !== 'succeeded') return
   const keys: string[] = []
   for await (const head of world.store.list(stagePrefix(run.runId))) keys.push(head.key)
   await world.store.remove(keys)

@@ -1,8 +1,17 @@
 import { createHash } from 'node:crypto'
 import * as z from 'zod'
 import { asTransferError, TransferError } from '../errors/index.ts'
+import { didYouMean } from '../job/nearest-name.ts'
 import type { ObjectStore, PostgresConnection } from '../ports/index.ts'
-import { documentIncidentPrefix, incidentPrefix, jobKey, jobPrefix, ledgerKey, ledgerPrefix } from '../staging/keys.ts'
+import {
+  documentIncidentPrefix,
+  incidentPrefix,
+  jobKey,
+  jobPrefix,
+  ledgerKey,
+  ledgerPrefix,
+  nameOfJobKey,
+} from '../staging/keys.ts'
 import { LedgerAddress } from './events.ts'
 
 export const maxDocumentBytes = 4 * 1024 * 1024
@@ -23,14 +32,18 @@ export interface StoredJob extends DocumentVersion {
 /** @throws job/unknown-job */
 export async function readJobText(store: ObjectStore, name: string): Promise<string> {
   const found = await store.read(jobKey(name), maxDocumentBytes)
-  if (found === null)
-    throw new TransferError('job/unknown-job', `no job named ${name}`, { job: name, key: jobKey(name) })
+  if (found === null) {
+    const names: string[] = []
+    for await (const job of listJobs(store)) names.push(job.name)
+    const message = `no job named ${name}${didYouMean(name, names)}`
+    throw new TransferError('job/unknown-job', message, { job: name, key: jobKey(name) })
+  }
   return found.body.toString('utf8')
 }
 
 export async function* listJobs(store: ObjectStore): AsyncIterable<StoredJob> {
   for await (const head of store.list(jobPrefix)) {
-    const name = head.key.slice(jobPrefix.length).replace(/\.json$/, '')
+    const name = nameOfJobKey(head.key)
     const text = async () => (await store.read(head.key, maxDocumentBytes))?.body.toString('utf8') ?? null
     yield { name, key: head.key, etag: head.etag, savedAt: head.lastModified, text }
   }

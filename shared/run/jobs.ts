@@ -1,5 +1,6 @@
 import { findReader, findWriter, kindOf, knownKinds } from '../connectors/find-connector.ts'
 import { asTransferError, TransferError } from '../errors/index.ts'
+import { type Fault, faultsError, worthTelling } from '../job/fault.ts'
 import {
   type Catalogue,
   type CheckedJob,
@@ -9,14 +10,16 @@ import {
   type ParameterTrigger,
   type ParsedDocument,
   parseJobDocument,
+  type ReadDocument,
   type Resolution,
   type ResolvedJob,
+  readJobDocument,
   resolveJob,
   triggerParameters,
   zoneOf,
 } from '../job/index.ts'
 import { runDatesOf } from '../schedule/index.ts'
-import { findDatasource } from './datasources.ts'
+import { datasourceNames, findDatasource } from './datasources.ts'
 import type { StartEvent } from './events.ts'
 import { type DocumentVersion, listJobs, readJobText, recordDocumentIncident, type StoredJob } from './job-store.ts'
 import type { World } from './world.ts'
@@ -57,10 +60,45 @@ function datedJob({ name, savedAt, key, etag }: StoredJob, text: string): DatedJ
 /** About reaching the bucket, not about the document: a bug of the parser must not stop every job. */
 const isOfTheWay = ({ code, policy }: TransferError) => policy.retry === 'again' && code !== 'internal/bug'
 
-/** A stored job by its name, or the document that came with the event. @throws job/unknown-job, job/syntax, job/invalid */
+/** A stored job by its name, or the document that came with the event. @throws job/unknown-job */
+async function read(world: World, job: StartEvent['job']): Promise<ReadDocument> {
+  if (typeof job === 'string') return readJobDocument(await readJobText(world.store, job), job)
+  return withoutPlaces(readJobDocument(JSON.stringify(job), null))
+}
+
+/** Lines and columns would be those of a text that the caller has never seen. */
+function withoutPlaces({ parsed, remains, faults }: ReadDocument): ReadDocument {
+  const unplaced = (list: readonly Fault[]) => list.map((fault) => ({ ...fault, line: null, column: null }))
+  const bare = (one: ParsedDocument | null) =>
+    one && { ...one, warnings: unplaced(one.warnings), place: (fault: Fault) => fault }
+  return { parsed: bare(parsed), remains: bare(remains), faults: unplaced(faults) }
+}
+
+/** @throws job/unknown-job, job/syntax, job/invalid */
 export async function readJob(world: World, job: StartEvent['job']): Promise<ParsedDocument> {
-  if (typeof job === 'string') return parseJobDocument(await readJobText(world.store, job), job)
-  return parseJobDocument(JSON.stringify(job, null, 2), null)
+  const { parsed, faults } = await read(world, job)
+  if (parsed === null) throw faultsError(faults)
+  return parsed
+}
+
+/** A job with its document, and the values that went into its script. */
+export interface ResolvedDocument extends ResolvedJob {
+  readonly parsed: ParsedDocument
+}
+
+/** @throws job/* with all faults of the document and of its script */
+export const readAndResolve = async (
+  world: World,
+  job: StartEvent['job'],
+  occasion: Occasion,
+): Promise<ResolvedDocument> => await resolveRead(world, await read(world, job), occasion)
+
+/** In one pass: what is wrong with a document does not hide what is wrong with its script. @throws job/* with all faults */
+export async function resolveRead(world: World, document: ReadDocument, occasion: Occasion): Promise<ResolvedDocument> {
+  const { parsed, remains, faults } = document
+  if (parsed !== null) return { parsed, ...(await resolveJob(parsed, resolutionOf(world, parsed, occasion))) }
+  const more = remains === null ? [] : (await checkDocument(world, remains, occasion)).faults
+  throw faultsError(worthTelling([...faults, ...more]))
 }
 
 export interface Occasion {
@@ -74,24 +112,15 @@ export interface Occasion {
 
 /** Values win in this order: the caller's, the trigger's, the job's own. Dates are those of the zone of its first schedule. */
 export async function resolveDocument(world: World, parsed: ParsedDocument, occasion: Occasion): Promise<JobSpec> {
-  return (await resolveWithValues(world, parsed, occasion)).spec
-}
-
-/** The same, with the values that were filled in: for people. */
-export async function resolveWithValues(
-  world: World,
-  parsed: ParsedDocument,
-  occasion: Occasion,
-): Promise<ResolvedJob> {
-  return await resolveJob(parsed.document, parsed.scriptPath, resolutionOf(world, parsed, occasion))
+  return (await resolveJob(parsed, resolutionOf(world, parsed, occasion))).spec
 }
 
 /** The same with its faults as a result. */
 export async function checkDocument(world: World, parsed: ParsedDocument, occasion: Occasion): Promise<CheckedJob> {
-  return await checkJob(parsed.document, parsed.scriptPath, resolutionOf(world, parsed, occasion))
+  return await checkJob(parsed, resolutionOf(world, parsed, occasion))
 }
 
-function resolutionOf(world: World, { document, place }: ParsedDocument, occasion: Occasion): Resolution {
+function resolutionOf(world: World, { document }: ParsedDocument, occasion: Occasion): Resolution {
   const { trigger, scheduledAt, parameters = {}, datasources = {} } = occasion
   const timeZone = occasion.timeZone ?? zoneOfJob(document)
   return {
@@ -99,8 +128,8 @@ function resolutionOf(world: World, { document, place }: ParsedDocument, occasio
     parameters: { ...triggerParameters(trigger), ...parameters },
     dates: runDatesOf(scheduledAt, timeZone),
     findDatasource: (name) => findDatasource(world, datasources, name),
+    datasourceNames: () => datasourceNames(world, datasources),
     hoistSecret: null,
-    place,
   }
 }
 

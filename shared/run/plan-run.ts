@@ -2,7 +2,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { CopyTarget, Target } from '../connectors/contract.ts'
 import { TransferError } from '../errors/index.ts'
 import * as ledger from '../ledger/index.ts'
+import { type AuthorList, runInTransaction } from '../load/author-sql.ts'
 import type { WorkPlan } from '../plan/work.ts'
+import type { Sql } from '../ports/index.ts'
 import { type Capabilities, probeCapabilities } from '../postgres/capabilities.ts'
 import { decideWork, holdSnapshot } from './decide-work.ts'
 import { send } from './dispatch.ts'
@@ -88,7 +90,7 @@ async function recordAll(
 ): Promise<void> {
   const { sql, run, world, address } = context
   const capabilities = await capabilitiesOf(context, target)
-  const first = target.kind === 'copy' ? await firstStatements(context, target, capabilities) : []
+  const first = target.kind === 'copy' ? await firstStatements(context, target, capabilities) : nothing
   const here = target.kind === 'copy' && isSameDatabase(target.connection, address)
   if (target.kind === 'copy' && !here) await runElsewhere(context, target.connection, first)
   if (target.kind === 'rows') await target.prepare()
@@ -109,16 +111,21 @@ async function recordAll(
     // A plan that is made anew reads what was claimed before.
     if (planned !== null && epoch === 0) await claimIncrement(context, planned, target)
     if (target.kind === 'copy' && isAtomic(target)) await ledger.insertStaging(sql, run.runId, world.clock.now())
-    if (here) for (const statement of first) await sql.query(statement)
+    if (here) await runFirst(sql, first)
   })
 }
 
 /** `preSql` stands before the rows: where they become visible at the end of the run, a table that collects them comes first. */
-async function firstStatements(context: RunContext, target: CopyTarget, capabilities: Capabilities) {
-  if (!isAtomic(target)) return target.preSql
+async function firstStatements(
+  context: RunContext,
+  target: CopyTarget,
+  capabilities: Capabilities,
+): Promise<FirstStatements> {
+  if (!isAtomic(target)) return { list: 'preSql', statements: target.preSql }
   const { world, run, deadline } = context
   await using session = await world.connectSql(target.connection, deadline.signal)
-  return [(await publicationPlanOf(session, target, capabilities, stagingOf(run.runId))).create]
+  const { create } = await publicationPlanOf(session, target, capabilities, stagingOf(run.runId))
+  return { list: null, statements: [create] }
 }
 
 /** Of the server that rows go into; of the one they come from where they go to objects. */
@@ -132,13 +139,24 @@ async function capabilitiesOf({ world, sql, address, deadline }: RunContext, tar
 export async function runElsewhere(
   context: RunContext,
   connection: Parameters<RunContext['world']['connectSql']>[0],
-  statements: readonly string[],
+  first: FirstStatements,
 ): Promise<void> {
   await using session = await context.world.connectSql(connection, context.deadline.signal)
   await ledger.migrate(session, context.world.clock.now())
-  await session.transaction(async () => {
-    for (const statement of statements) await session.query(statement)
-  })
+  await session.transaction(() => runFirst(session, first))
+}
+
+interface FirstStatements {
+  /** null: they are ours. */
+  readonly list: AuthorList | null
+  readonly statements: readonly string[]
+}
+
+const nothing: FirstStatements = { list: null, statements: [] }
+
+async function runFirst(sql: Sql, { list, statements }: FirstStatements): Promise<void> {
+  if (list !== null) return await runInTransaction(sql, list, statements)
+  for (const statement of statements) await sql.query(statement)
 }
 
 async function sendFirst(context: RunContext, plan: { epoch: number; slices: number; staged: boolean }): Promise<void> {

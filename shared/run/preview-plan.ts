@@ -34,9 +34,11 @@ const told = { objects: 100, slices: 10 }
 /**
  * What `plan` would decide now: the same functions in the same order on the same facts, and nothing is written. A snapshot
  * is taken as a run would take it, and given back.
+ * @throws job/no-adbpg-end, and what a run would fail with before it moves a row
  */
 export async function previewPlan(world: World, spec: JobSpec, deadline: Deadline): Promise<PlanPreview> {
   const context: EndsContext = { world, log: world.log, deadline, run: { spec, trigger: null } }
+  await ledgerOf(world, spec)
   await using source = await openSource(context)
   await using target = await openTarget(context)
   const planned = await previewIncrement(context, source)

@@ -1,5 +1,6 @@
 import { asTransferError, TransferError } from '../errors/index.ts'
 import * as ledger from '../ledger/index.ts'
+import { runInTransaction } from '../load/author-sql.ts'
 import type { PublicationPlan } from '../load/publication.ts'
 import type { Sql } from '../ports/index.ts'
 import { Capabilities } from '../postgres/capabilities.ts'
@@ -52,11 +53,11 @@ async function publishIn(context: RunContext, sql: Sql, target: AtomicTarget): P
   const planned = await ledger.readPlan(context.sql, run.runId)
   if (planned === null) throw new TransferError('internal/bug', 'a run is published before it was planned')
   const capabilities = Capabilities.parse(planned.capabilities)
-  for (const statement of target.preSql) await sql.query(statement)
+  await runInTransaction(sql, 'preSql', target.preSql)
   const plan = await publicationPlanOf(sql, target, capabilities, stagingOf(run.runId))
   const published = await takeRows(context, sql, plan, target.conflict !== null)
   await ledger.insertPublished(sql, run.runId, published, world.clock.now())
-  for (const statement of target.postSql) await sql.query(statement)
+  await runInTransaction(sql, 'postSql', target.postSql)
   world.reach('finish/in-publication')
   return published
 }

@@ -1,36 +1,96 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { paced, type Rate } from '../codecs/pace.ts'
 import type { Body } from '../connectors/contract.ts'
+import { asTransferError } from '../errors/index.ts'
 import * as ledger from '../ledger/index.ts'
+import type { Sql, SqlSession } from '../ports/index.ts'
 import type { RunContext } from './run-context.ts'
 
-/**
- * What one function may take of the run's caps: an equal share for each that may be under way at the same time, so that
- * nobody has to be asked. null: there is no cap.
- * @param lanes pieces of its kind that may be under way
- */
-function shareOf({ run }: RunContext, lanes: number): Rate | null {
-  const { bytesPerSecond, recordsPerSecond } = run.spec.settings
-  if (bytesPerSecond === null && recordsPerSecond === null) return null
-  const part = (cap: number | null) => (cap === null ? null : cap / lanes)
-  return { bytesPerSecond: part(bytesPerSecond), recordsPerSecond: part(recordsPerSecond) }
-}
+type Step = 'stage' | 'load'
 
 /**
- * The body no faster than this function may. A run of few pieces has fewer lanes than `concurrent`; how many chunks will be
- * staged is known too late, so their loaders always share among `concurrent`.
+ * The body no faster than this function may: the run's cap, divided by the lanes that are still under way. Lanes only end,
+ * so whoever has not heard of an end takes too little, never too much, and nobody has to be asked before a byte passes.
+ * Slices that are cut smaller begin lanes anew; others may take their old share until they ask again, a fifth of ten seconds.
  */
-export async function capped(context: RunContext, step: 'stage' | 'load', body: Body): Promise<Body> {
-  const { run, sql, deadline } = context
-  const { concurrent } = run.spec.settings
-  if (shareOf(context, 1) === null) return body
-  const plan = await ledger.readPlan(sql, run.runId)
-  const pieces = plan === null || (step === 'load' && plan.staged) ? concurrent : plan.slices
-  const rate = shareOf(context, Math.max(1, Math.min(concurrent, pieces)))
-  if (rate === null) return body
+export async function capped(context: RunContext, step: Step, body: Body): Promise<Body> {
+  const { bytesPerSecond, recordsPerSecond } = context.run.spec.settings
+  if (bytesPerSecond === null && recordsPerSecond === null) return body
+  const lanes = await lanesUnderWay(context.sql, context.run, step)
+  return { ...body, body: sharedOut(context, step, body, lanes) }
+}
+
+async function* sharedOut(context: RunContext, step: Step, body: Body, lanes: number): AsyncIterable<Uint8Array> {
+  await using share = openShare(context, step, lanes)
   const clock = {
     nowMs: () => performance.now(),
-    wait: (ms: number) => sleep(ms, undefined, { signal: deadline.signal }),
+    wait: (ms: number) => sleep(ms, undefined, { signal: context.deadline.signal }),
   }
-  return { ...body, body: paced(body, rate, clock) }
+  yield* paced(body, share.rate, clock)
+}
+
+interface Share extends AsyncDisposable {
+  rate(): Promise<Rate>
+}
+
+const askEveryMs = 2000
+
+/** Asks in a session of its own, opened when the piece takes that long: that of the run is busy with its COPY. */
+function openShare(context: RunContext, step: Step, lanesAtFirst: number): Share {
+  const { bytesPerSecond, recordsPerSecond } = context.run.spec.settings
+  let lanes = lanesAtFirst
+  let opened: Promise<SqlSession> | null = null
+  let nextLookMs = performance.now() + askEveryMs
+
+  async function look(): Promise<void> {
+    nextLookMs = performance.now() + askEveryMs
+    try {
+      opened ??= context.world.connectSql(context.address, context.deadline.signal)
+      lanes = await lanesUnderWay(await opened, context.run, step)
+    } catch (thrown) {
+      // The share that it has is never too large, and whether the ledger answers is for the commit to find out.
+      context.log.warn('the share of the rate cap stays as it is', { error: asTransferError(thrown).report() })
+      nextLookMs = Number.POSITIVE_INFINITY
+    }
+  }
+
+  return {
+    async rate() {
+      if (lanes > 1 && performance.now() >= nextLookMs) await look()
+      const part = (cap: number | null) => (cap === null ? null : cap / lanes)
+      return { bytesPerSecond: part(bytesPerSecond), recordsPerSecond: part(recordsPerSecond) }
+    },
+    async [Symbol.asyncDispose]() {
+      await (await opened?.catch(() => null))?.[Symbol.asyncDispose]()
+    },
+  }
+}
+
+/** With more open pieces than this for each lane, all lanes are taken to be under way: a look costs the same in any run. */
+const piecesPerLane = 10
+
+/**
+ * Lanes with an open piece: piece n is followed by n + `concurrent` (window.ts). While chunks are still being staged, more may
+ * become known in any lane.
+ */
+export async function lanesUnderWay(sql: Sql, run: RunContext['run'], step: Step): Promise<number> {
+  const { concurrent } = run.spec.settings
+  const plan = await ledger.readPlan(sql, run.runId)
+  if (plan === null) return concurrent
+  const limit = concurrent * piecesPerLane
+  const open = step === 'stage' ? await openSlices(sql, run, plan, limit) : await openChunks(sql, run, plan, limit)
+  if (open === null || open.length === limit) return concurrent
+  return Math.max(1, new Set(open.map((number) => number % concurrent)).size)
+}
+
+const openSlices = (sql: Sql, { runId }: RunContext['run'], { epoch }: ledger.PlanRow, limit: number) =>
+  ledger.listOpenSlices(sql, runId, epoch, limit)
+
+/** null: not all of them are known. */
+async function openChunks(sql: Sql, { runId }: RunContext['run'], plan: ledger.PlanRow, limit: number) {
+  if (plan.staged) {
+    const { slicesDone } = await ledger.countSlicesDone(sql, runId, plan.epoch)
+    if (slicesDone < plan.slices) return null
+  }
+  return (await ledger.listOpenChunks(sql, runId, limit)).map(({ ordinal }) => ordinal)
 }

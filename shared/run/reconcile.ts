@@ -1,5 +1,6 @@
 import { TransferError } from '../errors/index.ts'
 import * as ledger from '../ledger/index.ts'
+import { percentText } from '../plan/dirty-allowance.ts'
 import { limitExceeded } from './dirty-limit.ts'
 import type { RunContext } from './run-context.ts'
 
@@ -37,6 +38,6 @@ export async function checkErrorLimit({ sql, run }: RunContext): Promise<void> {
   if (record !== null && dirty > record) throw limitExceeded(dirty, `${record}`)
   // DataX looks at the percentage only where no count is set (dataworks-datax.md §2.4).
   if (record === null && percentage !== null && read > 0 && dirty / read > percentage) {
-    throw limitExceeded(dirty, `${percentage * 100} % of ${read}`)
+    throw limitExceeded(dirty, `${percentText(percentage)} of ${read}`)
   }
 }

@@ -21,6 +21,11 @@ export interface RunReport {
   readonly chunksPlanned: number | null
   /** Dirty records that were loaded after the run had ended. */
   readonly replayed: number
+  /**
+   * Dirty records of a run that ended badly, at least: of pieces that were rolled back, which `rows` leaves out, since none of
+   * their rows is in the destination.
+   */
+  readonly dirtyRolledBack: number
   /** Prefix of the dirty records in the configuration bucket; null when there are none. */
   readonly dirtyObject: string | null
   readonly error: ErrorReport | null
@@ -34,6 +39,8 @@ export interface RunReport {
   readonly trouble: ReportedTrouble | null
   /** The rows of a run that reads on from a mark; null for all others, and before it is planned. */
   readonly increment: ReportedIncrement | null
+  /** What of its job was understood, but not taken at its word. */
+  readonly warnings: readonly string[]
   readonly decisions: readonly { readonly what: string; readonly why: string }[]
 }
 
@@ -57,7 +64,11 @@ export interface ReportedNotice {
   /** The reference, or the host. */
   readonly to: string
   readonly outcome: 'due' | 'delivered' | 'undeliverable'
-  readonly attemptsFailed: number
+  /** Made so far, the one that delivered it included. */
+  readonly attempts: number
+  /** When it was delivered, or given up; null while it is due. */
+  readonly settledAt: string | null
+  /** Of the last attempt that failed; null once it is delivered. */
   readonly error: ErrorReport | null
 }
 
@@ -70,13 +81,15 @@ export async function reportRun(sql: Sql, runId: RunId, now: Date): Promise<RunR
   const progress = await progressOf(sql, runId, plan, ending?.state === 'succeeded')
   const waitsFor = plan === null && ending === null ? await waitsOf(sql, run) : []
   const until = ending?.finishedAt ?? now
+  const dirtyRolledBack = ending === null ? 0 : await rolledBackOf(sql, run, ending, progress.rows.dirty)
   return {
     runId,
     job: run.job,
     state: ending?.state ?? (waitsFor.length > 0 ? 'waiting' : plan === null ? 'planning' : 'running'),
     ...progress,
     seconds: Math.max(0, until.getTime() - run.requestedAt.getTime()) / 1000,
-    dirtyObject: progress.rows.dirty > 0 || ending?.error?.context.dirtyObject ? dirtyPrefix(runId) : null,
+    dirtyRolledBack,
+    dirtyObject: progress.rows.dirty + dirtyRolledBack > 0 ? dirtyPrefix(runId) : null,
     replayed: progress.rows.dirty > 0 ? await ledger.countReplayed(sql, runId) : 0,
     error: ending?.error ?? null,
     waitsFor,
@@ -85,8 +98,21 @@ export async function reportRun(sql: Sql, runId: RunId, now: Date): Promise<RunR
     finishedAt: ending?.finishedAt.toISOString() ?? null,
     trouble: ending === null ? await troubleOf(sql, run, plan !== null) : null,
     increment: plan === null ? null : await incrementOf(sql, runId),
+    warnings: run.spec.warnings,
     decisions: plan?.decisions ?? [],
   }
+}
+
+/** A piece says what it has met at its looks; one that may have no dirty record fails before its first. */
+async function rolledBackOf(
+  sql: Sql,
+  { runId, generation }: ledger.RunRow,
+  { state, error }: Pick<ledger.FinishedRow, 'state' | 'error'>,
+  dirty: number,
+): Promise<number> {
+  if (state === 'succeeded') return 0
+  const met = await ledger.countDirtyElsewhere(sql, { runId, generation, piece: '' })
+  return Math.max(met - dirty, error?.context.dirtyObject === true ? 1 : 0)
 }
 
 /** As this ledger has it. What has come about is noticed by `tick`, within a minute. */
@@ -117,10 +143,19 @@ async function incrementOf(sql: Sql, runId: RunId): Promise<ReportedIncrement | 
 async function noticesOf(sql: Sql, { runId, generation, spec }: ledger.RunRow): Promise<ReportedNotice[]> {
   const { notices = [] } = spec
   const rows = notices.length === 0 ? [] : await ledger.listNotices(sql, runId, generation)
-  return rows.flatMap(({ notice, outcome, attemptsFailed, error }) => {
+  return rows.flatMap(({ notice, outcome, settledAt, attemptsFailed, error }) => {
     const known = notices[notice]
     if (known === undefined) return []
-    return [{ to: placeOfNotice(known), outcome: outcome ?? 'due', attemptsFailed, error }]
+    const isDelivered = outcome === 'delivered'
+    return [
+      {
+        to: placeOfNotice(known),
+        outcome: outcome ?? 'due',
+        attempts: attemptsFailed + (isDelivered ? 1 : 0),
+        settledAt: settledAt?.toISOString() ?? null,
+        error: isDelivered ? null : error,
+      },
+    ]
   })
 }
 

@@ -20,10 +20,10 @@ export function listLeftovers(sql: Sql, now: Date) {
 }
 
 /** Under the lock of the run, and only while it is still over: `retry` may have come first. */
-export async function dropLeftover(context: RunContext): Promise<void> {
+export async function dropLeftover(context: RunContext): Promise<number> {
   const { sql, run, world, deadline, address } = context
   await using target = await openTarget(context)
-  if (target.kind !== 'copy' || !isAtomic(target)) return
+  if (target.kind !== 'copy' || !isAtomic(target)) return 0
   const { connection } = target
   const drop = `drop table if exists ${quoteTable(stagingOf(run.runId))}`
   await sql.transaction(async () => {
@@ -38,4 +38,5 @@ export async function dropLeftover(context: RunContext): Promise<void> {
     }
     await ledger.insertStagingDropped(sql, run.runId, world.clock.now())
   })
+  return 1
 }

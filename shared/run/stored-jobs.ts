@@ -1,5 +1,5 @@
 import { asTransferError, TransferError } from '../errors/index.ts'
-import { type Fault, faultsError, isError } from '../job/fault.ts'
+import { type Fault, faultsError, isError, pathText, worthTelling } from '../job/fault.ts'
 import { cronOf, JobName, type ParameterTrigger, type ParsedDocument, policyOf, readJobDocument } from '../job/index.ts'
 import { jobKey } from '../staging/keys.ts'
 import { listRunsEverywhere, type SilentLedger } from './find-run.ts'
@@ -22,21 +22,25 @@ export interface CheckedText {
 export async function checkJobText(world: World, text: string, name: string | null): Promise<CheckedText> {
   if (Buffer.byteLength(text) > maxDocumentBytes)
     throw new TransferError('event/too-large', `a job document has at most ${maxDocumentBytes} bytes`)
-  const { parsed, faults } = readJobDocument(text, name)
-  if (parsed === null) throw faultsError(faults)
-  const trigger = exampleOf(world, parsed)
-  const checked = await checkDocument(world, parsed, { trigger, scheduledAt: world.clock.now() })
-  const all = [...faults, ...checked.faults]
-  if (all.some(isHard)) throw faultsError(all.filter(isHard))
-  return { parsed, warnings: all.filter((fault) => !isUnfilled(fault)) }
+  const { parsed, remains, faults } = readJobDocument(text, name)
+  const document = parsed ?? remains
+  const more = document === null ? [] : await faultsOfStart(world, document)
+  const all = parsed === null ? worthTelling([...faults, ...more]) : more
+  if (parsed === null || all.filter(isError).some((fault) => !isOfStart(fault, all))) throw faultsError(all)
+  return { parsed, warnings: all }
 }
 
-const soft: ReadonlySet<string> = new Set(['job/unknown-parameter', 'job/unknown-datasource'])
+async function faultsOfStart(world: World, document: ParsedDocument): Promise<readonly Fault[]> {
+  const occasion = { trigger: exampleOf(world, document), scheduledAt: world.clock.now() }
+  return (await checkDocument(world, document, occasion)).faults
+}
 
-const isHard = (fault: Fault) => isError(fault) && !soft.has(fault.code) && !isUnfilled(fault)
-
-/** Of a value that still holds a reference, which has a warning of its own; it is checked once it is filled in. */
-const isUnfilled = ({ got = '' }: Fault) => /\$[{[]/.test(got)
+/** Who starts a job gives parameters, and datasources may come later; a text without its values looks wrong. */
+function isOfStart({ code, path }: Fault, all: readonly Fault[]): boolean {
+  if (code === 'job/unknown-parameter' || code === 'job/unknown-datasource') return true
+  const at = pathText(path)
+  return all.some((other) => other.code === 'job/unknown-parameter' && pathText(other.path).startsWith(at))
+}
 
 /** What a trigger would tell, for references to it to have a value. */
 function exampleOf({ store }: World, { document }: ParsedDocument): ParameterTrigger {
@@ -63,8 +67,8 @@ export async function saveJob(
     await world.store.put(jobKey(document.name), Buffer.from(text), options)
   } catch (thrown) {
     if (asTransferError(thrown).code !== 'target/object-exists') throw thrown
-    const message = `a job ${document.name} is stored already; add --replace to put this one in its place`
-    throw new TransferError('job/invalid', message, { job: document.name }, { cause: thrown })
+    const message = `a job ${document.name} is stored already`
+    throw new TransferError('job/name-taken', message, { job: document.name }, { cause: thrown })
   }
   return checked
 }
@@ -138,17 +142,23 @@ export async function removeJob(world: World, name: string, deadline: Deadline):
   const text = await readJobText(world.store, name)
   const { parsed } = readJobDocument(text, name)
   await world.store.remove([jobKey(name)])
-  const job = JobName.safeParse(parsed?.document.name ?? name)
-  const { runs, silent } = job.success
-    ? await listRunsEverywhere(world, deadline, { job: job.data, state: 'running', limit: openRunsTold })
-    : { runs: [], silent: [] }
+  const { runs, silent } = await openRunsOf(world, parsed?.document.name ?? name, deadline)
   return {
     name,
     triggers: parsed === null ? [] : triggersOf(parsed),
-    openRuns: runs.map(({ runId }) => runId),
+    openRuns: runs,
     dependents: await dependentsOf(world, name),
     silent,
   }
+}
+
+async function openRunsOf(world: World, name: string, deadline: Deadline) {
+  const job = JobName.safeParse(name)
+  if (!job.success) return { runs: [], silent: [] }
+  const filter = { job: job.data, limit: openRunsTold }
+  const running = await listRunsEverywhere(world, deadline, { ...filter, state: 'running' })
+  const waiting = await listRunsEverywhere(world, deadline, { ...filter, state: 'waiting' })
+  return { runs: [...running.runs, ...waiting.runs].map(({ runId }) => runId), silent: running.silent }
 }
 
 async function dependentsOf(world: World, name: string): Promise<string[]> {

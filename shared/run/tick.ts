@@ -1,8 +1,8 @@
 import { TransferError } from '../errors/index.ts'
+import type { RunId } from '../job/index.ts'
 import * as ledger from '../ledger/index.ts'
 import type { PostgresConnection, Sql } from '../ports/index.ts'
 import { dayMs } from '../schedule/index.ts'
-import { startDue } from './due-runs.ts'
 import type { TickEvent } from './events.ts'
 import { giveUp } from './give-up.ts'
 import { claimOfRetry } from './increment.ts'
@@ -10,8 +10,10 @@ import { listLedgers } from './job-store.ts'
 import { repairRun } from './repair-run.ts'
 import { openRun, type RunContext } from './run-context.ts'
 import { dropLeftover, listLeftovers } from './staging-leftovers.ts'
+import { findDue, keepMarks, startMissed, startOnTime } from './start-due.ts'
 import { retryRun } from './steer-run.ts'
-import { type Tally, tallyEach } from './tally.ts'
+import { sumOf, type Tally, tallyEach } from './tally.ts'
+import { reportUnwatched } from './unwatched-jobs.ts'
 import type { Deadline, World } from './world.ts'
 
 export interface TickAnswer {
@@ -26,9 +28,15 @@ export async function tick(world: World, event: TickEvent, deadline: Deadline): 
     await giveUp(world, event, deadline)
     return { started: 0, repaired: 0, troubles: 1 }
   }
-  const started = await startDue(world, event, deadline)
+  const due = await findDue(world, event)
+  await reportUnwatched(world, due.jobs)
+  const onTime = await startOnTime(world, due, deadline)
+  // Before what was missed: a downtime leaves runs half done, and thousands of cycles.
   const repaired = await repairAll(world, deadline)
-  return { started: started.count, repaired: repaired.count, troubles: started.troubles + repaired.troubles }
+  const missed = await startMissed(world, due, deadline)
+  await keepMarks(world, due)
+  const troubles = onTime.troubles + repaired.troubles + missed.troubles
+  return { started: onTime.count + missed.count, repaired: repaired.count, troubles }
 }
 
 const runsPerLedger = 500
@@ -38,57 +46,58 @@ const waitingPerLedger = 2000
 /** All at once: a database that is gone must not make the others wait for its time-out. */
 async function repairAll(world: World, deadline: Deadline): Promise<Tally> {
   const ledgers = await listLedgers(world.store)
-  const tallies = await Promise.all(
-    ledgers.map((one) => tallyEach(world, [one], (address) => repairLedger(world, address, deadline))),
-  )
-  return {
-    count: tallies.reduce((sum, tally) => sum + tally.count, 0),
-    troubles: tallies.reduce((sum, tally) => sum + tally.troubles, 0),
-  }
+  return sumOf(await Promise.all(ledgers.map((address) => repairOrReport(world, address, deadline))))
 }
 
-async function repairLedger(world: World, address: PostgresConnection, deadline: Deadline): Promise<number> {
-  await using sql = await world.connectSql(address, deadline.signal)
-  await ledger.migrate(sql, world.clock.now())
-  let sent = 0
-  for (const runId of await ledger.listOpenRuns(sql, runsPerLedger)) {
-    sent += await repairRun(await openRun(world, sql, { address, runId }, deadline))
-  }
-  for (const runId of await ledger.listWaitingRuns(sql, waitingPerLedger)) {
-    sent += await repairRun(await openRun(world, sql, { address, runId }, deadline))
-  }
-  const leftovers = await listLeftovers(sql, world.clock.now())
-  await tallyEach(world, leftovers, async (runId) => {
-    await dropLeftover(await openRun(world, sql, { address, runId }, deadline))
-    return 1
+/** A ledger in trouble is one trouble, whatever of it was repaired before. */
+async function repairOrReport(world: World, address: PostgresConnection, deadline: Deadline): Promise<Tally> {
+  const repaired: Tally[] = []
+  const whole = await tallyEach(world, [address], async () => {
+    await using sql = await world.connectSql(address, deadline.signal)
+    await ledger.migrate(sql, world.clock.now())
+    for await (const tally of repairsOf(world, sql, address, deadline)) repaired.push(tally)
+    return 0
   })
-  sent += await repairNotices(world, sql, address, deadline)
-  return sent + (await rerunFailed(world, sql, address, deadline))
+  return sumOf([...repaired, whole])
 }
 
-/** `finish` comes back for notices that it could not deliver; what is a day old helps nobody any more. */
-async function repairNotices(world: World, sql: Sql, address: PostgresConnection, deadline: Deadline): Promise<number> {
-  const since = new Date(world.clock.now().getTime() - dayMs)
-  let sent = 0
-  for (const runId of await ledger.listRunsWithNotices(sql, since, runsPerLedger))
-    sent += await repairRun(await openRun(world, sql, { address, runId }, deadline))
-  return sent
-}
-
-/** Goes on with cycles that failed, as often and as late as their schedule says. */
-async function rerunFailed(world: World, sql: Sql, address: PostgresConnection, deadline: Deadline): Promise<number> {
+async function* repairsOf(
+  world: World,
+  sql: Sql,
+  address: PostgresConnection,
+  deadline: Deadline,
+): AsyncIterable<Tally> {
   const now = world.clock.now()
+  const each = (runs: readonly RunId[], work: (context: RunContext) => Promise<number>) =>
+    tallyEach(
+      world,
+      runs,
+      async (runId) => await work(await openRun(world, sql, { address, runId }, deadline)),
+      () => isGone(sql),
+    )
+  yield await each(await ledger.listOpenRuns(sql, runsPerLedger), repairRun)
+  yield await each(await ledger.listWaitingRuns(sql, waitingPerLedger), repairRun)
+  yield await each(await listLeftovers(sql, now), dropLeftover)
+  // `finish` comes back for notices that it could not deliver; what is a day old helps nobody any more.
+  const dayAgo = new Date(now.getTime() - dayMs)
+  yield await each(await ledger.listRunsWithNotices(sql, dayAgo, runsPerLedger), repairRun)
   // No interval is longer than a day, and what has been failed for two was not found in time.
-  const due = await ledger.listReruns(sql, new Date(now.getTime() - 2 * dayMs), now, runsPerLedger)
-  let begun = 0
-  for (const runId of due) {
-    const context = await openRun(world, sql, { address, runId }, deadline)
-    if (!(await isSuperseded(context))) {
-      await retryRun(context)
-      begun += 1
-    }
-  }
-  return begun
+  const twoDaysAgo = new Date(now.getTime() - 2 * dayMs)
+  yield await each(await ledger.listReruns(sql, twoDaysAgo, now, runsPerLedger), rerunFailed)
+}
+
+/** Also when the time limit took the session: no run after this one could be looked at. */
+const isGone = (sql: Sql): Promise<boolean> =>
+  sql.query('select 1').then(
+    () => false,
+    () => true,
+  )
+
+/** Goes on with a cycle that failed, as often and as late as its schedule says. */
+async function rerunFailed(context: RunContext): Promise<number> {
+  if (await isSuperseded(context)) return 0
+  await retryRun(context)
+  return 1
 }
 
 /** Its rows are read by another run, or were: it stays failed, and the next look need not ask again. */

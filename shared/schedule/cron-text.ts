@@ -43,7 +43,7 @@ export function readCronText(expression: string): CronText | string {
   const parts = (nicknames.get(text.toLowerCase()) ?? text).split(/\s+/)
   const six = parts.length === 5 ? ['0', ...parts] : parts
   if (six.length !== 6 || text === '')
-    return `must have six fields (second minute hour day month weekday), or five without the second; got ${text === '' ? 0 : parts.length}`
+    return `must have six fields (second minute hour day month weekday), or five without the second, not ${text === '' ? 0 : parts.length}`
   const isQuartz = six.includes('?')
   const fields = six.map((field, index) => withRange(field === '?' ? '*' : field, highest[index] ?? 0))
   const [second = '', minute = '', hour = '', dayOfMonth = '', month = '', dayOfWeek = ''] = fields

@@ -10,5 +10,5 @@ export {
   timesOfBusinessDate,
   timetableOf,
 } from './timetable.ts'
-export { dayMs, instantOf } from './wall-clock.ts'
+export { dayMs, instantOf, startOfDay, type WallTime } from './wall-clock.ts'
 export { isTimeZone } from './zone-periods.ts'

@@ -7,7 +7,11 @@ export interface ZonePeriod {
   readonly previousOffsetMs: number | null
 }
 
+/** Spelled as usual: to ask Intl for one costs 40 µs, and a document of half a megabyte names ten thousand. */
+const usual: ReadonlySet<string> = new Set(['UTC', ...Intl.supportedValuesOf('timeZone')])
+
 export function isTimeZone(timeZone: string): boolean {
+  if (usual.has(timeZone)) return true
   try {
     new Intl.DateTimeFormat('en-US', { timeZone })
     return true

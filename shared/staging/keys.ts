@@ -17,6 +17,8 @@ export const documentIncidentPrefix = `${incidentPrefix}jobs/`
 
 export const tickMarksKey = 'state/ticks.json'
 export const jobKey = (name: string) => `${jobPrefix}${name}.json`
+export const nameOfJobKey = (key: string) => key.slice(jobPrefix.length).replace(/\.json$/, '')
+export const isJobKey = (key: string) => key.startsWith(jobPrefix)
 export const datasourceKey = (name: string) => `${datasourcePrefix}${name}.json`
 export const ledgerKey = (digest: string) => `${ledgerPrefix}${digest}.json`
 export const stagePrefix = (runId: RunId) => `stage/${runId}/`

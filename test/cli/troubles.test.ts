@@ -1,5 +1,7 @@
+import { existsSync } from 'node:fs'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, it } from 'vitest'
 import { requireAddressable } from '../../shared/aliyun/oss-keys.ts'
 import { distinct } from '../../shared/cli/commands/sql.ts'
@@ -61,6 +63,19 @@ it('two commands that start a stack at the same time both get their answer', asy
   try {
     const ended = await Promise.all([type(['ls'], { ADBPG_SYNC_HOME: home }), type(['ls'], { ADBPG_SYNC_HOME: home })])
     expect(ended.map(({ code }) => code)).toEqual([0, 0])
+  } finally {
+    await removeState(home)
+  }
+}, 60_000)
+
+it('a command that works on the stack of another keeps it until it has its answer', async () => {
+  const home = await prepareState()
+  try {
+    const owner = type(['sql', 'select pg_sleep(1)'], { ADBPG_SYNC_HOME: home })
+    while (!existsSync(join(home, 'stack.json'))) await sleep(20)
+    const guest = await type(['sql', 'select pg_sleep(3)'], { ADBPG_SYNC_HOME: home })
+    expect(guest).toMatchObject({ code: 0 })
+    expect(await owner).toMatchObject({ code: 0 })
   } finally {
     await removeState(home)
   }

@@ -9,8 +9,14 @@ interface Arrival {
 }
 
 /** On a clock where nothing but waiting takes time, and every wait is late by up to `lateMs`. */
-async function arrivals(bytes: Buffer, rate: Rate, lateMs: number, pieceBytes: number): Promise<Arrival[]> {
+async function arrivals(
+  bytes: Buffer,
+  rate: Rate | ((elapsedMs: number) => Rate),
+  lateMs: number,
+  pieceBytes: number,
+): Promise<Arrival[]> {
   let nowMs = 1_000_000
+  const rateNow = async () => (typeof rate === 'function' ? rate(nowMs - 1_000_000) : rate)
   const clock = {
     nowMs: () => nowMs,
     wait: async (ms: number) => {
@@ -21,7 +27,7 @@ async function arrivals(bytes: Buffer, rate: Rate, lateMs: number, pieceBytes: n
     for (let at = 0; at < bytes.length; at += pieceBytes) yield bytes.subarray(at, at + pieceBytes)
   }
   const found: Arrival[] = []
-  for await (const piece of paced({ body: source(), encoding: copyText, newline: 0x0a }, rate, clock))
+  for await (const piece of paced({ body: source(), encoding: copyText, newline: 0x0a }, rateNow, clock))
     found.push({ atMs: nowMs, bytes: Buffer.from(piece) })
   return found
 }
@@ -74,6 +80,19 @@ describe('a body is paced', () => {
       expect(seconds).toBeGreaterThan(40 * 0.97)
       expect(seconds).toBeLessThan(40 * 1.1)
     }
+  })
+
+  test('at another rate from one piece to the next', async () => {
+    const perSecond = (bytesPerSecond: number): Rate => ({ bytesPerSecond, recordsPerSecond: null })
+    const bytes = lines(30_000, 50)
+    const found = await arrivals(bytes, (ms) => perSecond(ms < 20_000 ? 25_000 : 100_000), 2, 64 * 1024)
+    const before = found.filter(({ atMs }) => atMs - 1_000_000 < 20_000)
+    const sizeOf = (some: readonly Arrival[]) => some.reduce((sum, { bytes: { length } }) => sum + length, 0)
+    expect(sizeOf(before) / 20).toBeGreaterThan(25_000 * 0.97)
+    expect(sizeOf(before) / 20).toBeLessThan(25_000 * 1.03)
+    const seconds = ((found.at(-1)?.atMs ?? 0) - 1_000_000) / 1000
+    expect(seconds).toBeGreaterThan(20 + 10 * 0.95)
+    expect(seconds).toBeLessThan(20 + 10 * 1.05)
   })
 
   test.each([

@@ -283,6 +283,14 @@ describe('what is read', () => {
     expect(await failure(work())).toMatchObject({ code, message: expect.stringMatching(message) })
   })
 
+  test('of several tables the nearest is named first', async () => {
+    for (const name of ['a_near_table', 'b_near_table']) await session.query(`create table ${name} (n integer)`)
+    await using source = await open({ table: 'b_near_tablex' })
+    expect(await failure(source.columns())).toMatchObject({
+      message: expect.stringMatching(/did you mean public\.b_near_table, public\.a_near_table\?/),
+    })
+  })
+
   test('a reader writes nothing, whatever its SQL says', async () => {
     await session.query('create table witness (n integer)')
     await session.query(`create function leave_trace() returns integer language sql as

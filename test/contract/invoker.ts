@@ -59,6 +59,14 @@ export function describeInvoker(name: string, open: OpenInvoker): void {
       expect(calls.trim().split('\n').sort()).toEqual(['{"n":1}', '{"n":2}'])
     })
 
+    it('leaves no connection open that would hold up the end of a process', async () => {
+      const sockets = () => process.getActiveResourcesInfo().filter((one) => one === 'TCPSocketWrap').length
+      await invoker.invokeAsync('load', { n: 3 }, 'first_of_many')
+      const before = sockets()
+      for (let n = 0; n < 5; n += 1) await invoker.invokeAsync('load', { n: 3 }, `one_of_many_${n}`)
+      await eventually(async () => (sockets() <= before ? true : null))
+    })
+
     it('names a handler that threw, that was too slow, that ended its process', async () => {
       expect(await codeOf(invoker.invokeSync('plan', {}, 10_000))).toBe('platform/function-failed')
       await expect(invoker.invokeSync('plan', {}, 10_000)).rejects.toThrow(/boom/)

@@ -153,7 +153,7 @@ describe('a run that becomes visible at its end', () => {
     expect(JSON.stringify(failed.error)).not.toMatch(/\(id\)=/)
     expect(await countOf(table)).toBe(old)
     expect(await collected()).toHaveLength(1)
-    await expect(replayAll(failed.runId)).rejects.toMatchObject({ code: 'job/invalid' })
+    await expect(replayAll(failed.runId)).rejects.toMatchObject({ code: 'run/retry-first' })
     await stack.sql(`delete from public.${table} where id = -1`)
     await retry(failed.runId)
     expect(await stack.ended(failed.runId)).toMatchObject({ state: 'succeeded', rows: { read: rows, loaded: rows } })
@@ -171,7 +171,7 @@ describe('a run that becomes visible at its end', () => {
     await stack.sql(`update adbpg_sync.run_finished set finished_at = finished_at - interval '4 days'`)
     await stack.tick()
     expect(await collected()).toEqual([])
-    await expect(retry(failed.runId)).rejects.toMatchObject({ message: expect.stringMatching(/start a new run/) })
+    await expect(retry(failed.runId)).rejects.toMatchObject({ code: 'run/not-retryable' })
     expect(await countOf(table)).toBe(old)
   })
 
@@ -288,4 +288,20 @@ describe('a run that becomes visible at its end', () => {
     expect(await stack.ended(runId)).toMatchObject({ state, rows: { loaded: state === 'succeeded' ? 7 : 0 } })
     expect(await idsThere()).toEqual(ids)
   })
+
+  it.each(['commit', 'rollback', 'commit; begin'])(
+    'SQL of its author that hides %s does not pass for success, and the run ends',
+    async (hidden) => {
+      for (const list of ['preSql', 'postSql']) {
+        const table = await fresh(csvOf(0, 3))
+        // Behind a quote that is escaped, where the reading of a job takes it for text.
+        const result = await run(table, {
+          atomic: true,
+          [list]: [`select e'\\''; ${hidden}; select '`.replace(/'$/, "''")],
+        })
+        expect(result).toMatchObject({ state: 'failed', error: { code: 'job/invalid', context: { parameter: list } } })
+        if (list === 'preSql' || hidden === 'rollback') expect(await countOf(table)).toBe(old)
+      }
+    },
+  )
 })

@@ -253,6 +253,17 @@ describe('bad input', () => {
   })
 
   it.each([
+    ['preSql', { preSql: ['select 1', 'selec 1'] }, /^preSql, statement 2 of 2: /],
+    ['postSql', { postSql: ['select 1/0', 'select 1'] }, /^postSql, statement 1 of 2: /],
+    ['preSql', { atomic: true, preSql: ['select 1', 'select 1/0'] }, /^preSql, statement 2 of 2: /],
+  ])('says which statement of %s failed: %o', async (_list, writer, says) => {
+    const name = await table()
+    await stack.world.store.put(`data/${name}.csv`, Buffer.from(good))
+    const job = dataxJob(name, fromOss(`data/${name}.csv`), intoAdbpg(`public.${name}`, writer))
+    expect(await stack.run({ job })).toMatchObject({ error: { message: expect.stringMatching(says) } })
+  })
+
+  it.each([
     ['a wrong password', { password: 'env:OSS_LOCAL_SECRET' }, 'connect/wrong-credentials'],
     ['a host that refuses', { port: 1 }, 'connect/unreachable'],
     ['a secret that is not set', { password: 'env:NO_SUCH_SECRET' }, 'job/secret-missing'],
@@ -281,8 +292,8 @@ describe('bad input', () => {
     await stack.world.store.put('datasources/torn.json', Buffer.from('{"type": "adbpg", '))
     const job = dataxJob('torn', fromOss('data/x.csv'), intoAdbpg('public.x', { datasource: 'torn' }))
     await expect(stack.start({ job })).rejects.toMatchObject({
-      code: 'job/invalid',
-      message: expect.stringContaining('datasources/torn.json'),
+      code: 'job/syntax',
+      message: expect.stringMatching(/datasources\/torn\.json: .*line 1, column \d+/),
     })
   })
 

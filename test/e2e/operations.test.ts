@@ -79,7 +79,7 @@ describe('datasource', () => {
     expect((await answerOf(add)).code).toBe(0)
     expect(await answerOf(add)).toMatchObject({
       code: 2,
-      answer: { error: { message: expect.stringContaining('--replace') } },
+      answer: { error: { code: 'job/name-taken', advice: expect.stringContaining('--replace') } },
     })
     expect((await answerOf([...add, '--replace', '--ssl', 'require'])).answer).toMatchObject({
       definition: { ssl: 'require' },
@@ -95,8 +95,8 @@ describe('datasource', () => {
 
   it.each([
     ['a secret as an argument', ['--password', 'hunter2'], 'job/literal-secret'],
-    ['no secret in the pipe', ['--password-stdin'], 'job/invalid'],
-    ['a file that is not there', ['--file', '/nowhere.json'], 'job/invalid'],
+    ['no secret in the pipe', ['--password-stdin'], 'usage/invalid'],
+    ['a file that is not there', ['--file', '/nowhere.json'], 'usage/invalid'],
     ['a type that nobody knows', ['--type', 'oracle', '--password', 'env:P'], 'job/invalid'],
   ])('refuses %s with exit code 2', async (_, options, code) => {
     const { code: exit, answer } = await answerOf(['datasource', 'add', 'refused', ...optionsOfStack(), ...options])
@@ -159,7 +159,7 @@ describe('a stored job', () => {
     expect((await stack.world.store.read(`jobs/${table}.json`, 10_000))?.body.toString()).toBe(text)
     expect(await answerOf(['job', 'add', job])).toMatchObject({
       code: 2,
-      answer: { error: { message: expect.stringContaining('--replace') } },
+      answer: { error: { code: 'job/name-taken', advice: expect.stringContaining('--replace') } },
     })
     expect((await answerOf(['job', 'add', job, '--replace'])).code).toBe(0)
     expect((await answerOf(['job', 'list'])).answer).toContainEqual(
@@ -209,7 +209,7 @@ describe('a stored job', () => {
     ]) {
       const { code, answer } = await answerOf(words)
       expect({ code, answer }).toMatchObject({ code: 2, answer: { error: { code: 'job/invalid' } } })
-      expect((answer.error as { message: string }).message).toMatch(/trigers.*did you mean triggers.*parameters/s)
+      expect((answer.error as { message: string }).message).toMatch(/trigers.*did you mean triggers[\s\S]*parameters/)
     }
     for (const words of [
       ['job', 'add', strange],
@@ -217,7 +217,7 @@ describe('a stored job', () => {
     ]) {
       const { code, answer } = await answerOf(words)
       expect(code).toBe(2)
-      expect((answer.error as { message: string }).message).toMatch(/reader\.parameter\.column.*fileFormat/s)
+      expect((answer.error as { message: string }).message).toMatch(/reader\.parameter\.column[\s\S]*fileFormat/)
     }
     expect(await api('PUT', '/v1/jobs/broken', JSON.parse(broken))).toMatchObject({ status: 400 })
     await writeFile(strange, text)
@@ -232,17 +232,13 @@ describe('a stored job', () => {
   it('may wait for values and datasources that are not there yet, which is told', async () => {
     const { job, document, table } = await fileJob('later_db')
     const text = JSON.stringify(document)
-      .replace('adbpg_local', 'later_db')
+      .replaceAll('adbpg_local', 'later_db')
       .replace(/"channel":\d/, '"channel":"${lanes}"')
       .replace(`files/${table}.csv`, '${object}')
     await writeFile(job, text)
     const { code, answer } = await answerOf(['job', 'add', job])
     expect({ code, answer }).toMatchObject({ code: 0 })
-    expect(answer.warnings).toEqual([
-      expect.stringContaining('object'),
-      expect.stringContaining('lanes'),
-      expect.stringContaining('later_db'),
-    ])
+    expect(JSON.stringify(answer.warnings)).toMatch(/later_db.*lanes|lanes.*later_db/)
     expect((await answerOf(['job', 'remove', table])).code).toBe(0)
   })
 
@@ -260,7 +256,7 @@ describe('a stored job', () => {
     await stack.tick()
     const [first, ...more] = await own()
     expect(more).toEqual([])
-    expect(first?.message).toMatch(new RegExp(`^${key}: .*trigers.*parameters`, 's'))
+    expect(first?.message).toMatch(/trigers[\s\S]*parameters/)
     await stack.tick()
     expect(await own()).toEqual([first])
     expect(await own('--job', table)).toEqual([first])
@@ -567,7 +563,7 @@ describe('the end of a run', () => {
     const { code, answer } = await answerOf(['run', job])
     expect(code).toBe(0)
     expect(await stack.whileTicking(() => settled(answer.runId))).toMatchObject([
-      { outcome: 'delivered', attemptsFailed: 1 },
+      { outcome: 'delivered', attempts: 2, settledAt: expect.any(String), error: null },
     ])
     expect(webhook.received).toHaveLength(4)
     expect(new Set(webhook.received.map(({ headers }) => headers['x-adbpg-sync-delivery'])).size).toBe(1)
@@ -595,7 +591,7 @@ describe('the end of a run', () => {
       { outcome: 'undeliverable', error: { code: 'run/notice-refused' } },
     ])
     expect((await type(['status', String(answer.runId)])).stdout).toMatch(
-      /^notice +vault:\w+: undeliverable \(.*404\)$/m,
+      /^notice +vault:\w+: undeliverable at \S+ \(.*404\)$/m,
     )
     const { incidents } = (await answerOf(['status', '--limit', '1000'])).answer
     expect(incidents).toContainEqual(

@@ -48,7 +48,7 @@ it('loads what was refused once the table takes it, each record once however oft
   const both = await Promise.all([replay(runId, null), replay(runId, null)])
   expect(both.map((one) => one.loaded).reduce((sum, count) => sum + count)).toBe(30)
   expect(both.map((one) => one.already).reduce((sum, count) => sum + count)).toBe(30)
-  expect(await replay(runId, null)).toEqual({ loaded: 0, filtered: 0, already: 30, refused: [] })
+  expect(await replay(runId, null)).toEqual({ loaded: 0, filtered: 0, already: 30, refused: [], rolledBack: 0 })
   expect(await countOf(table)).toBe(3000)
   expect(await stack.sql(`select name from public.${table} where id = 107`)).toEqual([{ name: 'too long, 107' }])
   await using sql = await stack.world.connectSql(stack.adbpg, ample.signal)
@@ -65,7 +65,13 @@ it('loads corrected records, as they lie in the file or by their fields, and tel
     { ...fourth, raw: 'x,y' },
   ]
   const answer = await replay(report.runId, parseCorrections(lines.map((one) => JSON.stringify(one)).join('\n')))
-  expect(answer).toEqual({ loaded: 3, filtered: 0, already: 0, refused: [{ record: 308, code: 'record/format' }] })
+  expect(answer).toEqual({
+    loaded: 3,
+    filtered: 0,
+    already: 0,
+    refused: [{ record: 308, code: 'record/format' }],
+    rolledBack: 0,
+  })
   expect(
     await stack.sql(`select id, name from public.${table} where name is distinct from 'short' order by id`),
   ).toEqual([
@@ -79,7 +85,7 @@ it('merges as the run has merged', async () => {
   const { table, report } = await loaded({ writeMode: 'insert', conflictMode: 'ignore' })
   await stack.sql(`alter table public.${table} alter column name type text`)
   await stack.sql(`insert into public.${table} values (7, 'mine')`)
-  expect(await replay(report.runId, null)).toEqual({ loaded: 29, filtered: 1, already: 0, refused: [] })
+  expect(await replay(report.runId, null)).toEqual({ loaded: 29, filtered: 1, already: 0, refused: [], rolledBack: 0 })
   expect(await stack.sql(`select name from public.${table} where id = 7`)).toEqual([{ name: 'mine' }])
 })
 
@@ -92,6 +98,26 @@ it('refuses a file that is not of this run, before anything is loaded', async ()
   ]
   await expect(
     replay(report.runId, parseCorrections(text.map((one) => JSON.stringify(one)).join('\n'))),
-  ).rejects.toMatchObject({ code: 'job/invalid', message: expect.stringContaining('piece c9-p0 record 1') })
+  ).rejects.toMatchObject({ code: 'usage/invalid', message: expect.stringContaining('piece c9-p0 record 1') })
   expect(await countOf(table)).toBe(2970)
+})
+
+it('of a run that failed, loads what its done chunks have left, and tells how many were rolled back', async () => {
+  const table = unique('replay')
+  await stack.sql(`create table public.${table} (id integer primary key, name varchar(8))`)
+  const line = (file: number, n: number, text: string) => `${file * 10 + n},${text}\n`
+  await stack.world.store.put(`data/${table}/1.csv`, Buffer.from(line(0, 1, 'ok') + line(0, 2, 'much too long')))
+  await stack.world.store.put(
+    `data/${table}/2.csv`,
+    Buffer.from(`${line(1, 1, 'ok')}${line(1, 2, 'also too long').repeat(3)}`),
+  )
+  const job = dataxJob(table, fromOss(`data/${table}/*.csv`), intoAdbpg(`public.${table}`), {
+    speed: { channel: 1 },
+    errorLimit: { record: 1 },
+  })
+  const report = await stack.run({ job })
+  expect(report).toMatchObject({ state: 'failed', rows: { read: 2, loaded: 1, dirty: 1 }, dirtyRolledBack: 1 })
+  await stack.sql(`alter table public.${table} alter column name type text`)
+  expect(await replay(report.runId, null)).toEqual({ loaded: 1, filtered: 0, already: 0, refused: [], rolledBack: 1 })
+  expect(await countOf(table)).toBe(2)
 })

@@ -115,6 +115,7 @@ describe('transformed records', () => {
       filtered: 1,
       already: 0,
       refused: [],
+      rolledBack: 0,
     })
     expect(
       await stack.sql(`select id::integer, note from public.${name} where id in (7, 507, 1007) order by id`),

@@ -47,12 +47,19 @@ describe('small things', () => {
   it('shows both of two columns with one name', async () => {
     const statement = 'select 1 as n, 2 as n'
     expect((await answerOf(['sql', statement])).answer).toEqual({ rows: [{ n: 1, n_2: 2 }], rowCount: 1 })
+    const odd = `select 'nan'::float8 as a, '-infinity'::float8 as b, null::float8 as c, 1.5::float8 as d`
+    expect((await answerOf(['sql', odd])).answer).toMatchObject({
+      rows: [{ a: 'NaN', b: '-Infinity', c: null, d: 1.5 }],
+    })
     expect((await type(['sql', statement])).stdout).toMatch(/│ n │ n │.*│ 1 │ 2 │/s)
   })
 
   it('tells a name that no job can have', async () => {
     const { code, stderr } = await type(['status', '--job', 'bad name'])
-    expect({ code, stderr }).toMatchObject({ code: 2, stderr: expect.stringMatching(/job\/invalid: --job bad name/) })
+    expect({ code, stderr }).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(/--job.*bad name.*1 to 64 letters/),
+    })
   })
 
   it.each([
@@ -65,7 +72,7 @@ describe('small things', () => {
     await writeFile(file, JSON.stringify(dataxJob('bad_table', end(reader), end(writer))))
     const { code, stderr } = await type(['run', file])
     expect(code).toBe(2)
-    expect(stderr.match(/table must be/g)).toHaveLength(2)
+    expect(stderr.match(/table \(line .*must be/g)).toHaveLength(2)
   })
 })
 
@@ -80,6 +87,7 @@ const Answer = z.strictObject({
   chunks: z.number(),
   chunksPlanned: z.number().nullable(),
   replayed: z.number(),
+  dirtyRolledBack: z.number(),
   dirtyObject: z.string().nullable(),
   error: z.looseObject({ code: z.string(), message: z.string(), advice: z.string() }).nullable(),
   waitsFor: z.array(z.string()),
@@ -88,6 +96,7 @@ const Answer = z.strictObject({
   increment: z.looseObject({ column: z.string() }).nullable(),
   requestedAt: z.string(),
   finishedAt: z.string(),
+  warnings: z.array(z.string()),
   decisions: z.array(z.looseObject({ what: z.string(), why: z.string() })),
 })
 
@@ -364,6 +373,64 @@ describe('the other verbs', () => {
     expect((await answerOf(['stop', String(failed.answer.runId)])).answer).toHaveProperty('runId')
   })
 
+  it('replay of a run whose chunk was rolled back says so, and status counts what dirty shows', async () => {
+    const { table, job, document } = await fileJob()
+    const csv = join(folder, `${table}-bad.csv`)
+    await writeFile(csv, `1,one\n${'x,bad\n'.repeat(4)}2,two\n`)
+    await answerOf(['put', csv, `oss:///files/${table}.csv`])
+    const setting = { errorLimit: { record: 3 } }
+    await writeFile(job, JSON.stringify({ ...document, script: { job: { ...document.script.job, setting } } }))
+    const { answer } = await answerOf(['run', job])
+    const runId = String(answer.runId)
+    expect(answer).toMatchObject({ state: 'failed', rows: { read: 0, loaded: 0, dirty: 0 }, dirtyRolledBack: 4 })
+    expect((await answerOf(['dirty', runId])).answer).toHaveLength(4)
+    expect((await type(['status', runId])).stdout).toMatch(/at least 4 in chunks that were rolled back/)
+    const replayed = await answerOf(['replay', runId])
+    expect(replayed).toMatchObject({ code: 1, answer: { error: { code: 'run/retry-first' } } })
+    const { code, stdout, stderr } = await type(['replay', runId])
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
+    expect(stderr).toMatch(/4 dirty records.*rolled back.*next: .*adbpg-sync retry/s)
+    const corrected = join(folder, `${table}.jsonl`)
+    await writeFile(corrected, JSON.stringify({ piece: 'c0-p0', record: 2, raw: '3,three' }))
+    expect((await type(['replay', runId, '--file', corrected])).stderr).toMatch(/run\/retry-first/)
+    await test.sql(`alter table public.${table} alter column id type text`)
+    expect((await answerOf(['retry', runId])).answer).toMatchObject({ rows: { loaded: 6 }, dirtyRolledBack: 0 })
+    expect(await type(['replay', runId])).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining('no dirty records'),
+    })
+  })
+
+  it('advice fits what was wrong', async () => {
+    const { job } = await fileJob()
+    const { answer } = await answerOf(['run', job])
+    const nextOf = async (words: readonly string[]) => {
+      const { code, stderr } = await type(words)
+      return { code, next: stderr.replace(/^.*next: /s, '') }
+    }
+    expect(await nextOf(['watermark', job, '--set', '1', '--reset'])).toMatchObject({
+      code: 2,
+      next: expect.stringContaining('--help'),
+    })
+    expect(await nextOf(['retry', String(answer.runId)])).toMatchObject({ next: expect.stringContaining('new run') })
+    expect(await nextOf(['status', '--summary'])).toMatchObject({ code: 2, next: expect.stringContaining('--help') })
+    expect(await nextOf(['datasource', 'add', 'pg_local', '--file', '-'])).toMatchObject({ code: 2 })
+    const add = [
+      'datasource',
+      'add',
+      'pg_local',
+      '--type',
+      'mysql',
+      '--host',
+      'h',
+      '--database',
+      'd',
+      '--username',
+      'u',
+    ]
+    expect(await nextOf(add)).toMatchObject({ code: 2, next: expect.stringContaining('--replace') })
+  })
+
   it('status and the rest go on where one ledger of several is gone', async () => {
     const { job } = await fileJob()
     const { runId } = (await answerOf(['run', job])).answer
@@ -431,7 +498,7 @@ describe('the other verbs', () => {
     expect((await type([...words, '--to', '20260106'])).stdout).toMatch(/20260106.*waiting/)
     expect(await answerOf([...words, '--parallel', '0'])).toMatchObject({
       code: 2,
-      answer: { error: { code: 'job/invalid' } },
+      answer: { error: { code: 'usage/invalid' } },
     })
   })
 
@@ -463,11 +530,71 @@ describe('the other verbs', () => {
     })
     expect(await answerOf(['put', join(folder, 'missing.csv'), 'oss:///in/missing.csv'])).toMatchObject({
       code: 2,
-      answer: { error: { code: 'job/invalid', message: expect.stringContaining('missing.csv: ENOENT') } },
+      answer: { error: { code: 'usage/invalid', message: expect.stringContaining('missing.csv: ENOENT') } },
     })
+    const shown = await answerOf(['datasource', 'show', 'adbpg_locl'])
+    expect(shown.answer).toMatchObject({ error: { message: expect.stringContaining('did you mean adbpg_local?') } })
     const unknown = await spawned(['statsu'])
     expect(unknown.code).toBe(2)
     expect(unknown.stderr).toContain('status')
+  })
+
+  it.each(['run', 'plan', 'doctor'])('%s tells errors and warnings of a job in one pass', async (verb) => {
+    const file = join(folder, 'faulty.json')
+    const writer = {
+      name: 'adbpgwriter',
+      parameter: { datasource: 'adbpg_locl', tabel: 'x', table: 'a.b.c', column: ['*'] },
+    }
+    const reader = { name: 'ossreader', parameter: { datasource: 'oss_local', object: 'a.csv' } }
+    await writeFile(
+      file,
+      JSON.stringify({ script: dataxJob('x', reader, writer).script, triggers: [{ type: 'object', prefx: 'a' }] }),
+    )
+    const says = [
+      /triggers\[0\]\.prefx/,
+      /did you mean adbpg_local\?/,
+      /table .*must be "name"/,
+      /tabel .*did you mean table\?/,
+    ]
+    const { code, stdout, stderr } = await type([verb, file])
+    expect(code).toBe(verb === 'doctor' ? 1 : 2)
+    for (const one of says) expect(stdout + stderr).toMatch(one)
+    if (verb === 'doctor') return
+    const { answer } = await answerOf([verb, file])
+    const severities = { error: 3, warning: 1 }
+    const { faults } = (answer as { error: { faults: { severity: keyof typeof severities }[] } }).error
+    for (const [severity, count] of Object.entries(severities))
+      expect(faults.filter((fault) => fault.severity === severity)).toHaveLength(count)
+  })
+
+  it('put looks at a job document before it is stored, and lets a start give what it lacks', async () => {
+    const file = join(folder, 'stored.json')
+    const reader = { name: 'ossreader', parameter: { datasource: 'oss_local', object: '${object}', obect: 'x' } }
+    const write = (parameter: Record<string, unknown>) =>
+      writeFile(file, JSON.stringify(dataxJob('stored', reader, { name: 'adbpgwriter', parameter })))
+    await write({ datasource: 'adbpg_local', table: 'a.b.c', column: ['*'] })
+    expect(await answerOf(['put', file, 'oss:///jobs/stored.json'])).toMatchObject({
+      code: 2,
+      answer: { error: { faults: expect.arrayContaining([expect.objectContaining({ severity: 'warning' })]) } },
+    })
+    expect((await answerOf(['plan', 'stored'])).answer).toMatchObject({ error: { code: 'job/unknown-job' } })
+    await write({ datasource: 'adbpg_local', table: 'b.c', column: ['*'] })
+    const stored = await answerOf(['put', file, 'oss:///jobs/stored.json'])
+    expect(stored).toMatchObject({ code: 0, stderr: expect.stringMatching(/warning: .*obect.*did you mean object/) })
+    expect((await answerOf(['run', 'storde'])).answer).toMatchObject({
+      error: { message: expect.stringContaining('did you mean stored?') },
+    })
+  })
+
+  it('a definition in a file is told by line and column', async () => {
+    const file = join(folder, 'datasource.json')
+    await writeFile(file, '{\n  "type": "adbpg",\n  "host": "h" "port": x\n}')
+    expect(await type(['datasource', 'add', 'torn', '--file', file])).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(/datasource\.json: .*line 3, column 23/),
+    })
+    await writeFile(file, '{\n  "type": "adbpg",\n  "host": "h", "port": "x"\n}')
+    expect((await type(['datasource', 'add', 'torn', '--file', file])).stderr).toMatch(/port \(line 3, column 24\)/)
   })
 
   it('run --help teaches by examples', async () => {

@@ -173,6 +173,8 @@ describe('a conversion', () => {
       setting: { common: datax.common, speed: { record: 9 } },
     })
     expect(said(remarks).map((line) => line.split(':')[0])).toEqual([
+      'script.common',
+      'script.job.setting.speed',
       'script.core',
       'script.entry',
       'script.job.setting.speed.record',
@@ -189,6 +191,6 @@ describe('a conversion', () => {
 
   test('is asked for by name', () => {
     expect(scriptFormOf('DataX')).toBe('datax')
-    expect(() => scriptFormOf('yaml')).toThrow(/datax, dataworks, job, got yaml/)
+    expect(scriptFormOf('yaml')).toBeNull()
   })
 })

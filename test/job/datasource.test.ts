@@ -127,6 +127,18 @@ describe('a datasource', () => {
     }
   })
 
+  test.each(['type', 'host', 'database', 'properties'])(
+    'an object whose toString is data crashes nothing as %s',
+    (name) => {
+      const sound = { type: 'adbpg', host: 'h', database: 'd', username: 'u', properties: { ssl: true } }
+      const definition: Readonly<Record<string, unknown>> = { ...sound, [name]: { toString: 0 } }
+      expect(readDatasource(definition, []).faults).not.toEqual([])
+      expect(readDatasource({ ...definition, properties: { ssl: { toString: 0 } } }, []).faults).toEqual(
+        expect.any(Array),
+      )
+    },
+  )
+
   test('never crashes the reader, whatever it is', () => {
     const names = ['type', 'address', 'properties', 'connectionProperties', 'host', 'port', 'url', 'accessKey', 'x']
     const member = fc.oneof(fc.jsonValue(), fc.constantFrom('adbpg', 'oss', 'mysql', '[{}]', '{"a":1}'))

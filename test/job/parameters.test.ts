@@ -185,15 +185,24 @@ describe('what a caller gives', () => {
     expect(filled('${dt}', { dt: '$[yyyymmdd]' }, { dt: '$bizdate' })).toBe('$[yyyymmdd]')
   })
 
-  test('moves the whole family when it is a day or a time', () => {
-    expect(filled('$bizdate ${yyyymmdd-1} ${v} $[yyyymmdd]', { bizdate: '20240301' }, { v: '${yyyymm-1}' })).toBe(
-      '20240301 20240229 202402 20140515',
+  test('moves all dates, of whichever family it is', () => {
+    expect(filled('$bizdate ${yyyymmdd-1} ${v} $cyctime', { bizdate: '20240301' }, { v: '${yyyymm-1}' })).toBe(
+      '20240301 20240229 202402 20240302103000',
     )
     expect(filled('$cyctime $[hh24-1/24] $gmtdate ${yyyymmdd}', { cyctime: '20240301003000' })).toBe(
-      '20240301003000 23 20240301 20140514',
+      '20240301003000 23 20240301 20240229',
     )
-    expect(filled('$bizdate ${yyyymmdd}', { bizdate: '2024-03-01' })).toBe('2024-03-01 20140514')
-    expect(filled('$bizdate ${yyyymmdd}', { bizdate: '20240231' })).toBe('20240231 20140514')
+    expect(filled('${yyyymmdd} $gmtdate', { bizdate: '20240101', cyctime: '20240301003000' })).toBe('20240101 20240301')
+  })
+
+  test.each([
+    [{ bizdate: '2024-03-01' }, 'bizdate: must be a day as yyyymmdd; got "2024-03-01"'],
+    [{ bizdate: '20240231' }, 'bizdate: must be a day as yyyymmdd; got "20240231"'],
+    [{ bizdate: '' }, 'bizdate: must be a day as yyyymmdd; got ""'],
+    [{ cyctime: '20240301' }, 'cyctime: must be a time as yyyymmddhh24miss; got "20240301"'],
+    [{ cyctime: '20240301246000' }, 'cyctime: must be a time as yyyymmddhh24miss; got "20240301246000"'],
+  ])('%o is refused: a job would move the rows of another day', (given: Values, fault) => {
+    expect(fill('nothing', given).faults).toEqual([`error job/invalid parameters.${fault}`])
   })
 })
 

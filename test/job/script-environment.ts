@@ -44,14 +44,13 @@ export interface CheckedText {
 export async function checkText(text: string, parameters: Readonly<Record<string, string>> = {}): Promise<CheckedText> {
   const { parsed, faults } = readJobDocument(text, 'golden')
   if (parsed === null) return { spec: null, faults, printed: faults.map(faultText).join('\n') }
-  const checked = await checkJob(parsed.document, parsed.scriptPath, {
+  const { spec, faults: all } = await checkJob(parsed, {
     catalogue,
     parameters,
     dates: runDatesOf(new Date('2026-11-23T21:00:00Z'), 'Asia/Shanghai'),
     findDatasource,
+    datasourceNames: async () => [...definitions.keys()],
     hoistSecret: null,
-    place: parsed.place,
   })
-  const all = [...faults, ...checked.faults]
-  return { spec: checked.spec, faults: all, printed: [...all.map(faultText), JSON.stringify(checked.spec)].join('\n') }
+  return { spec, faults: all, printed: [...all.map(faultText), JSON.stringify(spec)].join('\n') }
 }

@@ -61,8 +61,8 @@ const resolution = {
   parameters: {},
   dates,
   findDatasource: async () => null,
+  datasourceNames: async () => [],
   hoistSecret: null,
-  place: <T>(fault: T) => fault,
 }
 
 describe('a secret in plain text', () => {
@@ -81,8 +81,7 @@ describe('a secret in plain text', () => {
   )
 
   test('is refused with its own code and path when it is all that is wrong', async () => {
-    const { document, scriptPath, place } = parseJobDocument(JSON.stringify(inline), 'j')
-    await expect(resolveJob(document, scriptPath, { ...resolution, place })).rejects.toMatchObject({
+    await expect(resolveJob(parseJobDocument(JSON.stringify(inline), 'j'), resolution)).rejects.toMatchObject({
       code: 'job/literal-secret',
       message: expect.stringMatching(/reader\.parameter\.accessKey \(line 1.*\n.*writer\.parameter\.password/),
     })
@@ -94,8 +93,7 @@ describe('a secret in plain text', () => {
       kept.set(name, value)
       return `vault:${name}`
     }
-    const { document, scriptPath } = parseJobDocument(JSON.stringify(inline), 'j')
-    const { spec } = await resolveJob(document, scriptPath, { ...resolution, hoistSecret })
+    const { spec } = await resolveJob(parseJobDocument(JSON.stringify(inline), 'j'), { ...resolution, hoistSecret })
     expect([...kept.values()]).toEqual([secret, secret])
     expect(new Set(kept.keys()).size).toBe(2)
     expect(JSON.stringify(spec)).not.toContain(secret)
@@ -106,10 +104,10 @@ describe('a secret in plain text', () => {
 
   test('is refused too when a parameter brings it', async () => {
     const text = JSON.stringify(inline).replaceAll(secret, '$' + '{pw}')
-    const { document, scriptPath } = parseJobDocument(text, 'j')
-    const checked = await checkJob(document, scriptPath, { ...resolution, dates, parameters: { pw: secret } })
+    const parsed = parseJobDocument(text, 'j')
+    const checked = await checkJob(parsed, { ...resolution, dates, parameters: { pw: secret } })
     expect(checked.faults.map(({ code }) => code)).toEqual(['job/literal-secret', 'job/literal-secret'])
-    const asReference = await checkJob(document, scriptPath, { ...resolution, dates, parameters: { pw: 'env:PW' } })
+    const asReference = await checkJob(parsed, { ...resolution, dates, parameters: { pw: 'env:PW' } })
     expect(asReference.spec?.writer.options).toMatchObject({ connection: { password: 'env:PW' } })
   })
 

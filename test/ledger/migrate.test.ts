@@ -18,7 +18,7 @@ describe.each([undefined, currentPackage])('migration (%s)', (packageName) => {
     const sessions = await Promise.all(Array.from({ length: 8 }, () => postgres.connect(connection)))
     for (let round = 0; round < rounds; round += 1) {
       const applied = await Promise.all(sessions.map((session) => migrate(session, new Date())))
-      expect(applied.flat().sort()).toEqual(Object.keys(migrations).map(Number))
+      expect(applied.flat().sort((a, b) => a - b)).toEqual(Object.keys(migrations).map(Number))
       await sessions[0]?.query('drop schema adbpg_sync cascade')
     }
     await Promise.all(sessions.map((session) => session[Symbol.asyncDispose]()))

@@ -5,8 +5,8 @@ import type { SqlSession } from '../../shared/ports/index.ts'
 import { startTestPostgres, type TestPostgres } from '../support/postgres.ts'
 
 /*
- * 60,000 runs of 20 jobs, one a minute; every thousandth failed, every ten-thousandth is still running, and of those that
- * failed half succeeded by a retry.
+ * 60,000 runs of 20 jobs, one a minute; every thousandth failed, every ten-thousandth has not ended (one of them waits, one has
+ * waited), and of those that failed half succeeded by a retry.
  */
 const runs = 60_000
 const first = Date.parse('2026-01-01T00:00:00Z')
@@ -35,6 +35,11 @@ beforeAll(async () => {
   await sql.query(
     `insert into adbpg_sync.notice_settled select ${id}, 0, 0, 'delivered', ${time} from ${all} where n % 10 = 0 and n % 30000 <> 0`,
   )
+  const idOf = (n: number) => `'r' || lpad(to_hex(${n}), 24, '0')`
+  await sql.query(
+    `insert into adbpg_sync.run_wait select ${idOf(40_000)}, 0, '{}' union select ${idOf(30_000)}, 0, '{}'`,
+  )
+  await sql.query(`insert into adbpg_sync.run_released select ${idOf(30_000)}, now()`)
   await sql.query('analyze')
 })
 afterAll(async () => {
@@ -59,7 +64,9 @@ describe('the history of many runs', () => {
       { state: 'succeeded', before: at(58_002), job: 'job1' as JobName },
       [58_001, 57_981, 57_961],
     ],
-    ['that are running', { state: 'running' }, [50_000, 40_000, 30_000]],
+    ['that are running', { state: 'running' }, [50_000, 30_000, 20_000]],
+    ['that wait', { state: 'waiting' }, [40_000]],
+    ['that wait, of another job', { state: 'waiting', job: 'job1' as JobName }, []],
     ['that failed, of one job', { state: 'failed', job: 'job1' as JobName }, [59_001, 57_001, 55_001]],
     ['that failed since', { state: 'failed', since: at(57_000), limit: 10 }, [59_001, 57_001]],
     ['since', { since: at(59_998), limit: 10 }, [59_999, 59_998]],

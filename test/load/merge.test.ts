@@ -286,6 +286,12 @@ describe.each(packages)('on %s', (_server, packageName) => {
       refusal: expect.stringMatching(/uniqueIndexColumn/),
     })
     await fresh(targets['with a primary key'])
+    expect(await planOf(rule('replace', { update: ['id', 'note'] }), ['id', 'note'], true)).toMatchObject({
+      how: {
+        what: expect.stringMatching(/sets note$/),
+        why: expect.stringMatching(/updateColumn id is of the key, which is never updated/),
+      },
+    })
     expect(await planOf(rule('replace'), ['note'], true)).toMatchObject({
       refusal: expect.stringMatching(/needs column id/),
     })

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { dirtyAllowance } from '../../shared/plan/dirty-allowance.ts'
+import { dirtyAllowance, percentText } from '../../shared/plan/dirty-allowance.ts'
 
 const unknown = { read: 0, planned: null, bytesLeft: null, leastRecordBytes: 5 }
 
@@ -38,4 +38,10 @@ test('no run that ends within its share is ended early', () => {
       if (endsWell && dirty <= total) expect(dirty).toBeLessThanOrEqual(allowed)
     }),
   )
+})
+
+test('a share is told as people write it', () => {
+  expect([0.0199, 0.29, 0.07, 0.001, 1 / 3, 1, 1e-7].map(percentText)).toEqual([
+    ...['1.99 %', '29 %', '7 %', '0.1 %', '33.3333333333 %', '100 %', '0.00001 %'],
+  ])
 })

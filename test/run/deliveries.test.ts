@@ -113,3 +113,21 @@ it('a stop that comes twice in the middle ends the run, whose counts are those o
   expect(await reportOf(runId)).toMatchObject(sound)
   await made.expectDone()
 })
+
+it('a stop ends a run whose finish was sent before and came to nothing, without waiting for its lease', async () => {
+  const made = await objectImport(stack)
+  const deliverer = deliverTwice(stack.world, { seed: 7, copies: 1 })
+  const runId = await startTwice(deliverer, made)
+  const finishes = () => deliverer.sent.filter(({ name }) => name === 'finish')
+  // Executed by hand, so that nobody takes the finish.
+  for (let next = 0; finishes().length === 0; next += 1) {
+    const one = deliverer.sent[next]
+    if (one === undefined) throw new Error('nothing more was sent, and no finish')
+    await deliverer.execute(one)
+  }
+  await onRun(deliverer, runId, stopRun)
+  const [, second] = finishes()
+  if (second === undefined) throw new Error('the stop sent no finish')
+  await deliverer.execute(second)
+  expect(await reportOf(runId)).toMatchObject({ state: 'stopped' })
+})

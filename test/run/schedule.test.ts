@@ -107,9 +107,26 @@ describe('a cycle that depends on another job', () => {
     await putFile(first.name, businessDateOf(five))
     await onRun(await idOf(first.name), retryRun)
     expect(await statesOf(first.name)).toEqual(['succeeded'])
-    expect((await runsOf(second.name))[0]?.waitsFor).toEqual([expect.stringContaining('next tick')])
-    await tickAt(five)
     expect(await runsOf(second.name)).toMatchObject([{ state: 'succeeded', waitsFor: [], rows: { loaded: 1 } }])
+  })
+
+  it('is begun by tick where nobody else came to it', async () => {
+    const first = await makeJob({})
+    const second = await makeJob({ dependsOn: [first.name], missed: 'skip' })
+    await store(first)
+    await tickAt(five)
+    await store(second)
+    const dying: World = {
+      ...deliverer.world,
+      reach: (point) => {
+        if (point === 'start/after-run-row') throw new Error('killed')
+      },
+    }
+    // The same look finds a run that was left behind by its own start.
+    const answer = await tick(dying, { triggerTime: five.toISOString(), triggerName: 'every-minute' }, ample)
+    expect(answer).toMatchObject({ started: 0, repaired: 1 })
+    await deliverer.drain()
+    expect(await statesOf(second.name)).toEqual(['succeeded'])
   })
 
   it('is one run and begins once, however many ticks there are at once', async () => {
@@ -179,7 +196,6 @@ describe('a cycle that depends on the one before', () => {
     ])
     await putFile(one.name, businessDateOf(five))
     await onRun(await idOf(one.name), retryRun)
-    for (let look = 1; look < states.length; look += 1) await tickAt(five)
     expect(new Set(await statesOf(one.name))).toEqual(new Set(['succeeded']))
     expect(await stack.sql(`select count(*)::integer as rows from public.${one.name}`)).toEqual([
       { rows: states.length },
@@ -291,6 +307,41 @@ describe('after a downtime', () => {
     expect(await statesOf(one.name)).toHaveLength(runs)
   })
 
+  it('a job that missed much takes its share of a tick, and keeps neither those on time nor those that missed little', async () => {
+    const much = await makeJob({ missed: 'all', mode: 'dryRun', priority: 8 }, { trigger: hourly })
+    const little = await makeJob({ missed: 'last', mode: 'dryRun', priority: 1 }, { trigger: hourly })
+    await store(much, little)
+    await tickAt(later(five, 30 * 60_000))
+    const prompt = await makeJob({ mode: 'dryRun', priority: 1 })
+    await store(prompt)
+    const end = later(five, 24 * hourMs)
+    // A second passes whenever somebody looks at the clock.
+    let nowMs = Date.now()
+    const now = () => {
+      nowMs += 1000
+      return new Date(nowMs)
+    }
+    const tickSlowly = async () => {
+      await tick({ ...deliverer.world, clock: { now } }, { triggerTime: end.toISOString(), triggerName: 'tick' }, ample)
+      await deliverer.drain()
+    }
+    await tickSlowly()
+    const [first] = [await runsOf(much.name)]
+    expect(first.length).toBeGreaterThan(0)
+    expect(first.length).toBeLessThan(20)
+    expect([await statesOf(little.name), await statesOf(prompt.name)]).toEqual([
+      ['succeeded', 'succeeded'],
+      ['succeeded'],
+    ])
+    for (let look = 0; look < 12; look += 1) await tickSlowly()
+    const begun = await stack.sql<{ scheduled_at: Date }>(
+      `select c.scheduled_at from adbpg_sync.run_cycle c join adbpg_sync.run r on r.run_id = c.run_id
+       where c.job = '${much.name}' order by r.requested_at`,
+    )
+    const hours = Array.from({ length: 24 }, (_, hour) => later(five, (hour + 1) * hourMs))
+    expect(begun.map((row) => row.scheduled_at)).toEqual(hours)
+  })
+
   it('a job whose start failed is not taken for looked at', async () => {
     const one = await makeJob({ missed: 'all', mode: 'dryRun', dependsOn: [] }, { trigger: hourly })
     const broken = { ...one, job: { ...one.job, schedule: { missed: 'all', mode: 'dryRun', dependsOn: ['nobody'] } } }
@@ -328,13 +379,12 @@ describe('a backfill', () => {
       ['20260301', '2026-03-01T21:00:00.000Z', 'started'],
       ['20260302', '2026-03-02T21:00:00.000Z', 'started'],
     ])
-    await deliverer.drain()
-    expect(await statesOf(one.name)).toEqual(['succeeded', 'waiting', 'waiting', 'waiting'])
-    expect((await runsOf(one.name))[1]?.waitsFor).toEqual([expect.stringContaining('the next tick')])
+    expect(await statesOf(one.name)).toEqual(['planning', 'waiting', 'waiting', 'waiting'])
     expect((await runsOf(one.name))[2]?.waitsFor).toEqual([
       `run ${first.runs[1]?.runId} of business date 20260228, which is waiting, to succeed`,
     ])
-    for (let look = 0; look < 3; look += 1) await tickAt(five)
+    // The end of each begins the next.
+    await deliverer.drain()
     expect(await statesOf(one.name)).toEqual(days.map(() => 'succeeded'))
     expect(await stack.sql(`select note from public.${one.name} order by note`)).toEqual(days.map((note) => ({ note })))
     const again = await startBackfill(deliverer.world, request(job, { to: '20260303' }), ample)
@@ -355,11 +405,9 @@ describe('a backfill', () => {
     for (const day of days.slice(1)) await putFile(one.name, day)
     const { runs } = await startBackfill(deliverer.world, request(one.job, { parallel: 2 }), ample)
     await deliverer.drain()
-    for (let look = 0; look < 3; look += 1) await tickAt(five)
     expect(await statesOf(one.name)).toEqual(['failed', 'succeeded', 'waiting', 'succeeded'])
     await putFile(one.name, '20260227')
     await onRun(runs[0]?.runId as RunId, retryRun)
-    await tickAt(five)
     expect(await statesOf(one.name)).toEqual(days.map(() => 'succeeded'))
   })
 
@@ -398,6 +446,7 @@ describe('a backfill', () => {
     [{ name: 'a b' }, /name has 1 to 64/],
     [{ parameters: { bizdate: '20260101' } }, /gives bizdate to each/],
     [{ from: '20200101' }, /1000 runs at most/],
+    [{ to: '20991231', from: '20991231' }, /^2099123[01].* lies in the future/],
   ])('is refused whole when it cannot be meant: %o', async (more, reason) => {
     const one = await makeJob({})
     await expect(startBackfill(deliverer.world, request(one.job, more), ample)).rejects.toThrow(reason)

@@ -49,9 +49,9 @@ describe('the forms a schedule is written in', () => {
 
 describe('a schedule that is none is refused with what to write', () => {
   test.each([
-    ['', /six fields.*got 0/],
-    ['* * *', /got 3/],
-    ['0 0 5 * * * 2030', /got 7/],
+    ['', /six fields.*not 0/],
+    ['* * *', /not 3/],
+    ['0 0 5 * * * 2030', /not 7/],
     ['0 0 25 * * *', /hour: 25/],
     ['* * * * * *', /once a minute/],
     ['*/10 * * * * *', /once a minute/],
@@ -59,7 +59,7 @@ describe('a schedule that is none is refused with what to write', () => {
     ['@every 5m', /\*\/5/],
     ['0 0 5 ? * 2', /as a name/],
     ['0 0 5 * * \u0000', /six fields|character/],
-    ['2026-01-01T00:00:00', /got 1/],
+    ['2026-01-01T00:00:00', /not 1/],
     ['0 0 0 ; * *', /day of month field holds a character/],
     ['x'.repeat(100_000), /at most 200 characters/],
   ])('%s', (expression, reason) => {

@@ -9,7 +9,7 @@ import * as z from 'zod'
 
 const FoundRows = z.strictObject({
   /** The database that is asked. */
-  in: z.enum(['adbpg', 'source']).default('adbpg'),
+  in: z.enum(['adbpg', 'source', 'mysql']).default('adbpg'),
   sql: z.string(),
   /** Values as the server prints them. */
   rows: z.array(z.array(z.string().nullable())),
@@ -19,6 +19,8 @@ const Run = z.strictObject({
   /** Statements that make what is there before, in an empty schema `public` of either database. */
   adbpg: z.array(z.string()).default([]),
   source: z.array(z.string()).default([]),
+  /** The same in an empty database of MySQL; absent for scripts that need none. */
+  mysql: z.array(z.string()).optional(),
   /** Objects that are there before, by key. */
   objects: z.record(z.string(), z.union([z.string(), z.strictObject({ base64: z.string() })])).default({}),
   /** What the run reports at least. */

@@ -1,5 +1,4 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import Table from 'cli-table3'
 import type { Command } from 'commander'
 import type { RunId } from '../../job/index.ts'
 import * as ledger from '../../ledger/index.ts'
@@ -7,45 +6,50 @@ import type { Sql } from '../../ports/index.ts'
 import { type StartedBackfill, startBackfill } from '../../run/backfill.ts'
 import { repairRun } from '../../run/repair-run.ts'
 import { openRun } from '../../run/run-context.ts'
+import { fittedTable } from '../fit.ts'
+import { addHelp } from '../help-text.ts'
 import { addJobOptions, type JobOptions, readJobArgument } from '../job-argument.ts'
 import type { ExitCode, Verbs } from '../main.ts'
-import { parseCount } from '../parse-count.ts'
+import { countUpTo } from '../parse-count.ts'
 import type { Session } from '../session.ts'
 import { tellIfStackStops } from './follow.ts'
 
 interface BackfillOptions extends JobOptions {
   readonly from: string
   readonly to?: string
-  readonly parallel: string
+  readonly parallel: number
   readonly name: string
   readonly detach?: boolean
 }
 
-const examples = `
-Examples
-  adbpg-sync backfill orders --from 20261101 --to 20261107        one business date after the other
-  adbpg-sync backfill orders --from 20261101 --to 20261130 --parallel 4
-  adbpg-sync backfill orders --from 20261101 --name again         dates that a backfill has done before, once more
-For business date D, $\{bizdate} is D and $\{cyctime} the time of the schedule on D+1 (midnight without one).
-Repeating the command starts nothing twice and follows what is there. Ctrl-C leaves the runs going.`
+const help = {
+  examples: [
+    ['backfill orders --from 20261101 --to 20261107', 'one business date after the other'],
+    ['backfill orders --from 20261101 --to 20261130 --parallel 4', 'four at a time'],
+    ['backfill orders --from 20261101 --name again', 'a date that a backfill has done before, once more'],
+  ],
+  notes: [
+    'For business date D, ${bizdate} is D and ${cyctime} the time of the schedule on D+1 (midnight without one).',
+    'Repeating the command starts nothing twice and follows what is there. Ctrl-C leaves the runs going.',
+  ],
+} as const
 
 export function addBackfill(program: Command, verbs: Verbs): void {
-  addJobOptions(program.command('backfill <job>'))
+  const verb = addJobOptions(program.command('backfill <job>'))
     .description('run a job for business dates of the past')
     .requiredOption('--from <yyyymmdd>', 'first business date')
     .option('--to <yyyymmdd>', 'last business date (default: the first)')
-    .option('--parallel <n>', 'business dates at the same time', '1')
+    .option('--parallel <n>', 'business dates at the same time', countUpTo(100), 1)
     .option('--name <text>', 'another name runs the same dates again', 'backfill')
     .option('--detach', 'do not wait for the end')
-    .addHelpText('after', examples)
     .action((job: string, options: BackfillOptions) =>
       verbs.withSession((session) => backfill(verbs, session, job, options)),
     )
+  addHelp(verb, help)
 }
 
 async function backfill(verbs: Verbs, session: Session, job: string, options: BackfillOptions): Promise<ExitCode> {
-  const { from, to = from, name } = options
-  const parallel = parseCount('--parallel', options.parallel, 100)
+  const { from, to = from, parallel, name } = options
   const { parsed, parameters, datasources, spec } = await readJobArgument(session, job, options)
   for (const warning of spec.warnings) verbs.output.note(`warning: ${warning}`)
   const request = { parsed, from, to, parallel, name, parameters, datasources }
@@ -57,7 +61,7 @@ async function backfill(verbs: Verbs, session: Session, job: string, options: Ba
       : await follow(verbs, session, { started, parallel, isRerun })
   const runs = started.runs.map((run) => ({ ...run, state: states.get(run.runId) ?? null }))
   if (options.detach === true) tellIfStackStops(verbs.output, session)
-  verbs.output.answer({ job: spec.name, name, runs }, () => tableText(runs))
+  verbs.output.answer({ job: spec.name, name, runs }, () => tableText(runs, verbs.output.width()))
   const isDone = runs.every(({ outcome, state }) => outcome === 'refused' || state === 'succeeded')
   return options.detach === true || isDone ? 0 : 1
 }
@@ -81,7 +85,7 @@ interface Following {
   readonly isRerun: boolean
 }
 
-/** Until nothing moves any more, or Ctrl-C. Dates whose turn has come are begun at once rather than by the next tick. */
+/** Until nothing moves any more, or Ctrl-C. Begins dates whose turn has come, where the end of a run did not come to it. */
 async function follow(verbs: Verbs, session: Session, following: Following): Promise<States> {
   const { output, signal } = verbs
   const ids = idsOf(following.started)
@@ -134,9 +138,13 @@ async function beginNext(
 
 function tableText(
   runs: readonly { runId: string; businessDate: string; scheduledAt: string; outcome: string; state: string | null }[],
+  width: number,
 ): string {
-  const table = new Table({ head: ['business date', 'scheduled', 'run', 'state'], style: { head: [], border: [] } })
-  for (const { businessDate, scheduledAt, runId, outcome, state } of runs)
-    table.push([businessDate, scheduledAt, runId, state ?? outcome])
-  return table.toString()
+  const rows = runs.map(({ businessDate, scheduledAt, runId, outcome, state }) => [
+    businessDate,
+    scheduledAt.replace('.000Z', 'Z'),
+    runId,
+    state ?? outcome,
+  ])
+  return fittedTable(['date', 'scheduled', 'run', 'state'], rows, width, ['run'])
 }

@@ -1,32 +1,38 @@
 import { readFile } from 'node:fs/promises'
-import type { Command } from 'commander'
+import { type Command, InvalidArgumentError } from 'commander'
 import { TransferError } from '../../errors/index.ts'
-import { convertScript, scriptFormOf } from '../../job/convert-script.ts'
+import { convertScript, type ScriptForm, scriptFormOf, scriptForms } from '../../job/convert-script.ts'
 import { faultText } from '../../job/fault.ts'
 import { parseDatasourceFile, parseJobDocument } from '../../job/index.ts'
 import { catalogue } from '../../run/jobs.ts'
+import { addHelp } from '../help-text.ts'
 import { nameOfFile } from '../job-argument.ts'
 import type { Verbs } from '../main.ts'
 
 export function addConvert(program: Command, verbs: Verbs): void {
-  program
+  const verb = program
     .command('convert <file>')
     .description('print a script in another form: DataX, DataWorks, or a job document of adbpg-sync')
-    .option('--to <form>', 'datax, dataworks or job; when absent, DataX becomes DataWorks and the others DataX')
+    .option('--to <form>', 'datax, dataworks or job; when absent, DataX becomes DataWorks and the others DataX', formOf)
     .option('--datasources <file>', 'JSON file of datasources by name, which tell the type of a step that has none')
-    .addHelpText('after', '\nWhat has no place in the other form is said on stderr. Comments are lost.')
-    .action(async (file: string, options: { to?: string; datasources?: string }) => {
-      const form = scriptFormOf(options.to)
+    .action(async (file: string, options: { to?: ScriptForm; datasources?: string }) => {
       const known = await datasourcesOf(verbs, options.datasources)
       const parsed = parseJobDocument(await readText(file), nameOfFile(file))
       const findDatasource = async (name: string) => {
         const datasource = Object.hasOwn(known, name) ? known[name] : undefined
         return datasource === undefined ? null : { datasource, warnings: [] }
       }
-      const { script, remarks } = await convertScript(parsed, form, { catalogue, findDatasource })
+      const { script, remarks } = await convertScript(parsed, options.to ?? null, { catalogue, findDatasource })
       for (const remark of remarks) verbs.output.note(faultText(remark))
       verbs.output.answer(script, () => JSON.stringify(script, null, 2))
     })
+  addHelp(verb, { notes: ['What has no place in the other form is said on stderr. Comments are lost.'] })
+}
+
+function formOf(text: string): ScriptForm {
+  const form = scriptFormOf(text)
+  if (form !== null) return form
+  throw new InvalidArgumentError(`It must be one of ${scriptForms.join(', ')}.`)
 }
 
 const readText = (file: string) =>

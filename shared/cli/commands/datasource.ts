@@ -1,8 +1,9 @@
-import Table from 'cli-table3'
 import type { Command } from 'commander'
 import { askPlan } from '../../doctor/diagnose.ts'
 import { TransferError } from '../../errors/index.ts'
-import { faultText } from '../../job/fault.ts'
+import { type Fault, faultText } from '../../job/fault.ts'
+import { requireText } from '../../job/index.ts'
+import { isScriptObject } from '../../job/members.ts'
 import { isReference } from '../../job/secret-reference.ts'
 import {
   type ListedDatasource,
@@ -12,27 +13,38 @@ import {
   saveDatasource,
 } from '../../run/datasources.ts'
 import { loadDatedJobs } from '../../run/jobs.ts'
+import { fittedTable } from '../fit.ts'
+import { addHelp } from '../help-text.ts'
 import type { ExitCode, Verbs } from '../main.ts'
 import { readText } from '../read-text.ts'
 import type { Session } from '../session.ts'
 import { forgetSecrets, keepSecrets } from '../vault.ts'
 import { exitCodeOf, findingsText } from './doctor.ts'
 
-const examples = `
-Examples
-  adbpg-sync datasource add warehouse --type adbpg --host gp-1.gpdb.rds.aliyuncs.com --database dw \\
-    --username loader --password kms:warehouse-password
-  printf %s "$PW" | adbpg-sync datasource add crm --type mysql --url jdbc:mysql://10.0.0.5/crm \\
-    --username reader --password-stdin            a local secret: sealed in the vault of this machine
-  adbpg-sync datasource add files --type oss --endpoint https://oss-cn-hangzhou-internal.aliyuncs.com --bucket b
-  adbpg-sync datasource add old --file exported-from-dataworks.json
-A secret is never an argument: give env:NAME, kms:NAME or kms:NAME#member, or pipe it in.`
+const help = {
+  examples: [
+    [
+      'datasource add dw --type adbpg --host gp-1.gpdb.rds.aliyuncs.com --database dw --username loader --password kms:dw',
+      'a secret of KMS',
+    ],
+    [
+      'datasource add crm --type mysql --url jdbc:mysql://10.0.0.5/crm --username reader --password-stdin < secret.txt',
+      'a local secret: sealed in the vault of this machine',
+    ],
+    [
+      'datasource add files --type oss --endpoint https://oss-cn-hangzhou-internal.aliyuncs.com --bucket b',
+      'a bucket, with the keys of the role of the functions',
+    ],
+    ['datasource add old --file exported-from-dataworks.json', 'as DataWorks names the properties'],
+  ],
+  notes: ['A secret is never an argument: give env:NAME, kms:NAME or kms:NAME#member, or pipe it in.'],
+} as const
 
 export function addDatasource(program: Command, verbs: Verbs): void {
   const datasource = program
     .command('datasource')
     .description('register, show, list and remove the named connections that jobs use')
-    .addHelpText('after', examples)
+  addHelp(datasource, help)
   addAdd(datasource, verbs)
   datasource
     .command('list')
@@ -89,18 +101,17 @@ function addAdd(datasource: Command, verbs: Verbs): void {
     .option('--access-key-stdin', 'read the secret of the access key from standard input, and seal it likewise')
     .option('--file <file>', 'JSON of the properties, our own or those of DataWorks; - for standard input')
     .option('--replace', 'put it in the place of one that is there')
-    .addHelpText('after', examples)
     .action((name: string, options: AddOptions) =>
       verbs.withSession(async (session) => await addOne(verbs, session, name, options)),
     )
+  addHelp(add, help)
 }
 
 async function addOne(verbs: Verbs, session: Session, name: string, options: AddOptions): Promise<ExitCode> {
-  const definition = await definitionOf(verbs, session, options)
+  const { definition, place } = await definitionOf(verbs, session, options)
   const kept = await keepSecrets(definition, placeOf(name), session.vault)
-  const { datasource, warnings } = await saveDatasource(session.world, name, kept, {
-    replace: options.replace === true,
-  })
+  const replace = options.replace === true
+  const { datasource, warnings } = await saveDatasource(session.world, name, kept, { replace, place })
   for (const warning of warnings) verbs.output.note(`warning: ${faultText(warning)}`)
   verbs.output.answer(
     { name, definition: datasource },
@@ -112,26 +123,27 @@ async function addOne(verbs: Verbs, session: Session, name: string, options: Add
 /** In the vault. */
 const placeOf = (name: string) => `datasources_${name}`
 
-async function definitionOf(verbs: Verbs, session: Session, options: AddOptions): Promise<unknown> {
+interface Definition {
+  readonly definition: unknown
+  /** Adds line and column of the file to what stands in it. */
+  readonly place: (fault: Fault) => Fault
+}
+
+async function definitionOf(verbs: Verbs, session: Session, options: AddOptions): Promise<Definition> {
   const given = Object.keys(propertyOptions).flatMap((name) => {
     const value = options[name as keyof typeof propertyOptions]
     return value === undefined ? [] : [[name, value] as const]
   })
   const secrets = await secretsOf(verbs, session, options)
-  if (options.file === undefined) return { ...Object.fromEntries(given), ...secrets }
-  const text = options.file === '-' ? await verbs.readStdin() : await readText(options.file)
-  const value = parsedObject(text, options.file)
-  return { ...value, ...Object.fromEntries(given), ...secrets }
-}
-
-function parsedObject(text: string, file: string): object {
-  try {
-    const value: unknown = JSON.parse(text)
-    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value
-  } catch (cause) {
-    throw new TransferError('job/syntax', `${file} is not JSON`, { file }, { cause })
-  }
-  throw new TransferError('job/invalid', `${file} must hold one object of properties`, { file })
+  const own = { ...Object.fromEntries(given), ...secrets }
+  if (options.file === undefined) return { definition: own, place: (fault) => fault }
+  const from = options.file === '-' ? 'standard input' : options.file
+  const { value, place } = requireText(
+    options.file === '-' ? await verbs.readStdin() : await readText(options.file),
+    from,
+  )
+  if (isScriptObject(value)) return { definition: { ...value, ...own }, place }
+  throw new TransferError('job/invalid', `${from} must hold one object of properties`, { file: from })
 }
 
 /** What stands on a command line is seen by every process of the machine and kept in the history of the shell. */
@@ -144,7 +156,7 @@ async function secretsOf(verbs: Verbs, session: Session, options: AddOptions): P
     if (reference !== undefined) secrets[name] = reference
     if (isPiped && session.vault === null) throw noVault(name)
     if (isPiped) secrets[name] = (await verbs.readStdin()).replace(/\r?\n$/, '')
-    if (secrets[name] === '') throw new TransferError('job/invalid', `standard input holds no ${name}`, { name })
+    if (secrets[name] === '') throw new TransferError('usage/invalid', `standard input holds no ${name}`, { name })
   }
   return secrets
 }
@@ -163,17 +175,19 @@ const noVault = (name: string) =>
 
 async function list({ output }: Verbs, { world }: Session): Promise<ExitCode> {
   const datasources = await listDatasources(world)
-  output.answer(datasources, () => (datasources.length === 0 ? 'no datasources yet' : tableOf(datasources)))
+  output.answer(datasources, () =>
+    datasources.length === 0 ? 'no datasources yet' : tableOf(datasources, output.width()),
+  )
   return 0
 }
 
-function tableOf(datasources: readonly ListedDatasource[]): string {
-  const table = new Table({ head: ['name', 'type', 'address', 'account', 'from'], style: { head: [], border: [] } })
-  for (const one of datasources) {
-    if ('definition' in one) table.push([one.name, one.definition.type, ...addressOf(one.definition), one.from])
-    else table.push([one.name, '?', one.error.message, '', one.from])
-  }
-  return table.toString()
+function tableOf(datasources: readonly ListedDatasource[], width: number): string {
+  const rows = datasources.map((one) =>
+    'definition' in one
+      ? [one.name, one.definition.type, ...addressOf(one.definition), one.from]
+      : [one.name, '?', one.error.message, '', one.from],
+  )
+  return fittedTable(['name', 'type', 'address', 'account', 'from'], rows, width)
 }
 
 function addressOf(definition: Extract<ListedDatasource, { definition: unknown }>['definition']): [string, string] {
@@ -195,7 +209,7 @@ async function show({ output }: Verbs, { world }: Session, name: string): Promis
 async function test({ output }: Verbs, { world }: Session, name: string): Promise<ExitCode> {
   const { datasource: definition } = await readDatasourceNamed(world, name)
   const findings = await askPlan(world, { what: 'datasource', name, definition })
-  output.answer(findings, () => findingsText(findings))
+  output.answer(findings, () => findingsText(findings, output.width()))
   return exitCodeOf(findings)
 }
 

@@ -1,18 +1,21 @@
 import Table from 'cli-table3'
-import { type Command, InvalidArgumentError } from 'commander'
+import type { Command } from 'commander'
 import { DirtyRecord } from '../../load/dirty-record.ts'
 import { findRun } from '../../run/find-run.ts'
 import { dirtyPrefix } from '../../staging/keys.ts'
 import type { ExitCode, Verbs } from '../main.ts'
+import { countUpTo } from '../parse-count.ts'
 import type { Session } from '../session.ts'
 
+/** More than anybody looks at, and one less than what is asked for may be. */
+const mostRecords = 1e15 - 1
 const maxObjectBytes = 256 * 1024 * 1024
 
 export function addDirty(program: Command, verbs: Verbs): void {
   program
     .command('dirty <run>')
     .description('show the records of a run that were rejected: where each stood, and why')
-    .option('--limit <n>', 'at most so many records; a table shows 50, --json all', wholeNumber)
+    .option('--limit <n>', 'at most so many records; a table shows 50, --json all', countUpTo(mostRecords))
     .action((run: string, options: { limit?: number }) =>
       verbs.withSession((session) => dirty(verbs, session, run, options)),
     )
@@ -21,18 +24,13 @@ export function addDirty(program: Command, verbs: Verbs): void {
 async function dirty({ output }: Verbs, session: Session, run: string, options: { limit?: number }): Promise<ExitCode> {
   const { runId } = await findRun(session.world, session.deadline, run)
   // A file for `replay` must hold all of them.
-  const limit = options.limit ?? (output.json ? Number.MAX_SAFE_INTEGER - 1 : 50)
+  const limit = options.limit ?? (output.json ? mostRecords : 50)
   const found = await readDirty(session, dirtyPrefix(runId), limit + 1)
   const records = found.slice(0, limit)
   if (found.length > limit)
     output.note(`the first ${limit}; there are more: --limit <n> shows so many, --json without it all`)
   output.answer(records, () => (records.length === 0 ? 'no dirty records' : textOf(records, output.width())))
   return 0
-}
-
-function wholeNumber(given: string): number {
-  if (/^[1-9]\d{0,14}$/.test(given)) return Number(given)
-  throw new InvalidArgumentError('It must be a whole number of at least 1.')
 }
 
 async function readDirty(session: Session, prefix: string, limit: number): Promise<DirtyRecord[]> {
@@ -68,7 +66,11 @@ const narrowColumns = 27
 /** Below this the reason and the value would have no room beside six columns. */
 const leastWide = 114
 
-export function tableOf(records: readonly DirtyRecord[], width: number): string {
+/** Into a pipe, too, values are cut: they may be a megabyte each. */
+const mostColumns = 160
+
+export function tableOf(records: readonly DirtyRecord[], terminalColumns: number): string {
+  const width = Math.min(terminalColumns, mostColumns)
   return width < leastWide ? narrowTable(records, width) : wideTable(records, width)
 }
 

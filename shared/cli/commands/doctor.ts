@@ -7,21 +7,24 @@ import type { Watched } from '../../doctor/triggers.ts'
 import { asTransferError } from '../../errors/index.ts'
 import { readFunctions } from '../../local/fc/functions.ts'
 import { functionNames } from '../../ports/index.ts'
+import { wrapped } from '../fit.ts'
+import { addHelp } from '../help-text.ts'
 import { addJobOptions, type JobArgument, type JobOptions, readJobArgument } from '../job-argument.ts'
 import { projectDir } from '../local-stack.ts'
 import type { ExitCode, Verbs } from '../main.ts'
 import type { Session } from '../session.ts'
 
 export function addDoctor(program: Command, verbs: Verbs): void {
-  addJobOptions(program.command('doctor [job]'))
+  const verb = addJobOptions(program.command('doctor [job]'))
     .description('check functions and bucket, and for a job both ends, one line per check with the next step')
-    .addHelpText(
-      'after',
-      '\nThe function plan looks at the servers, from its own network and with its own secrets: what it says holds for runs.',
-    )
     .action((job: string | undefined, options: JobOptions) =>
       verbs.withSession((session) => doctor(verbs, session, job, options)),
     )
+  addHelp(verb, {
+    notes: [
+      'The function plan looks at the servers, from its own network and with its own secrets: what it says holds for runs.',
+    ],
+  })
 }
 
 async function doctor(
@@ -38,7 +41,7 @@ async function doctor(
     version,
   })
   const all = [...findings, ...ofAll('job', refused)]
-  output.answer(all, () => findingsText(all))
+  output.answer(all, () => findingsText(all, output.width()))
   return exitCodeOf(all)
 }
 
@@ -75,12 +78,13 @@ async function watchedBy(bucket: string): Promise<Watched[]> {
 
 const marks: Record<Finding['state'], string> = { ok: 'ok  ', warning: 'warn', failed: 'FAIL', skipped: '-   ' }
 
-export function findingsText(findings: readonly Finding[]): string {
-  const width = (of: (finding: Finding) => string) => Math.max(...findings.map((finding) => of(finding).length))
-  const [abouts, checks] = [width(({ about }) => about), width(({ check }) => check)]
+export function findingsText(findings: readonly Finding[], width: number): string {
+  const longest = (of: (finding: Finding) => string) => Math.max(...findings.map((finding) => of(finding).length))
+  const [abouts, checks] = [longest(({ about }) => about), longest(({ check }) => check)]
+  const indent = abouts + checks + 9
   const lines = findings.map(({ about, check, state, detail, next }) => {
     const line = `${marks[state]} ${about.padEnd(abouts)}  ${check.padEnd(checks)}  ${detail}`
-    return next === null ? line : `${line}\n${' '.repeat(abouts + checks + 9)}next: ${next}`
+    return wrapped(next === null ? line : `${line}\n${' '.repeat(indent)}next: ${next}`, width, indent)
   })
   return lines.join('\n')
 }

@@ -3,6 +3,7 @@ import { TransferError } from '../../errors/index.ts'
 import type { RunId } from '../../job/index.ts'
 import type { PostgresConnection } from '../../ports/index.ts'
 import { type RunReport, reportRun } from '../../run/report.ts'
+import { wrapped } from '../fit.ts'
 import type { ExitCode, Verbs } from '../main.ts'
 import type { Output } from '../output.ts'
 import { progressText, summaryText } from '../run-text.ts'
@@ -31,13 +32,14 @@ export async function followRun(
 const isEnded = ({ state }: RunReport) => state === 'succeeded' || state === 'failed' || state === 'stopped'
 
 function endOf({ output }: Verbs, session: Session, report: RunReport): ExitCode {
-  output.answer(report, () => summaryText(report, session.world.store.bucket))
+  output.answer(report, () => summaryText(report, session.world.store.bucket, output.width()))
   return report.state === 'succeeded' ? 0 : 1
 }
 
 function interrupted({ output }: Verbs, session: Session, report: RunReport): ExitCode {
   tellIfStackStops(output, session)
-  output.answer(report, () => `run ${report.runId} goes on; adbpg-sync stop ${report.runId} ends it`)
+  const text = `run ${report.runId} goes on; adbpg-sync stop ${report.runId} ends it`
+  output.answer(report, () => wrapped(text, output.width(), 2))
   return 1
 }
 

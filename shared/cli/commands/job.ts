@@ -1,4 +1,3 @@
-import Table from 'cli-table3'
 import type { Command } from 'commander'
 import { asTransferError } from '../../errors/index.ts'
 import { faultText } from '../../job/fault.ts'
@@ -12,6 +11,8 @@ import {
   removeJob,
   saveJob,
 } from '../../run/stored-jobs.ts'
+import { fittedTable, wrapped } from '../fit.ts'
+import { addHelp } from '../help-text.ts'
 import { nameOfFile } from '../job-argument.ts'
 import type { ExitCode, Verbs } from '../main.ts'
 import { readText } from '../read-text.ts'
@@ -19,27 +20,27 @@ import type { Session } from '../session.ts'
 import { keepSecrets } from '../vault.ts'
 import { tellIfStackStops } from './follow.ts'
 
-const examples = `
-Examples
-  adbpg-sync job add orders.json              check it, and keep it: from now on its triggers start it
-  adbpg-sync job add orders.json --replace    put it in the place of the one that is there
-  adbpg-sync job list                         the stored jobs, their triggers, and those that cannot be read
-  adbpg-sync job remove orders                its triggers start nothing any more; open runs go on
-Marks of an incremental job stay when it is removed: one of the same name reads on (adbpg-sync watermark).`
+const help = {
+  examples: [
+    ['job add orders.json', 'check it, and keep it: from now on its triggers start it'],
+    ['job add orders.json --replace', 'put it in the place of the one that is there'],
+    ['job list', 'the stored jobs, their triggers, and those that cannot be read'],
+    ['job remove orders', 'its triggers start nothing any more; open runs go on'],
+  ],
+  notes: ['Marks of an incremental job stay when it is removed: one of the same name reads on (adbpg-sync watermark).'],
+} as const
 
 export function addJob(program: Command, verbs: Verbs): void {
-  const job = program
-    .command('job')
-    .description('store, show, list and remove the jobs that triggers start')
-    .addHelpText('after', examples)
-  job
+  const job = program.command('job').description('store, show, list and remove the jobs that triggers start')
+  addHelp(job, help)
+  const adding = job
     .command('add <file>')
     .description('check a job document or a script, and store it under its name; - for standard input')
     .option('--replace', 'put it in the place of one that is there')
-    .addHelpText('after', examples)
     .action((file: string, options: { replace?: boolean }) =>
       verbs.withSession((session) => add(verbs, session, file, options.replace === true)),
     )
+  addHelp(adding, help)
   job
     .command('list')
     .description('the stored jobs there are')
@@ -65,7 +66,7 @@ async function add(verbs: Verbs, session: Session, file: string, replace: boolea
   tellIfStackStops(output, session)
   output.answer({ name: own, document: parsed.document, warnings: warnings.map(faultText) }, () => {
     const what = parsed.document.triggers.length === 0 ? 'it runs when it is called' : 'its triggers start it'
-    return `job ${own} is stored; ${what}: adbpg-sync run ${own}`
+    return wrapped(`job ${own} is stored; ${what}: adbpg-sync run ${own}`, output.width(), 2)
   })
   return 0
 }
@@ -82,17 +83,16 @@ async function withoutSecrets({ vault }: Session, text: string, bareName: string
 async function list({ output }: Verbs, { world }: Session): Promise<ExitCode> {
   const jobs = await listStoredJobs(world)
   const answer = jobs.map((job) => ({ ...job, savedAt: job.savedAt.toISOString() }))
-  output.answer(answer, () => (jobs.length === 0 ? 'no jobs yet' : tableOf(jobs)))
+  output.answer(answer, () => (jobs.length === 0 ? 'no jobs yet' : tableOf(jobs, output.width())))
   return 0
 }
 
-function tableOf(jobs: readonly ListedJob[]): string {
-  const table = new Table({ head: ['name', 'started by', 'stored at'], style: { head: [], border: [] } })
-  for (const { name, savedAt, triggers, error } of jobs) {
+function tableOf(jobs: readonly ListedJob[], width: number): string {
+  const rows = jobs.map(({ name, savedAt, triggers, error }) => {
     const what = error === null ? triggers.join('\n') || 'a call' : `broken: ${error.code}: ${error.message}`
-    table.push([name, what, savedAt.toISOString()])
-  }
-  return table.toString()
+    return [name, what, savedAt.toISOString()]
+  })
+  return fittedTable(['name', 'started by', 'stored at'], rows, width)
 }
 
 /** A broken one is shown as well, with its faults: it is what somebody wants to look at. */
@@ -114,7 +114,7 @@ async function show({ output }: Verbs, { world }: Session, name: string): Promis
 
 async function remove({ output }: Verbs, { world, deadline }: Session, name: string): Promise<ExitCode> {
   const removed = await removeJob(world, name, deadline)
-  output.answer(removed, () => removedText(removed))
+  output.answer(removed, () => wrapped(removedText(removed), output.width(), 4))
   return 0
 }
 

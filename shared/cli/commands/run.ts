@@ -1,6 +1,8 @@
 import { type Command, InvalidArgumentError } from 'commander'
 import { RunId } from '../../job/index.ts'
 import { LedgerAddress, StartEvent } from '../../run/events.ts'
+import { wrapped } from '../fit.ts'
+import { addHelp } from '../help-text.ts'
 import { addJobOptions, type JobOptions, readJobArgument } from '../job-argument.ts'
 import type { ExitCode, Verbs } from '../main.ts'
 import type { Session } from '../session.ts'
@@ -11,21 +13,23 @@ interface RunOptions extends JobOptions {
   readonly detach?: boolean
 }
 
-const examples = `
-Examples
-  adbpg-sync run job.json                                run a script as it came from DataX or DataWorks
-  adbpg-sync run orders --param day=20261123             run jobs/orders.json of the bucket
-  adbpg-sync run job.json --datasources sources.json     with datasources of your own
-  adbpg-sync run orders --key orders-20261123 --detach   once, however often it is called
-Ctrl-C leaves the run going: the functions do the work, not this command.`
+const help = {
+  examples: [
+    ['run job.json', 'a script as it came from DataX or DataWorks'],
+    ['run orders --param day=20261123', 'jobs/orders.json of the bucket'],
+    ['run job.json --datasources sources.json', 'with datasources of your own'],
+    ['run orders --key orders-20261123 --detach', 'once, however often it is called'],
+  ],
+  notes: ['Ctrl-C leaves the run going: the functions do the work, not this command.'],
+} as const
 
 export function addRun(program: Command, verbs: Verbs): void {
-  addJobOptions(program.command('run <job>'))
+  const verb = addJobOptions(program.command('run <job>'))
     .description('run a job: a file with a job document or a DataX or DataWorks script, or the name of a stored job')
     .option('--key <text>', 'idempotency key: two runs with the same key are one', keyOf)
     .option('--detach', 'do not wait for the end')
-    .addHelpText('after', examples)
     .action((job: string, options: RunOptions) => verbs.withSession((session) => run(verbs, session, job, options)))
+  addHelp(verb, help)
 }
 
 function keyOf(text: string): string {
@@ -47,9 +51,12 @@ async function run(verbs: Verbs, session: Session, job: string, options: RunOpti
   const started = await start(session, event)
   if (options.detach === true) {
     tellIfStackStops(verbs.output, session)
-    verbs.output.answer(
-      started,
-      () => `run ${started.runId} of ${spec.name} is ${started.outcome}; adbpg-sync status ${started.runId}`,
+    verbs.output.answer({ ...started, warnings: spec.warnings }, () =>
+      wrapped(
+        `run ${started.runId} of ${spec.name} is ${started.outcome}; adbpg-sync status ${started.runId}`,
+        verbs.output.width(),
+        2,
+      ),
     )
     return 0
   }

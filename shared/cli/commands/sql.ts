@@ -1,7 +1,8 @@
-import Table from 'cli-table3'
 import type { Command } from 'commander'
+import { fittedTable } from '../fit.ts'
 import { findConnection } from '../local-datasources.ts'
 import type { Verbs } from '../main.ts'
+import { countOf } from '../output.ts'
 
 export function addSql(program: Command, verbs: Verbs): void {
   program
@@ -14,14 +15,17 @@ export function addSql(program: Command, verbs: Verbs): void {
         await using sql = await session.world.connectSql(connection, session.deadline.signal)
         const { names, rows, rowCount } = await sql.table(statement)
         const keys = distinct(names)
-        const documents = rows.map((row) => Object.fromEntries(keys.map((key, index) => [key, row[index]])))
+        const documents = rows.map((row) => Object.fromEntries(keys.map((key, index) => [key, inJson(row[index])])))
         verbs.output.answer({ rows: documents, rowCount }, () =>
-          rows.length === 0 ? `${rowCount} rows` : tableOf(names, rows),
+          rows.length === 0 ? countOf(rowCount, 'row') : tableOf(names, rows, verbs.output.width()),
         )
         return 0
       }),
     )
 }
+
+/** JSON has no such numbers, and would make them null. */
+const inJson = (value: unknown) => (typeof value === 'number' && !Number.isFinite(value) ? String(value) : value)
 
 /** For a document, whose members must differ: the second `n` is `n_2`. */
 export function distinct(names: readonly string[]): string[] {
@@ -35,10 +39,13 @@ export function distinct(names: readonly string[]): string[] {
   })
 }
 
-function tableOf(names: readonly string[], rows: readonly (readonly unknown[])[]): string {
-  const table = new Table({ head: [...names], style: { head: [], border: [] } })
-  for (const row of rows) table.push(row.map(textOf))
-  return `${table.toString()}\n${rows.length} rows`
+function tableOf(names: readonly string[], rows: readonly (readonly unknown[])[], width: number): string {
+  const table = fittedTable(
+    names,
+    rows.map((row) => row.map(textOf)),
+    width,
+  )
+  return `${table}\n${countOf(rows.length, 'row')}`
 }
 
 const textOf = (value: unknown) =>

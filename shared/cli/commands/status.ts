@@ -1,43 +1,46 @@
-import { type Command, Option } from 'commander'
-import { TransferError } from '../../errors/index.ts'
+import { type Command, InvalidArgumentError, Option } from 'commander'
+import { asTransferError, TransferError } from '../../errors/index.ts'
 import { JobName } from '../../job/index.ts'
+import { PresentState } from '../../ledger/index.ts'
 import { findRun, listRunsEverywhere, type SilentLedger } from '../../run/find-run.ts'
 import { type Incident, listIncidents } from '../../run/job-store.ts'
 import { reportRun } from '../../run/report.ts'
 import { summaryLines, summaryOf } from '../../run/run-summary.ts'
 import { sinceOf } from '../../run/since.ts'
+import { wrapped } from '../fit.ts'
+import { addHelp } from '../help-text.ts'
 import type { ExitCode, Verbs } from '../main.ts'
+import { countUpTo } from '../parse-count.ts'
 import { summaryText } from '../run-text.ts'
 import { runsText } from '../runs-text.ts'
 import type { Session } from '../session.ts'
 
 export function addStatus(program: Command, verbs: Verbs): void {
-  program
+  const verb = program
     .command('status [run]')
     .description('list runs and incidents, or show one run')
-    .option('--job <name>', 'only runs of this job')
-    .addOption(new Option('--state <state>', 'only runs in this state').choices([...states]))
-    .option('--since <time>', 'only runs that were requested since: 24h, 7d, 2026-11-24, 2026-11-24T05:00:00Z')
+    .option('--job <name>', 'only runs of this job', jobNameOf)
+    .addOption(new Option('--state <state>', 'only runs in this state').choices(PresentState.options))
+    .option('--since <time>', 'only runs requested since: 24h, 7d, 2026-11-24, 2026-11-24T05:00:00Z', sinceText)
     .option('--summary', 'of one run, the block that DataX ends with')
-    .option('--limit <n>', 'at most so many runs', '20')
-    .addHelpText(
-      'after',
-      '\nAn incident is something outside any run that somebody should see: a dropped file that no job waits for, a stored\njob that cannot be read (until it is mended or removed). With --job, those about that job alone.',
-    )
+    .option('--limit <n>', 'at most so many runs', countUpTo(1000), 20)
     .action((run: string | undefined, options: StatusOptions) =>
       verbs.withSession((session) =>
         run === undefined ? list(verbs, session, options) : show(verbs, session, run, options),
       ),
     )
+  addHelp(verb, {
+    notes: [
+      'An incident is something outside any run that somebody should see: a dropped file that no job waits for, a stored job that cannot be read (until it is mended or removed). With --job, those about that job alone.',
+    ],
+  })
 }
 
-const states = ['running', 'succeeded', 'failed', 'stopped'] as const
-
 interface StatusOptions {
-  readonly job?: string
-  readonly state?: (typeof states)[number]
+  readonly job?: JobName
+  readonly state?: PresentState
   readonly since?: string
-  readonly limit: string
+  readonly limit: number
   readonly summary?: boolean
 }
 
@@ -52,30 +55,38 @@ async function show(
   const report = await reportRun(sql, found.runId, session.world.clock.now())
   if (report === null) throw new TransferError('run/unknown', `no run ${run}`)
   const ended = summaryOf(report)
-  if (summary && ended === null) throw new TransferError('job/invalid', `run ${run} has not ended yet`, { run })
+  if (summary && ended === null) throw new TransferError('run/not-ended', `run ${run} has not ended yet`, { run })
   if (summary && ended !== null) {
     output.answer(ended, () => summaryLines(ended).join('\n'))
     return 0
   }
   const plan = report.decisions.map(({ what, why }) => `plan     ${what}: ${why}`)
-  output.answer(report, () => [summaryText(report, session.world.store.bucket), ...plan].join('\n'))
+  output.answer(report, () =>
+    [
+      summaryText(report, session.world.store.bucket, output.width()),
+      ...plan.map((line) => wrapped(line, output.width(), 9)),
+    ].join('\n'),
+  )
   return 0
 }
 
 async function list({ output }: Verbs, session: Session, options: StatusOptions): Promise<ExitCode> {
-  const job = options.job === undefined ? null : jobNameOf(options.job)
+  if (options.summary === true) throw new TransferError('usage/invalid', '--summary is of one run: name it')
   const since = options.since === undefined ? null : sinceOf(options.since, session.world.clock.now())
-  const state = options.state ?? null
-  const limit = Math.max(1, Number.parseInt(options.limit, 10) || 20)
+  const { job = null, state = null, limit } = options
   const { runs, silent } = await listRunsEverywhere(session.world, session.deadline, {
     limit,
     job,
     since,
     state,
   })
+  const isFiltered = job !== null || since !== null || state !== null
   const incidents = await listIncidents(session.world.store, limit, job)
   output.answer({ runs, incidents, silent }, () =>
-    [runsText(runs, output.width()), ...silentText(silent), ...incidentsText(incidents)].join('\n'),
+    [
+      runs.length > 0 || !isFiltered ? runsText(runs, output.width()) : 'no such runs',
+      ...[...silentText(silent), ...incidentsText(incidents)].map((line) => wrapped(line, output.width(), 9)),
+    ].join('\n'),
   )
   return 0
 }
@@ -83,7 +94,16 @@ async function list({ output }: Verbs, session: Session, options: StatusOptions)
 function jobNameOf(text: string): JobName {
   const name = JobName.safeParse(text)
   if (name.success) return name.data
-  throw new TransferError('job/invalid', `--job ${text}: ${name.error.issues[0]?.message}`, { job: text })
+  throw new InvalidArgumentError(`${name.error.issues[0]?.message}.`)
+}
+
+/** Read again where the clock of the session is known. */
+function sinceText(text: string): string {
+  try {
+    return sinceOf(text, new Date(0)) && text
+  } catch (thrown) {
+    throw new InvalidArgumentError(`${asTransferError(thrown).message}.`)
+  }
 }
 
 const silentText = (silent: readonly SilentLedger[]) =>

@@ -115,7 +115,7 @@ async function waitFor(
   for (;;) {
     const report = await reportOf(session, await find())
     if (report !== null && ['succeeded', 'failed', 'stopped'].includes(report.state)) {
-      verbs.output.note(summaryText(report, session.world.store.bucket))
+      verbs.output.note(summaryText(report, session.world.store.bucket, verbs.output.width()))
       return report
     }
     if (report !== null) verbs.output.progress(progressText(report))

@@ -1,6 +1,7 @@
 import { copyText, type Encoding } from '../../codecs/encoding.ts'
 import type { RawRecord } from '../../codecs/records.ts'
 import { TransferError } from '../../errors/index.ts'
+import { runAuthorSql } from '../../load/author-sql.ts'
 import type { RecordReason } from '../../load/record-error.ts'
 import type { MysqlSession } from '../../ports/index.ts'
 import type { Column } from '../../schema/index.ts'
@@ -76,7 +77,7 @@ export function openMysqlSource(options: MysqlReaderOptions, context: ConnectorC
 
   async function connect(): Promise<MysqlSession> {
     const sql = await context.connectMysql(options.connection)
-    for (const statement of options.session) await sql.run(withoutSemicolon(statement))
+    await runAuthorSql('session', options.session, (statement) => sql.run(withoutSemicolon(statement)))
     return sql
   }
 

@@ -1,5 +1,6 @@
 import { copyText, type Encoding } from '../../codecs/encoding.ts'
 import { TransferError } from '../../errors/index.ts'
+import { runAuthorSql } from '../../load/author-sql.ts'
 import type { MysqlSession } from '../../ports/index.ts'
 import type { ChunkClaim, ConnectorContext, Decision, RowTarget, RowTransaction } from '../contract.ts'
 import { withoutSemicolon } from '../sql/query-text.ts'
@@ -42,9 +43,8 @@ export function openMysqlTarget(options: MysqlWriterOptions, context: ConnectorC
   }
 
   /** In the mode of the server, as the author knows it. */
-  async function runAll(sql: MysqlSession, statements: readonly string[]): Promise<void> {
-    for (const statement of statements) await sql.run(named(statement))
-  }
+  const runAll = (sql: MysqlSession, list: 'preSql' | 'postSql') =>
+    runAuthorSql(list, options[list], (statement) => sql.run(named(statement)))
 
   const named = (statement: string) => naming(withoutSemicolon(statement), name)
 
@@ -66,7 +66,11 @@ export function openMysqlTarget(options: MysqlWriterOptions, context: ConnectorC
       })),
     refuses: rowsRefusal,
     promise: () =>
-      inOwnSession(async (sql) => promiseOf(await lookUp(sql), await isTransactional(sql, await lookUp(sql)))),
+      inOwnSession(async (sql) => {
+        const table = await lookUp(sql)
+        await refuseReadOnlyView(sql, table)
+        return promiseOf(table, await isTransactional(sql, table))
+      }),
     async statements() {
       const { before, after } = statementParts(insertOf(await lookUp()))
       return { before: options.preSql.map(named), chunk: [`${before}(…)${after}`], after: options.postSql.map(named) }
@@ -76,14 +80,14 @@ export function openMysqlTarget(options: MysqlWriterOptions, context: ConnectorC
         const { database } = await lookUp(sql)
         const remembers = await ensureClaims(sql, database)
         if (!remembers) context.log.warn(`${database} has no table adbpg_sync_chunk, and this account may not make it`)
-        await runAll(sql, options.preSql)
+        await runAll(sql, 'preSql')
       }),
-    publish: () => inOwnSession((sql) => runAll(sql, options.postSql)),
+    publish: () => inOwnSession((sql) => runAll(sql, 'postSql')),
     forget: (runId) => inOwnSession(async (sql) => forgetClaims(sql, (await lookUp(sql)).database, runId)),
     async openChunk(chunk) {
       const sql = await connect()
       try {
-        for (const statement of options.session) await sql.run(withoutSemicolon(statement))
+        await runAuthorSql('session', options.session, (statement) => sql.run(withoutSemicolon(statement)))
         await sql.run(strictMode)
         return await beginChunk(sql, await lookUp(sql), chunk)
       } catch (error) {
@@ -168,6 +172,18 @@ function pickColumn(table: FoundMysqlTable, name: string): MysqlColumn {
   const found = columnOf(table, name)
   if (found === undefined) throw mysqlColumnMissing(table, name, 'target')
   return found
+}
+
+/** Before a row is sent, not when the first chunk fails. @throws job/unsupported */
+async function refuseReadOnlyView(sql: MysqlSession, { database, table, engine }: FoundMysqlTable): Promise<void> {
+  if (engine !== null) return
+  const [found] = await sql.query(
+    'select is_updatable as found from information_schema.views where table_schema = ? and table_name = ?',
+    [database, table],
+  )
+  if (found?.found !== 'NO') return
+  const message = `${printTableName({ database, table })} is a view that takes no rows; name the table beneath it`
+  throw new TransferError('job/unsupported', message, { parameter: 'table' })
 }
 
 /** Views go by the engine of their tables, which is looked at by nobody: they count as transactional. */

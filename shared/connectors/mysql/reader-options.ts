@@ -1,4 +1,5 @@
 import type * as z from 'zod'
+import { whenSound } from '../../errors/index.ts'
 import { MysqlConnectionOption } from '../options/connections.ts'
 import { optionalText, parameters, recordBytes, texts, unsupportedIssue, wizardLeavings } from '../options/fields.ts'
 import { besideQuery, incrementalOption } from '../options/incremental.ts'
@@ -22,7 +23,7 @@ export const mysqlReaderIgnored: Readonly<Record<string, string>> = {
 
 const oneTable = texts().superRefine((tables, context) => {
   if (tables.length <= 1) return
-  const message = `one table per job for now, got ${tables.length}; make a job of each`
+  const message = `one table per job for now, not ${tables.length}; make a job of each`
   context.addIssue({ code: 'custom', message, params: unsupportedIssue })
 })
 
@@ -41,16 +42,19 @@ export const MysqlReaderOptions = parameters(
     maxRecordBytes: recordBytes(),
   },
   mysqlReaderIgnored,
-).superRefine((options, context) => {
-  if (options.querySql.length > 0) {
-    if (options.incremental !== undefined) context.addIssue({ ...besideQuery, path: ['incremental'] })
-    return
-  }
-  const missing = (parameter: 'table' | 'column', message: string) =>
-    context.addIssue({ code: 'custom', path: [parameter], message })
-  const [table] = options.table
-  if (table !== undefined) refuseTable(table, context)
-  else missing('table', 'give table ("name" or "database.name"), or querySql')
-  if (options.column.length === 0) missing('column', 'give ["*"], or a list of columns or SQL expressions')
-})
+).superRefine(
+  (options, context) => {
+    if (options.querySql.length > 0) {
+      if (options.incremental !== undefined) context.addIssue({ ...besideQuery, path: ['incremental'] })
+      return
+    }
+    const missing = (parameter: 'table' | 'column', message: string) =>
+      context.addIssue({ code: 'custom', path: [parameter], message })
+    const [table] = options.table
+    if (table !== undefined) refuseTable(table, context)
+    else missing('table', 'give table ("name" or "database.name"), or querySql')
+    if (options.column.length === 0) missing('column', 'give ["*"], or a list of columns or SQL expressions')
+  },
+  whenSound('table', 'column', 'querySql'),
+)
 export type MysqlReaderOptions = z.infer<typeof MysqlReaderOptions>

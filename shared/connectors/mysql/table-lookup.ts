@@ -82,14 +82,8 @@ export async function lookUpMysqlTable(sql: MysqlSession, name: MysqlTableName, 
 async function tableMissing(sql: MysqlSession, name: MysqlTableName, side: Side): Promise<TransferError> {
   const rows = await sql.query(listTables, [name.database ?? ''])
   const names = rows.map((row) => ({ database: String(row.database), table: String(row.table) }))
-  const alike = new Set(
-    nearNames(
-      name.table,
-      names.map(({ table }) => table),
-    ),
-  )
-  const near = names
-    .filter(({ table }) => alike.has(table))
+  const near = nearNames(name.table, [...new Set(names.map(({ table }) => table))])
+    .flatMap((near) => names.filter(({ table }) => table === near))
     .slice(0, 5)
     .map(printTableName)
   const proposal = near.length === 0 ? '' : `; did you mean ${near.join(', ')}?`

@@ -1,4 +1,5 @@
 import type * as z from 'zod'
+import { whenSound } from '../../errors/index.ts'
 import { MysqlConnectionOption } from '../options/connections.ts'
 import { choice, columnTexts, count, notYet, oneText, parameters, texts, wizardLeavings } from '../options/fields.ts'
 import { refuseTable } from './names.ts'
@@ -43,9 +44,13 @@ export const MysqlWriterOptions = parameters(
     emptyAsNull: notYet("give null as an expression of the reader: nullif(column, '')", [false, 'false']),
   },
   mysqlWriterIgnored,
-).superRefine(({ table, writeMode, updateColumn }, context) => {
-  refuseTable(table, context)
-  if (updateColumn.length === 0 || writeMode === 'update') return
-  context.addIssue({ code: 'custom', path: ['updateColumn'], message: 'is for writeMode update only' })
-})
+)
+  .superRefine(({ table }, context) => refuseTable(table, context), whenSound('table'))
+  .superRefine(
+    ({ writeMode, updateColumn }, context) => {
+      if (updateColumn.length === 0 || writeMode === 'update') return
+      context.addIssue({ code: 'custom', path: ['updateColumn'], message: 'is for writeMode update only' })
+    },
+    whenSound('writeMode', 'updateColumn'),
+  )
 export type MysqlWriterOptions = z.infer<typeof MysqlWriterOptions>

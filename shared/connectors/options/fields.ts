@@ -107,15 +107,6 @@ const isBlank = (value: unknown) =>
   unsetWhenBlank(value) === undefined ||
   (typeof value === 'object' && value !== null && Object.keys(value).length === 0)
 
-/**
- * For a check over several options: it runs when these are sound, whatever is wrong with others, so that one pass tells all
- * faults. zod would skip it.
- */
-export const whenSound = (...names: readonly string[]) => ({
-  when: ({ issues }: z.core.ParsePayload): boolean =>
-    issues.every(({ path = [] }) => path.length > 0 && !names.includes(String(path[0]))),
-})
-
 /** A parameter of which only "not set" is taken; a harmless value that means the same may be named. */
 export const notYet = (reason: string, harmless: readonly unknown[] = []) =>
   z

@@ -1,4 +1,5 @@
 import type * as z from 'zod'
+import { whenSound } from '../../errors/index.ts'
 import type { Remark } from '../contract.ts'
 import { PostgresConnectionOption } from '../options/connections.ts'
 import {
@@ -9,7 +10,6 @@ import {
   recordBytes,
   texts,
   unsupportedIssue,
-  whenSound,
   wizardLeavings,
 } from '../options/fields.ts'
 import { besideQuery, incrementalOption } from '../options/incremental.ts'

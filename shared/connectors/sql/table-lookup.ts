@@ -51,16 +51,10 @@ export async function oidsBelow(sql: Sql, oid: string): Promise<string[]> {
 
 async function tableMissing(sql: Sql, name: TableName, side: Side): Promise<TransferError> {
   const { rows } = await sql.query<{ schema: string; table: string }>(catalog.listTables, [name.schema ?? 'public'])
-  const spelled = rows.map((row) => ({ ...row, printed: `${quotedIfNeeded(row.schema)}.${quotedIfNeeded(row.table)}` }))
-  const alike = new Set(
-    nearNames(
-      name.table,
-      rows.map((row) => row.table),
-    ),
-  )
-  const near = spelled
-    .filter((row) => alike.has(row.table))
-    .map((row) => row.printed)
+  const tables = [...new Set(rows.map((row) => row.table))]
+  const near = nearNames(name.table, tables)
+    .flatMap((table) => rows.filter((row) => row.table === table))
+    .map((row) => `${quotedIfNeeded(row.schema)}.${quotedIfNeeded(row.table)}`)
     .slice(0, 5)
   const proposal = near.length === 0 ? '' : `; did you mean ${near.join(', ')}?`
   return new TransferError(`${side}/table-missing`, `table ${printTable(name)} does not exist${proposal}`, {

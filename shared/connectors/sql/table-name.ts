@@ -4,6 +4,7 @@ import type { TableName } from '../../schema/index.ts'
 
 const part = '"(?:[^"]|"")+"|[^".]+'
 const shape = new RegExp(`^(?:(${part})\\.)?(${part})$`)
+const tableForm = 'must be "name" or "schema.name"'
 
 /**
  * `person`, `public.person` or `"Public"."Person"`, with the rule of SQL: what is not quoted is folded to lower case.
@@ -14,15 +15,16 @@ const shape = new RegExp(`^(?:(${part})\\.)?(${part})$`)
 export function parseTableName(table: string, separateSchema: string | undefined, asWritten: boolean): TableName {
   const found = shape.exec(table.trim())
   if (found?.[2] === undefined) {
-    throw new TransferError('job/invalid', `table must be "name" or "schema.name", got ${JSON.stringify(table)}`, {
+    throw new TransferError('job/invalid', `table ${tableForm}, got ${JSON.stringify(table)}`, {
       parameter: 'table',
-      value: table,
+      says: tableForm,
     })
   }
   const own = found[1] === undefined ? null : parseIdentifier(found[1], asWritten)
   const given = separateSchema === undefined ? null : parseIdentifier(separateSchema, asWritten)
   if (own !== null && given !== null && own !== given) {
-    throw new TransferError('job/invalid', `table names schema ${own}, schema is ${given}`, { parameter: 'schema' })
+    const says = `is not the schema that table names, ${own}`
+    throw new TransferError('job/invalid', `schema ${given} ${says}`, { parameter: 'schema', says })
   }
   return { schema: given ?? own, table: parseIdentifier(found[2], asWritten) }
 }
@@ -37,7 +39,8 @@ export function refuseTableName(
     parseTableName(table, schema, addQuote)
   } catch (error) {
     if (!(error instanceof TransferError)) throw error
-    context.addIssue({ code: 'custom', path: [String(error.context.parameter)], message: error.message })
+    // The fault shows the value by itself.
+    context.addIssue({ code: 'custom', path: [String(error.context.parameter)], message: String(error.context.says) })
   }
 }
 

@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { whenSound } from '../../errors/index.ts'
 import type { ConflictRule } from '../../load/merge.ts'
 import type { Overwrite } from '../../load/publication.ts'
 import type { Remark } from '../contract.ts'
@@ -13,11 +14,11 @@ import {
   optionalText,
   parameters,
   texts,
-  whenSound,
   wizardLeavings,
 } from '../options/fields.ts'
 import { overwriteOption } from './overwrite-option.ts'
 import { refuseTableName } from './table-name.ts'
+import { controlsTransaction } from './transaction-control.ts'
 
 const always = 'rows are loaded by COPY, one transaction per chunk'
 
@@ -49,6 +50,13 @@ const asReplace = { upsert: 'replace', update: 'replace', merge: 'replace' } as 
 /** The verbs themselves, as DataX takes them for MySQL (dataworks-datax.md §3.3). */
 const asVerb = { 'insert into': 'insert', 'insert ignore': 'ignore', 'replace into': 'replace' } as const
 
+/** They run in the transaction of the run's beginning or end. */
+const sqlTexts = () =>
+  texts().refine(
+    (statements) => !statements.some(controlsTransaction),
+    'begins or ends a transaction, and these statements stand in one together with the run; leave begin, commit and rollback out',
+  )
+
 /** One list of columns, or the SQL Server writer's list of lists, of which the first counts. */
 const keyColumns = () =>
   z.preprocess((value) => (Array.isArray(value) && Array.isArray(value[0]) ? value[0] : value), texts())
@@ -66,8 +74,8 @@ export const WriterOptions = parameters(
       .refine((columns) => columns.length > 0, 'give ["*"], or a list of column names')
       .refine((columns) => columns.length === 1 || !columns.includes('*'), '"*" stands alone, or for no column')
       .describe('`["*"]`: every column that is not generated. Or names, in the order of the reader.'),
-    preSql: texts().describe('SQL before the first row, with the rights of the datasource; `@table` is the table.'),
-    postSql: texts().describe('SQL after the last row, if all went well, with the rights of the datasource.'),
+    preSql: sqlTexts().describe('SQL before the first row, with the rights of the datasource; `@table` is the table.'),
+    postSql: sqlTexts().describe('SQL after the last row, if all went well, with the rights of the datasource.'),
     /** Both `copy` and `insert` mean COPY: what `insert` promises, COPY does faster. */
     writeMode: choice(['copy', 'insert', 'replace', 'ignore'], {
       otherwise: 'copy',
@@ -125,18 +133,34 @@ export function writerRemarks(options: WriterOptions): readonly Remark[] {
   const [on] = conflictWords(options)
   const keys = on === undefined ? (['uniqueIndexColumn', 'uniqueIndexColumns'] as const) : []
   const update = on === 'replace' ? [] : (['updateColumn'] as const)
-  const unused = [...keys, ...update]
+  const unused: Remark[] = [...keys, ...update]
     .filter((name) => options[name].length > 0)
     .map((parameter) => {
       const modes = parameter === 'updateColumn' ? 'replace' : 'replace or ignore'
       return { parameter, message: `has no effect without conflictMode ${modes}` }
     })
+  const twice =
+    options.uniqueIndexColumn.length > 0 &&
+    options.uniqueIndexColumns.length > 0 &&
+    options.uniqueIndexColumn.join() !== options.uniqueIndexColumns.join()
+  if (twice)
+    unused.push({ parameter: 'uniqueIndexColumns', message: 'has no effect beside uniqueIndexColumn, which differs' })
+  if (on === 'replace') unused.push(...keysToUpdate(options))
   const isEmptied = options.overwrite === 'table' && on === 'replace' && options.updateColumn.length > 0
   const noRow = {
     parameter: 'updateColumn',
     message: 'has no effect with overwrite of the table: no row is left to update',
   }
   return isEmptied ? [...unused, noRow] : unused
+}
+
+/** What is known without the table; its own key is looked at by the plan. */
+function keysToUpdate(options: WriterOptions): Remark[] {
+  const keys = conflictOf(options)?.keys ?? []
+  const both = options.updateColumn.filter((name) => keys.includes(name))
+  if (both.length === 0) return []
+  const message = `names ${both.join(', ')} of uniqueIndexColumn; columns of the key are never updated`
+  return [{ parameter: 'updateColumn', message }]
 }
 
 export function overwriteOf({ overwrite }: Pick<WriterOptions, 'overwrite'>): Overwrite | null {

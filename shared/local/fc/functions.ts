@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { parse } from 'yaml'
 import * as z from 'zod'
-import { TransferError } from '../../errors/index.ts'
+import { issuesText, TransferError } from '../../errors/index.ts'
 
 const Destination = z.object({ destination: z.string() }).optional()
 
@@ -88,8 +88,10 @@ export async function readFunctions(
 function definitionOf(name: string, props: unknown, baseDir: string): FunctionDefinition {
   const parsed = Properties.safeParse(props)
   if (parsed.success) return { ...parsed.data, codeDir: resolve(baseDir, parsed.data.code) }
-  const faults = parsed.error.issues.map((issue) => `resources.${name}.props.${issue.path.join('.')}: ${issue.message}`)
-  throw new TransferError('platform/misconfigured', faults.join('; '))
+  throw new TransferError(
+    'platform/misconfigured',
+    `resources.${name}.props: ${issuesText(parsed.error.issues, props)}`,
+  )
 }
 
 function interpolate(

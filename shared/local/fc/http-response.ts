@@ -1,5 +1,6 @@
 import { validateHeaderName, validateHeaderValue } from 'node:http'
 import * as z from 'zod'
+import { issuesText } from '../../errors/index.ts'
 import type { Outcome } from './instance.ts'
 import type { Reply } from './reply.ts'
 
@@ -35,8 +36,7 @@ export function httpResponse(outcome: Outcome): Reply {
     return { status: 200, body: outcome.body }
   const parsed = ResponseObject.safeParse(value)
   if (!parsed.success) {
-    const [fault] = parsed.error.issues
-    const errorMessage = `the response of the function cannot be sent: ${fault?.path.join('.')} ${fault?.message}`
+    const errorMessage = `the response of the function cannot be sent: ${issuesText(parsed.error.issues, value)}`
     return badGateway('InvalidResponse', JSON.stringify({ errorMessage }))
   }
   const { statusCode, headers, isBase64Encoded, body } = parsed.data
