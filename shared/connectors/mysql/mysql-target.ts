@@ -66,7 +66,11 @@ export function openMysqlTarget(options: MysqlWriterOptions, context: ConnectorC
       })),
     refuses: rowsRefusal,
     promise: () =>
-      inOwnSession(async (sql) => promiseOf(await lookUp(sql), await isTransactional(sql, await lookUp(sql)))),
+      inOwnSession(async (sql) => {
+        const table = await lookUp(sql)
+        await refuseReadOnlyView(sql, table)
+        return promiseOf(table, await isTransactional(sql, table))
+      }),
     async statements() {
       const { before, after } = statementParts(insertOf(await lookUp()))
       return { before: options.preSql.map(named), chunk: [`${before}(…)${after}`], after: options.postSql.map(named) }
@@ -168,6 +172,18 @@ function pickColumn(table: FoundMysqlTable, name: string): MysqlColumn {
   const found = columnOf(table, name)
   if (found === undefined) throw mysqlColumnMissing(table, name, 'target')
   return found
+}
+
+/** Before a row is sent, not when the first chunk fails. @throws job/unsupported */
+async function refuseReadOnlyView(sql: MysqlSession, { database, table, engine }: FoundMysqlTable): Promise<void> {
+  if (engine !== null) return
+  const [found] = await sql.query(
+    'select is_updatable as found from information_schema.views where table_schema = ? and table_name = ?',
+    [database, table],
+  )
+  if (found?.found !== 'NO') return
+  const message = `${printTableName({ database, table })} is a view that takes no rows; name the table beneath it`
+  throw new TransferError('job/unsupported', message, { parameter: 'table' })
 }
 
 /** Views go by the engine of their tables, which is looked at by nobody: they count as transactional. */

@@ -238,6 +238,20 @@ export function describeWriting(on: OnMariadb): void {
       expect(chunk.isAtomic).toBe(false)
     })
 
+    test('a view that takes no rows is refused by the plan, and one that takes them is not', async () => {
+      await query('create or replace table typed (n int)')
+      await query('create or replace view summed as select n, count(*) as rows_of_n from typed group by n')
+      await query('create or replace view plain_view as select n from typed')
+      const refused = await failure(openWriter({ table: 'summed' }).then((target) => target.promise()))
+      expect(refused).toMatchObject({ code: 'job/unsupported', message: expect.stringMatching(/summed is a view/) })
+      expect(await failure(load({ table: 'summed' }, '1\t2\n'))).toMatchObject({ code: expect.stringMatching(/./) })
+      expect(await (await openWriter({ table: 'plain_view' })).promise()).toMatchObject({
+        what: expect.stringMatching(/exactly once/),
+      })
+      await query('drop view summed')
+      await query('drop view plain_view')
+    })
+
     test('an account that may not make the table of chunks loads all the same', async () => {
       await server.root.query(
         `create database other; create table other.t (id int, name text); create user guest identified by '${testPassword}'; grant select, insert on other.t to guest`,
