@@ -35,9 +35,17 @@ export async function joinStack(stateDir: string): Promise<JoinedStack | null> {
 
 /** Whether somebody works on the stack. What a killed process left behind is removed. */
 export async function hasUsers(stateDir: string): Promise<boolean> {
-  const names = await readdir(usersDir(stateDir)).catch(() => [])
+  const names = await readdir(usersDir(stateDir)).catch(emptyWhenMissing)
   const isThere = await Promise.all(names.map((name) => isOfLiving(stateDir, name)))
   return isThere.includes(true)
+}
+
+const isCode = (error: unknown, code: string) => error instanceof Error && 'code' in error && error.code === code
+
+/** The folder comes with the first user. */
+function emptyWhenMissing(error: unknown): string[] {
+  if (isCode(error, 'ENOENT')) return []
+  throw error
 }
 
 async function isOfLiving(stateDir: string, name: string): Promise<boolean> {
@@ -52,6 +60,6 @@ function isLiving(pid: number): boolean {
     return true
   } catch (error) {
     // Of another user, but there.
-    return error instanceof Error && 'code' in error && error.code === 'EPERM'
+    return isCode(error, 'EPERM')
   }
 }

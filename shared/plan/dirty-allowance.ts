@@ -33,7 +33,7 @@ export function dirtyAllowance({ record, percentage }: DirtyLimit, known: Record
   if (record !== null) return { records: record, says: String(record) }
   if (percentage === null) return { records: null, says: 'any number' }
   const most = mostRecords(known)
-  const says = `${percentText(percentage)}`
+  const says = percentText(percentage)
   return most === null
     ? { records: null, says }
     : { records: Math.floor(percentage * most), says: `${says} of ${most}` }
