@@ -14,9 +14,17 @@ import {
   type Source,
   type WantedColumns,
 } from './contract.ts'
-import { csvReaderShape, delimiterOption, encodingOf, nullText, refuseWhatCopyRefuses } from './objects/csv-options.ts'
+import {
+  csvReaderShape,
+  decodedCharset,
+  delimiterOption,
+  encodingOf,
+  nullText,
+  refuseWhatCopyRefuses,
+} from './objects/csv-options.ts'
 import { columnsOfFile, FileColumns, projectionOf, refuseForeignConstants } from './objects/file-columns.ts'
 import { ObjectSlice } from './objects/object-slice.ts'
+import { nameOfFile, PackedSlice, unpackedFrom } from './objects/packed-slice.ts'
 import { splitObjects } from './objects/split-objects.ts'
 import { prepareTarget, taggedKey } from './objects/write-modes.ts'
 import { OssConnectionOption } from './options/connections.ts'
@@ -95,8 +103,8 @@ const OssReaderOptions = parameters(
 )
   .superRefine(refuseWhatCopyRefuses, whenSound('fieldDelimiter', 'csvReaderConfig', 'nullFormat', 'encoding'))
   .superRefine(
-    ({ column, encoding }, context) => refuseForeignConstants(column, encoding, context),
-    whenSound('column', 'encoding'),
+    (options, context) => refuseForeignConstants(options.column, encodingOf(options).charset, context),
+    whenSound('column', 'encoding', 'fieldDelimiter', 'csvReaderConfig', 'nullFormat'),
   )
 type OssReaderOptions = z.infer<typeof OssReaderOptions>
 
@@ -233,22 +241,33 @@ function objectsIn(
   const { column, maxRecordBytes } = options
   const encoding = encodingOf(options)
   const listed = columnsOfFile(column)
+  const charset = decodedCharset(options)
+  const unpackingUntil = (signal: AbortSignal) => ({ charset, maxInflateRatio: options.maxInflateRatio, signal })
   return {
     async columns() {
       const names = wanted === null ? null : await wanted()
       return names === null ? listed : names.map((name) => ({ name, type: 'text', nullable: true }))
     },
-    split: (want) => splitObjects(store, options, want, { encoding, wanted, signal: context.signal }),
+    split(want) {
+      const { signal } = context
+      return splitObjects(store, options, want, { encoding, wanted, signal, unpacking: unpackingUntil(signal) })
+    },
     offer: () => encoding,
     async read(slice, _, signal) {
       const range = parseSlice(slice)
       const { key, start, newline, firstRecord } = range
-      const origin = { name: `oss://${store.bucket}/${key}`, start, firstRecord }
-      return { encoding, newline, maxRecordBytes, origin, body: store.readRange(key, { ...range, signal }) }
+      const isPacked = 'packing' in range
+      const name = isPacked ? nameOfFile(store.bucket, range, charset) : `oss://${store.bucket}/${key}`
+      const body = isPacked
+        ? unpackedFrom(store, range, unpackingUntil(signal))
+        : store.readRange(key, { ...range, signal })
+      return { encoding, newline, maxRecordBytes, origin: { name, start, firstRecord }, body }
     },
     async describe(slice) {
-      const { key, etag, size, start, end } = parseSlice(slice)
-      return { object: `oss://${store.bucket}/${key}`, etag, objectBytes: size, start, end }
+      const range = parseSlice(slice)
+      const { key, etag, size } = range
+      const bounds = 'packing' in range ? { start: range.from, end: range.to } : { start: range.start, end: range.end }
+      return { object: `oss://${store.bucket}/${key}`, etag, objectBytes: size, ...bounds }
     },
     projection:
       listed === null && wanted === null
@@ -262,7 +281,8 @@ function objectsIn(
       const range = parseSlice(slice)
       const start = range.start + consumed.bytes
       const firstRecord = range.firstRecord + consumed.records
-      return { ...slice, start, firstRecord, records: range.records - consumed.records }
+      const records = 'packing' in range ? {} : { records: range.records - consumed.records }
+      return { ...slice, start, firstRecord, ...records }
     },
     cutSmaller: null,
     askIncrement: null,
@@ -272,8 +292,8 @@ function objectsIn(
 }
 
 /** @throws event/invalid for a slice that no planner of ours has made */
-function parseSlice(slice: Slice): ObjectSlice {
-  const parsed = ObjectSlice.safeParse(slice)
+function parseSlice(slice: Slice): ObjectSlice | PackedSlice {
+  const parsed = 'packing' in slice ? PackedSlice.safeParse(slice) : ObjectSlice.safeParse(slice)
   if (parsed.success) return parsed.data
   throw new TransferError('event/invalid', 'the slice is not one of oss', {}, { cause: parsed.error })
 }

@@ -36,6 +36,9 @@ export const errorCodes = [
   'source/table-missing',
   'source/column-missing',
   'source/unclosed-quote',
+  'source/corrupt',
+  'source/inflates-too-much',
+  'source/undecodable',
   'source/sql-failed',
   'source/unsplittable-deadline',
   // the destination

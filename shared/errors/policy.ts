@@ -96,6 +96,12 @@ export const policies: Record<ErrorCode, Policy> = {
     'source',
     'Close the quoted field, or check the delimiter and quote settings of the reader.',
   ),
+  'source/corrupt': never('source', 'Upload the file again; if it is damaged where it comes from, pack it anew.'),
+  'source/inflates-too-much': never(
+    'source',
+    'Look at what the file holds; if it is meant, raise maxInflateRatio of the reader.',
+  ),
+  'source/undecodable': never('source', 'Check `encoding` of the reader, or save the file as UTF-8.'),
   'source/sql-failed': never('source', 'Correct the SQL of the reader; the message of the server is attached.'),
   'source/unsplittable-deadline': never(
     'source',

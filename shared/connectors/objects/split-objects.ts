@@ -7,12 +7,15 @@ import { printBytes } from '../sql/split-strategy.ts'
 import { type CutObject, cutObjects } from './cut-objects.ts'
 import { columnsOfFile, type FileColumns } from './file-columns.ts'
 import { findObjects, matchesKey } from './find-objects.ts'
+import { type Compression, headFiles, plannedSlice, sortObjects } from './packed-files.ts'
+import type { Unpacking } from './packed-slice.ts'
 
 /** What of a reader's options decides how its objects are cut. */
 export interface SplitOptions {
   readonly object: readonly string[]
   readonly column: FileColumns
   readonly skipHeader: boolean
+  readonly compress: Compression
   readonly successOnNoObject: boolean
   readonly nullFormat?: string | null | undefined
 }
@@ -21,6 +24,7 @@ export interface SplitWork {
   readonly encoding: CsvEncoding
   /** Columns by name; null: as they lie. */
   readonly wanted: WantedColumns | null
+  readonly unpacking: Unpacking
   readonly signal: AbortSignal
 }
 
@@ -29,7 +33,7 @@ export async function splitObjects(
   store: ObjectStore,
   options: SplitOptions,
   want: SplitRequest,
-  { encoding, wanted, signal }: SplitWork,
+  { encoding, wanted, unpacking, signal }: SplitWork,
 ): Promise<Split> {
   const objects = await objectsOf(store, options, want.arrived)
   const slices: PlannedSlice[] = []
@@ -37,7 +41,13 @@ export async function splitObjects(
   const request = { encoding, headerRecords: options.skipHeader ? 1 : 0, targetBytes: want.targetBytes, signal }
   const names = wanted === null ? null : await wanted()
   const unused = new Set<string>()
-  for await (const cut of cutObjects(store, objects, request)) {
+  const { plain, packed } = await sortObjects(store, objects, { ...unpacking, compress: options.compress })
+  for await (const { slice, ...file } of headFiles(store, packed, request, unpacking)) {
+    if (slice === null) empty.push(file.key)
+    else if (names === null) slices.push(plannedSlice(slice))
+    else slices.push(plannedSlice(slice, { pick: pickOf(file, options.column, names, unused) }))
+  }
+  for await (const cut of cutObjects(store, plain, request)) {
     if (cut.ranges.length === 0) empty.push(cut.key)
     const pick = names === null || cut.ranges.length === 0 ? {} : { pick: pickOf(cut, options.column, names, unused) }
     for (const range of cut.ranges)
@@ -50,7 +60,7 @@ export async function splitObjects(
 
 /** Names are those of `column` where it is a list, and of the header of each object where it is `*`. */
 function pickOf(
-  { key, names: header }: CutObject,
+  { key, names: header }: Pick<CutObject, 'key' | 'names'>,
   column: FileColumns,
   wanted: readonly string[],
   unused: Set<string>,
@@ -106,9 +116,12 @@ function refuseOtherVersion(
 
 function decide(objects: readonly ObjectHead[], slices: readonly PlannedSlice[], want: SplitRequest): Decision[] {
   const bytes = objects.reduce((sum, head) => sum + head.size, 0)
-  const records = slices.reduce((sum, slice) => sum + (slice.records ?? 0), 0)
   const what = `${slices.length} slices of ${objects.length} objects`
-  const size = `${printBytes(bytes)} with ${records} records`
+  const cut = slices.filter(({ indivisible }) => indivisible === undefined)
+  if (cut.length === 0 && slices.length > 0)
+    return [{ what, why: `${printBytes(bytes)}, each file a slice of its own` }]
+  const records = cut.reduce((sum, slice) => sum + (slice.records ?? 0), 0)
+  const size = `${printBytes(bytes)} with ${records} records${cut.length < slices.length ? ' in those that are plain' : ''}`
   return [{ what, why: `${size}, cut behind the first record that reaches ${printBytes(want.targetBytes)}` }]
 }
 
