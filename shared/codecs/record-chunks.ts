@@ -75,12 +75,14 @@ function fillChunks({ targetBytes, maxRecordBytes, origin }: ChunkOptions) {
   /** Hands over the whole records; the beginning of the one behind them moves to the other buffer. */
   function emit(): RecordChunk {
     const chunk = { bytes: buffer.subarray(0, whole), records, sourceBytes: whole + dropped }
-    const other: Buffer = spare ?? Buffer.allocUnsafeSlow(targetBytes)
+    const open = filled - whole
+    const other: Buffer =
+      open <= targetBytes && spare !== null ? spare : Buffer.allocUnsafeSlow(Math.max(targetBytes, open))
     buffer.copy(other, 0, whole, filled)
     // A buffer that grew for one record would stay for all.
-    spare = buffer.length > targetBytes ? null : buffer
+    spare = buffer.length === targetBytes ? buffer : null
     buffer = other
-    filled -= whole
+    filled = open
     done.bytes += chunk.sourceBytes
     done.records += records
     whole = 0

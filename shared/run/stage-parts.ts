@@ -48,7 +48,7 @@ export async function stageParts(context: RunContext, event: StageEvent, work: P
       if (isOutOfTime()) return 'handed-over'
     }
   } catch (error) {
-    if (!isOutOfTime() || deadline.signal.aborted) throw error
+    if (!isOutOfTime() || deadline.signal.aborted) throw naming(making.body.origin.name, error)
     if (progress.parts === before.parts) throw tooSlow(event, before, error)
     return 'handed-over'
   }
@@ -137,6 +137,13 @@ function chunkRow(
     records,
     bytes: bytes.length,
   }
+}
+
+/** What is wrong in a file is found without knowing which file it is. */
+function naming(name: string, error: unknown): unknown {
+  if (!(error instanceof TransferError) || !error.code.startsWith('source/')) return error
+  const { code, message, context, cause } = error
+  return new TransferError(code, `${name}: ${message}`, context, { cause })
 }
 
 function tooSlow({ slice }: StageEvent, { sourceBytes }: ledger.SliceProgress, cause: unknown): TransferError {
