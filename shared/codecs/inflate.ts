@@ -22,7 +22,7 @@ export async function* inflated(source: AsyncIterable<Uint8Array>, packing: Pack
     const { unzstd } = await import('./unzstd.ts')
     return yield* unzstd(source)
   }
-  const options = { chunkSize: windowBytes, readableHighWaterMark: windowBytes }
+  const options = { chunkSize: windowBytes }
   const engine = packing === 'gzip' ? createGunzip(options) : createInflateRaw(options)
   let failed: Error | null = null
   pipeline(source, engine, (error) => {

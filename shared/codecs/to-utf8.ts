@@ -30,6 +30,43 @@ export async function* toUtf8(source: AsyncIterable<Uint8Array>, charset: string
   if (rest.length > 0) yield checked(rest)
 }
 
+/**
+ * UTF-8 in another charset. iconv-lite writes `?` for what the charset lacks, so what was written is read back.
+ * @throws target/unencodable
+ */
+export async function* fromUtf8(source: AsyncIterable<Uint8Array>, charset: string): AsyncIterable<Uint8Array> {
+  const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+  const encoder = iconv.getEncoder(charset)
+  // Without an order of its own, iconv-lite writes a mark and little-endian.
+  const readBack = charset.replace(/^(utf-?(?:16|32))$/i, '$1-le')
+  let written = 0
+  const encoded = (text: string): Buffer => {
+    const bytes = encoder.write(text)
+    const back = iconv.decode(bytes, readBack, { stripBOM: written === 0 })
+    if (back !== text) throw unencodable(charset, text, back, written)
+    written += Buffer.byteLength(text)
+    return bytes
+  }
+  for await (const piece of source) {
+    const text = decoder.decode(piece, { stream: true })
+    if (text.length > 0) yield encoded(text)
+  }
+  const rest = decoder.decode()
+  if (rest.length > 0) yield encoded(rest)
+  const end = encoder.end()
+  if (end !== undefined && end.length > 0) yield end
+}
+
+/** The character is told by its number: it is data. */
+function unencodable(charset: string, text: string, back: string, written: number): TransferError {
+  let at = 0
+  while (text[at] === back[at]) at += 1
+  const number = (text.codePointAt(at) ?? 0).toString(16).toUpperCase().padStart(4, '0')
+  const offset = written + Buffer.byteLength(text.slice(0, at))
+  const message = `${charset} has no character U+${number}, which stands behind byte ${offset} of the object in UTF-8`
+  return new TransferError('target/unencodable', message, { charset, offset })
+}
+
 /** null: the end of the file. */
 type Decode = (piece: Uint8Array | null) => string
 

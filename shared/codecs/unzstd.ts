@@ -39,8 +39,7 @@ async function* inflateFrame(reader: ByteReader, magic: Buffer): AsyncIterable<U
   const hash = hasChecksum ? (await xxhash()).create64() : null
   const ready: Uint8Array[] = []
   const engine = new Decompress((piece) => {
-    // The engine uses its buffer again.
-    if (piece.length > 0) ready.push(Uint8Array.from(piece))
+    if (piece.length > 0) ready.push(piece)
   })
   let inflatedBytes = 0
   let checksum: Buffer = Buffer.alloc(0)

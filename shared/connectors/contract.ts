@@ -258,6 +258,8 @@ export interface ObjectTarget extends AsyncDisposable {
   keyOf(runTag: string, sliceIndex: number): string
   /** Bytes before the first record of each object; empty for none. */
   header(columns: readonly Column[] | null): Uint8Array
+  /** Makes the object of header and records, as they are in `preferred`: compressed, in another charset. null: as they are. */
+  readonly pack: null | ((whole: AsyncIterable<Uint8Array>) => AsyncIterable<Uint8Array>)
   readonly putOptions: PutOptions
 }
 

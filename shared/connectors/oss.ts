@@ -1,8 +1,10 @@
 import type * as z from 'zod'
 import { encodeCsvRecord } from '../codecs/csv-encode.ts'
+import { gzipped } from '../codecs/deflate.ts'
 import type { CsvEncoding } from '../codecs/encoding.ts'
+import { canDecode, fromUtf8 } from '../codecs/to-utf8.ts'
 import { TransferError, whenSound } from '../errors/index.ts'
-import { copyRefusal } from '../load/copy-rules.ts'
+import { copyRefusal, serverCharset } from '../load/copy-rules.ts'
 import type { ObjectStore } from '../ports/index.ts'
 import {
   type ConnectorContext,
@@ -146,9 +148,21 @@ const OssWriterOptions = parameters(
     header: texts().describe('The first record of each object.'),
     writeHeader: flag(false).describe('The names of the columns are the first record of each object.'),
     suffix: optionalText().describe('End of the keys; a missing dot is added.'),
-    encoding: notYet('objects are written in UTF-8', ['utf-8', 'utf8']),
+    encoding: optionalText()
+      .refine((charset) => charset === undefined || canDecode(charset), 'is a charset that nobody here knows')
+      .describe(
+        'Charset of the objects, by its usual names; UTF-8 when unset. A character that it lacks ends the run.',
+      ),
     lineDelimiter: notYet('records end with \\n', ['\n', '\\n']),
-    compress: notYet('compressed files are a later release', ['none', 'NONE']),
+    compress: choice(['none', 'gzip'], {
+      otherwise: 'none',
+      aliases: { gz: 'gzip' },
+      refused: {
+        zstd: 'no engine for it on Node 20 is faster than gzip; use gzip',
+        bzip2: 'bzip2 is not written; use gzip',
+        zip: 'zip is not written; use gzip',
+      },
+    }).describe('`gzip`: each object is one gzip stream, and its key ends with `.gz`.'),
     dateFormat: notYet('dates are written as yyyy-mm-dd hh:mm:ss, as the database prints them', [
       'yyyy-mm-dd hh:mm:ss',
     ]),
@@ -212,7 +226,8 @@ export const writer = defineWriter<OssWriterOptions>({
     const store = await context.openStore(options.connection)
     const { object: prefix, writeMode: mode } = options
     const encoding = writtenEncoding(options)
-    const suffix = dotted(options.suffix ?? '')
+    const suffix = packedSuffix(dotted(options.suffix ?? ''), options.compress)
+    const pack = packerOf(options)
     return {
       kind: 'object',
       preferred: encoding,
@@ -224,7 +239,11 @@ export const writer = defineWriter<OssWriterOptions>({
         const names = options.writeHeader ? (columns ?? []).map((column) => column.name) : []
         return names.length === 0 ? new Uint8Array() : encodeCsvRecord(names, encoding)
       },
-      putOptions: { contentType: 'text/csv; charset=utf-8' },
+      pack,
+      putOptions: {
+        contentType:
+          options.compress === 'gzip' ? 'application/gzip' : `text/csv; charset=${options.encoding ?? 'utf-8'}`,
+      },
       async [Symbol.asyncDispose]() {},
     }
   },
@@ -305,3 +324,13 @@ function writtenEncoding(options: { fieldDelimiter: string; nullFormat?: string 
 
 /** osswriter adds the dot that is missing (dataworks-datax.md §3.5). */
 const dotted = (suffix: string) => (suffix === '' || suffix.startsWith('.') ? suffix : `.${suffix}`)
+
+/** So that readers, ours among them, see what it is. */
+const packedSuffix = (suffix: string, compress: OssWriterOptions['compress']) =>
+  compress === 'none' || /\.(gz|gzip)$/i.test(suffix) ? suffix : `${suffix}.gz`
+
+function packerOf({ compress, encoding }: OssWriterOptions): ObjectTarget['pack'] {
+  const charset = encoding === undefined || serverCharset(encoding) === 'UTF8' ? null : encoding
+  if (charset === null) return compress === 'gzip' ? gzipped : null
+  return (whole) => (compress === 'gzip' ? gzipped(fromUtf8(whole, charset)) : fromUtf8(whole, charset))
+}

@@ -47,6 +47,7 @@ export const errorCodes = [
   'target/column-count',
   'target/bucket-missing',
   'target/object-exists',
+  'target/unencodable',
   'target/sql-failed',
   'target/read-only',
   'target/busy',

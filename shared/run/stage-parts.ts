@@ -37,7 +37,8 @@ export async function stageParts(context: RunContext, event: StageEvent, work: P
   let progress = before
   const isOutOfTime = () => work.soft.aborted || world.clock.now() >= deadline.softAt
   try {
-    const options = { ...making.body, targetBytes: world.settings.stageChunkBytes }
+    // One is uploaded while the next is filled, so two are in memory.
+    const options = { ...making.body, targetBytes: world.settings.stageChunkBytes / 2 }
     for await (const chunk of oneAhead(recordChunksOf(making.body.body, options))) {
       const ordinal = await makePart(making, progress, chunk)
       if (ordinal === null) return 'left'

@@ -439,7 +439,7 @@ describe('the writer', () => {
     [{ writeMode: undefined }, /writeMode/],
     [{ writeMode: 'overwrite' }, /truncate/],
     [{ fileFormat: 'text' }, /quotes/],
-    [{ compress: 'bzip2' }, /pack the files with gzip or zstd/],
+    [{ compress: 'zstd' }, /use gzip/],
     [{ writeSingleObject: true }, /later release/],
     [{ fieldDelimiter: '"' }, /are both/],
     [{ object: '' }, /object/],

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { gzipSync } from 'node:zlib'
+import { gunzipSync, gzipSync } from 'node:zlib'
 import iconv from 'iconv-lite'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { dataxJob, dirtyOf, fromOss, intoAdbpg, startTestStack, type TestStack, unique } from '../support/stack.ts'
@@ -140,5 +140,50 @@ describe('a run ends with the reason', () => {
     const report = await load(table, `data/${table}.zip`)
     expect(report).toMatchObject({ state: 'failed', error: { code: 'job/unsupported' } })
     expect(report.error?.message).toContain('a.csv is encrypted')
+  })
+})
+
+describe('an export', () => {
+  const exported = async (table: string, parameter: Record<string, unknown>) => {
+    const reader = { datasource: 'adbpg_local', table: `public.${table}`, column: ['*'] }
+    const writer = { datasource: 'oss_local', object: `out/${table}/part`, writeMode: 'truncate', ...parameter }
+    const job = dataxJob(
+      unique('export'),
+      { name: 'adbpgreader', parameter: reader },
+      { name: 'osswriter', parameter: writer },
+    )
+    const report = await stack.run({ job })
+    const objects: { key: string; body: Buffer }[] = []
+    for await (const { key } of stack.world.store.list(`out/${table}/`))
+      objects.push({ key, body: (await stack.world.store.read(key, 2 ** 26))?.body ?? Buffer.alloc(0) })
+    return { report, objects }
+  }
+
+  it('to gzip in another charset is read again by the reader, row by row', async () => {
+    const table = await tableFor((name) => put(`data/${name}.csv`, csv(rows.map((row) => row.replaceAll('–', '中')))))
+    expect(await load(table, `data/${table}.csv`)).toMatchObject({ state: 'succeeded' })
+    const { report, objects } = await exported(table, { compress: 'gzip', encoding: 'GB18030', writeHeader: true })
+    expect(report).toMatchObject({ state: 'succeeded', rows: { read: rowCount, loaded: rowCount } })
+    expect(objects[0]?.key).toMatch(/\.gz$/)
+    expect(iconv.decode(gunzipSync(objects[0]?.body ?? ''), 'gb18030').slice(0, 8)).toBe(header)
+    const again = await tableFor(async () => undefined)
+    const back = await load(again, `out/${table}/*`, { encoding: 'GB18030', skipHeader: true })
+    expect(back).toMatchObject({ state: 'succeeded', rows: { loaded: rowCount } })
+    expect(await contents(again)).toEqual(await contents(table))
+  })
+
+  it('of no rows leaves a gzip file with the header', async () => {
+    const table = await tableFor(async () => undefined)
+    const { objects } = await exported(table, { compress: 'gzip', writeHeader: true, suffix: 'csv' })
+    expect(objects.map(({ key, body }) => [key.slice(-7), gunzipSync(body).toString()])).toEqual([['.csv.gz', header]])
+  })
+
+  it('ends where the charset lacks a character, which is told by its number alone', async () => {
+    const table = await tableFor((name) => put(`data/${name}.csv`, '1,ok\n2,中\n'))
+    await load(table, `data/${table}.csv`)
+    const { report, objects } = await exported(table, { encoding: 'latin1' })
+    expect(report).toMatchObject({ state: 'failed', error: { code: 'target/unencodable' } })
+    expect(report.error?.message).toContain('U+4E2D')
+    expect(objects).toEqual([])
   })
 })
