@@ -276,11 +276,14 @@ function objectsIn(
       const range = parseSlice(slice)
       const { key, start, newline, firstRecord } = range
       const isPacked = 'packing' in range
-      const name = isPacked ? nameOfFile(store.bucket, range, charset) : `oss://${store.bucket}/${key}`
-      const body = isPacked
-        ? unpackedFrom(store, range, unpackingUntil(signal))
-        : store.readRange(key, { ...range, signal })
-      return { encoding, newline, maxRecordBytes, origin: { name, start, firstRecord }, body }
+      const plainName = `oss://${store.bucket}/${key}`
+      const origin = { name: isPacked ? nameOfFile(store.bucket, range, charset) : plainName, start, firstRecord }
+      if (isPacked) {
+        const body = unpackedFrom(store, range, unpackingUntil(signal))
+        return { encoding, newline, maxRecordBytes, origin, body }
+      }
+      if (range.records === null) origin.name = `${plainName} from byte ${start}`
+      return { encoding, newline, maxRecordBytes, origin, body: store.readRange(key, { ...range, signal }) }
     },
     async describe(slice) {
       const range = parseSlice(slice)
@@ -300,8 +303,9 @@ function objectsIn(
       const range = parseSlice(slice)
       const start = range.start + consumed.bytes
       const firstRecord = range.firstRecord + consumed.records
-      const records = 'packing' in range ? {} : { records: range.records - consumed.records }
-      return { ...slice, start, firstRecord, ...records }
+      if ('packing' in range) return { ...slice, start, firstRecord }
+      if (range.records === null) return { ...slice, start, firstRecord: 1 }
+      return { ...slice, start, firstRecord, records: range.records - consumed.records }
     },
     cutSmaller: null,
     askIncrement: null,

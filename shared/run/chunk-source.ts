@@ -5,6 +5,8 @@ import type { Body, CopyTarget, RowTarget } from '../connectors/contract.ts'
 import { TransferError } from '../errors/index.ts'
 import type * as ledger from '../ledger/index.ts'
 import { copyOrder } from '../load/copy-order.ts'
+import type { Sql } from '../ports/index.ts'
+import type { Column } from '../schema/index.ts'
 import type { ChangeFields } from '../transform/compile.ts'
 import { transformRecords } from '../transform/rewrite.ts'
 import { openSource } from './ends.ts'
@@ -17,8 +19,8 @@ export interface OpenedChunk extends AsyncDisposable {
   readonly encoding: Encoding
   /** Of its records when the destination gets them. */
   readonly sent: Encoding
-  /** Columns of the destination in the order of the fields. */
-  columns(): Promise<string[]>
+  /** Columns of the destination in the order of the fields. @param session in its database; unset: it opens one */
+  columns(session?: Sql): Promise<readonly Column[]>
   read(): Promise<Body>
   /** What is done to records of a body on their way; null where they go as they lie. Counts of its own for each body. */
   rewriterOf(body: Pick<Body, 'encoding' | 'newline'>): RecordRewriter | null
@@ -63,9 +65,13 @@ function nextPart(
 type StagedSource = Extract<ledger.ChunkSource, { from: 'stage' }>
 type DirectSource = Extract<ledger.ChunkSource, { from: 'source' }>
 
-async function columnsInOrder(target: CopyTarget | RowTarget, order: WayOfFields['order']): Promise<string[]> {
-  const names = (await target.columns()).map(({ name }) => name)
-  return order === null ? names : order.map((column) => names[column] ?? '')
+async function columnsInOrder(
+  target: CopyTarget | RowTarget,
+  order: WayOfFields['order'],
+  session: Sql | undefined,
+): Promise<readonly Column[]> {
+  const columns = target.kind === 'copy' ? await target.columns(session) : await target.columns()
+  return order === null ? columns : order.flatMap((column) => columns[column] ?? [])
 }
 
 async function openStaged(
@@ -90,7 +96,7 @@ async function openStaged(
   return {
     encoding,
     sent: fields.isChanged ? copyText : encoding,
-    columns: () => columnsInOrder(target, fields.order),
+    columns: (session) => columnsInOrder(target, fields.order, session),
     rewriterOf: fields.rewriterOf,
     canRest: true,
     read: async () => ({
@@ -122,7 +128,7 @@ async function openDirect(
   return {
     encoding,
     sent: fields.isChanged ? copyText : encoding,
-    columns: () => columnsInOrder(target, fields.order),
+    columns: (session) => columnsInOrder(target, fields.order, session),
     rewriterOf: fields.rewriterOf,
     canRest: source.rest !== null,
     read: () => source.read(direct.slice, encoding, context.deadline.signal),

@@ -43,7 +43,7 @@ type DeadlineOf = (step: FunctionName, count: number) => Deadline
 async function drive(
   job: ReturnType<typeof dataxJob> & { readonly transform?: unknown },
   deadlineOf: DeadlineOf,
-  settings: Partial<World['settings']> = {},
+  { stagesAtOnce = 1, ...settings }: Partial<World['settings']> & { stagesAtOnce?: number } = {},
 ) {
   const sent: [FunctionName, unknown][] = []
   const counts: Partial<Record<FunctionName, number>> = {}
@@ -73,7 +73,12 @@ async function drive(
       )
       planning.add(plan)
     }
-    if (name === 'stage') await runStep(world, StageEvent.parse(event), deadline, stageSlice)
+    if (name === 'stage') {
+      // Each with chunks of its own size, so that nothing can hang on both cutting alike.
+      const sizes = Array.from({ length: stagesAtOnce }, (_, index) => world.settings.stageChunkBytes * (1 + index / 3))
+      const worlds = sizes.map((stageChunkBytes) => ({ ...world, settings: { ...world.settings, stageChunkBytes } }))
+      await Promise.all(worlds.map((one) => runStep(one, StageEvent.parse(event), deadline, stageSlice)))
+    }
     if (name === 'load') await runStep(world, LoadEvent.parse(event), deadline, loadChunk)
     if (name === 'finish') await finishRun(world, FinishEvent.parse(event), deadline)
   }
@@ -123,6 +128,17 @@ it('so does a stage that inflates a file: the next one inflates it again, and go
   expect(stages).toBeGreaterThanOrEqual(report?.chunks ?? 100)
   expect(report?.chunks).toBeGreaterThan(5)
   expect(await contents(table)).toEqual({ rows, ids: rows, length: notes.reduce((sum, note) => sum + note.length, 0) })
+})
+
+it('of two stages of one file at once, the chunks of one count at each place, and every row is there once', async () => {
+  const table = unique('twice')
+  await stack.sql(`create table public.${table} (id bigint, note text)`)
+  const csv = [...Array(rows).keys()].map((n) => `${n},${'x'.repeat(n % 40)}\n`).join('')
+  await stack.world.store.put(`data/${table}.csv.gz`, gzipSync(csv))
+  const job = dataxJob(table, fromOss(`data/${table}.csv.gz`), intoAdbpg(`public.${table}`))
+  const { report } = await drive(job, () => ample, { stagesAtOnce: 3, stageChunkBytes: 98_304 })
+  expect(report).toMatchObject({ state: 'succeeded', rows: { read: rows, loaded: rows } })
+  expect(await contents(table)).toMatchObject({ rows, ids: rows })
 })
 
 it('a stage that finds no time for one chunk of a file says what took it', async () => {

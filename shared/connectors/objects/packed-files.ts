@@ -3,7 +3,7 @@ import { TransferError } from '../../errors/index.ts'
 import type { ObjectHead, ObjectStore } from '../../ports/index.ts'
 import type { PlannedSlice } from '../contract.ts'
 import type { CutObject, CutRequest } from './cut-objects.ts'
-import { readFileHead } from './file-head.ts'
+import { looksOf } from './first-look.ts'
 import { nameOfFile, type PackedFile, type PackedSlice, type Unpacking, unpacked } from './packed-slice.ts'
 import { type EarlyRead, readAhead } from './read-ahead.ts'
 import { zipFiles } from './zip-directory.ts'
@@ -102,8 +102,15 @@ async function headFile(
   unpacking: Unpacking,
 ): Promise<HeadedFile> {
   const { head, isWhole } = await headOf(unpacked(store, file, unpacking), headBytes)
-  const { start, newline, fields, names, isEmpty } = readFileHead(head, { ...request, isWhole })
-  const slice = isEmpty ? null : { ...file, start, firstRecord: 1, newline, fields }
+  const {
+    headerEnd: start,
+    newline,
+    fields,
+    names,
+  } = looksOf(head, { size: isWhole ? head.length : Infinity }, request)
+  if (start === head.length && !isWhole)
+    throw new TransferError('record/too-large', `the header does not end within the first ${head.length} bytes`)
+  const slice = start === head.length ? null : { ...file, start, firstRecord: 1, newline, fields }
   return { key: file.key, names, slice }
 }
 

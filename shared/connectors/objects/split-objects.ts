@@ -5,6 +5,7 @@ import type { ObjectHead, ObjectStore } from '../../ports/index.ts'
 import type { ArrivedObject, Decision, PlannedSlice, Split, SplitRequest, WantedColumns } from '../contract.ts'
 import { printBytes } from '../sql/split-strategy.ts'
 import { type CutObject, cutObjects } from './cut-objects.ts'
+import { cutUnscanned } from './cut-unscanned.ts'
 import { columnsOfFile, type FileColumns } from './file-columns.ts'
 import { findObjects, matchesKey } from './find-objects.ts'
 import { type Compression, headFiles, plannedSlice, sortObjects } from './packed-files.ts'
@@ -47,7 +48,12 @@ export async function splitObjects(
     else if (names === null) slices.push(plannedSlice(slice))
     else slices.push(plannedSlice(slice, { pick: pickOf(file, options.column, names, unused) }))
   }
-  for await (const cut of cutObjects(store, plain, request)) {
+  const cutting = encoding.multiLine === false ? cutUnscanned : cutObjects
+  for await (const cut of cutting(
+    store,
+    plain.filter(({ size }) => size > 0),
+    request,
+  )) {
     if (cut.ranges.length === 0) empty.push(cut.key)
     const pick = names === null || cut.ranges.length === 0 ? {} : { pick: pickOf(cut, options.column, names, unused) }
     for (const range of cut.ranges)
@@ -117,12 +123,17 @@ function refuseOtherVersion(
 function decide(objects: readonly ObjectHead[], slices: readonly PlannedSlice[], want: SplitRequest): Decision[] {
   const bytes = objects.reduce((sum, head) => sum + head.size, 0)
   const what = `${slices.length} slices of ${objects.length} objects`
+  const size = printBytes(bytes)
+  const target = printBytes(want.targetBytes)
   const cut = slices.filter(({ indivisible }) => indivisible === undefined)
-  if (cut.length === 0 && slices.length > 0)
-    return [{ what, why: `${printBytes(bytes)}, each file a slice of its own` }]
+  if (cut.length === 0 && slices.length > 0) return [{ what, why: `${size}, each file a slice of its own` }]
+  if (cut.some(({ records }) => records === null))
+    return [
+      { what, why: `${size}, cut behind the first line that reaches ${target} without being read: multiLine is false` },
+    ]
   const records = cut.reduce((sum, slice) => sum + (slice.records ?? 0), 0)
-  const size = `${printBytes(bytes)} with ${records} records${cut.length < slices.length ? ' in those that are plain' : ''}`
-  return [{ what, why: `${size}, cut behind the first record that reaches ${printBytes(want.targetBytes)}` }]
+  const counted = `${records} records${cut.length < slices.length ? ' in those that are plain' : ''}`
+  return [{ what, why: `${size} with ${counted}, cut behind the first record that reaches ${target}` }]
 }
 
 function emptyDecision([first, ...others]: readonly string[]): Decision[] {
