@@ -1,7 +1,7 @@
 import { createCsvProjector, type Projection } from '../codecs/csv-project.ts'
 import { copyText, Encoding } from '../codecs/encoding.ts'
 import type { RecordRewriter } from '../codecs/record-rewriter.ts'
-import type { Body, CopyTarget, RowTarget, Slice, Source } from '../connectors/contract.ts'
+import type { Body, CopyTarget, RowTarget } from '../connectors/contract.ts'
 import { TransferError } from '../errors/index.ts'
 import type * as ledger from '../ledger/index.ts'
 import { copyOrder } from '../load/copy-order.ts'
@@ -65,8 +65,14 @@ function nextPart(
 type StagedSource = Extract<ledger.ChunkSource, { from: 'stage' }>
 type DirectSource = Extract<ledger.ChunkSource, { from: 'source' }>
 
-const columnsOf = (target: CopyTarget | RowTarget, session: Sql | undefined) =>
-  target.kind === 'copy' ? target.columns(session) : target.columns()
+async function columnsInOrder(
+  target: CopyTarget | RowTarget,
+  order: WayOfFields['order'],
+  session: Sql | undefined,
+): Promise<readonly Column[]> {
+  const columns = target.kind === 'copy' ? await target.columns(session) : await target.columns()
+  return order === null ? columns : order.flatMap((column) => columns[column] ?? [])
+}
 
 async function openStaged(
   context: RunContext,
@@ -77,19 +83,27 @@ async function openStaged(
 ): Promise<OpenedChunk> {
   const { world, deadline } = context
   const { key, etag, start, end, firstRecord } = source
-  const change = await changesOfSource(context)
   const encoding = Encoding.parse(source.encoding)
+  const from = source.cutFrom ?? {
+    name: `slice ${chunk.slice}, chunk ${id.ordinal}`,
+    start: 0,
+    firstRecord: 1,
+    newline: 0x0a,
+    maxRecordBytes: maxStagedRecordBytes,
+  }
+  const origin = { name: from.name, start: from.start + start, firstRecord: from.firstRecord + firstRecord - 1 }
+  const fields = await fieldsOfStaged(context, source)
   return {
     encoding,
-    sent: change === null ? encoding : copyText,
-    columns: (session) => columnsOf(target, session),
-    rewriterOf: (from) => (change === null ? null : transformRecords({ from, to: copyText, projection: null, change })),
+    sent: fields.isChanged ? copyText : encoding,
+    columns: (session) => columnsInOrder(target, fields.order, session),
+    rewriterOf: fields.rewriterOf,
     canRest: true,
     read: async () => ({
       encoding,
-      newline: 0x0a,
-      maxRecordBytes: maxStagedRecordBytes,
-      origin: { name: `slice ${chunk.slice}, chunk ${id.ordinal}`, start, firstRecord },
+      newline: from.newline,
+      maxRecordBytes: from.maxRecordBytes,
+      origin,
       body: world.store.readRange(key, { start, end, etag, signal: deadline.signal }),
     }),
     rest: (consumed) => {
@@ -110,14 +124,11 @@ async function openDirect(
   const source = await openSource(context)
   const encoding = source.offer(target.preferred)
   const change = await changesOf(context, source)
-  const fields = wayOfFields(source, direct.slice, change)
+  const fields = wayOfFields(source.projection?.(direct.slice) ?? null, change)
   return {
     encoding,
-    sent: change === null ? encoding : copyText,
-    columns: async (session) => {
-      const columns = await columnsOf(target, session)
-      return fields.order === null ? columns : fields.order.flatMap((column) => columns[column] ?? [])
-    },
+    sent: fields.isChanged ? copyText : encoding,
+    columns: (session) => columnsInOrder(target, fields.order, session),
     rewriterOf: fields.rewriterOf,
     canRest: source.rest !== null,
     read: () => source.read(direct.slice, encoding, context.deadline.signal),
@@ -134,15 +145,18 @@ async function openDirect(
 interface WayOfFields extends Pick<OpenedChunk, 'rewriterOf'> {
   /** COPY's column list says which field goes where, so that the bytes stay as they are; null: in the order of the table. */
   readonly order: readonly number[] | null
+  /** They are decoded, and written anew as COPY text. */
+  readonly isChanged: boolean
 }
 
-function wayOfFields(source: Source, slice: Slice, change: ChangeFields | null): WayOfFields {
-  const projection = source.projection?.(slice) ?? null
-  if (change !== null)
-    return { order: null, rewriterOf: (from) => transformRecords({ from, to: copyText, projection, change }) }
+function wayOfFields(projection: Projection | null, change: ChangeFields | null): WayOfFields {
+  if (change !== null) {
+    const rewriterOf: WayOfFields['rewriterOf'] = (from) => transformRecords({ from, to: copyText, projection, change })
+    return { order: null, isChanged: true, rewriterOf }
+  }
   const order = projection === null ? null : copyOrder(projection)
   const picked = order === null ? projection : null
-  return { order, rewriterOf: (body) => (picked === null ? null : csvProjector(body, picked)) }
+  return { order, isChanged: false, rewriterOf: (body) => (picked === null ? null : csvProjector(body, picked)) }
 }
 
 /** @throws internal/bug for another format: only files of text have fields to pick, and their connectors say so */
@@ -151,9 +165,13 @@ function csvProjector({ encoding, newline }: Pick<Body, 'encoding' | 'newline'>,
   throw new TransferError('internal/bug', `fields of ${encoding.format} cannot be picked`)
 }
 
-/** A staged chunk does not know the types of its source, which decide how values are compared; a job without steps needs none. */
-async function changesOfSource(context: RunContext): Promise<ChangeFields | null> {
-  if ((context.run.spec.transform ?? []).length === 0) return null
+/**
+ * A staged chunk knows neither the types of its source, which decide how values are compared, nor which fields are picked;
+ * rows of a database have been picked already, and without steps there is nothing to ask.
+ */
+async function fieldsOfStaged(context: RunContext, { cutFrom }: StagedSource): Promise<WayOfFields> {
+  if (cutFrom === undefined && (context.run.spec.transform ?? []).length === 0) return wayOfFields(null, null)
   await using source = await openSource(context)
-  return await changesOf(context, source)
+  const projection = cutFrom === undefined ? null : (source.projection?.(cutFrom.slice) ?? null)
+  return wayOfFields(projection, await changesOf(context, source))
 }

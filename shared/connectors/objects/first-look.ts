@@ -22,7 +22,7 @@ const lineFeed = 0x0a
 /** @param first the beginning of the object, megabytes of it or all */
 export function looksOf(
   first: Buffer,
-  head: ObjectHead,
+  head: Pick<ObjectHead, 'size'>,
   { encoding, headerRecords }: { readonly encoding: CsvEncoding; readonly headerRecords: number },
 ): FirstLook {
   const skipped = first.subarray(0, 3).equals(byteOrderMark) ? 3 : 0

@@ -8,12 +8,15 @@ import { type CutObject, cutObjects } from './cut-objects.ts'
 import { cutUnscanned } from './cut-unscanned.ts'
 import { columnsOfFile, type FileColumns } from './file-columns.ts'
 import { findObjects, matchesKey } from './find-objects.ts'
+import { type Compression, headFiles, plannedSlice, sortObjects } from './packed-files.ts'
+import type { Unpacking } from './packed-slice.ts'
 
 /** What of a reader's options decides how its objects are cut. */
 export interface SplitOptions {
   readonly object: readonly string[]
   readonly column: FileColumns
   readonly skipHeader: boolean
+  readonly compress: Compression
   readonly successOnNoObject: boolean
   readonly nullFormat?: string | null | undefined
 }
@@ -22,6 +25,7 @@ export interface SplitWork {
   readonly encoding: CsvEncoding
   /** Columns by name; null: as they lie. */
   readonly wanted: WantedColumns | null
+  readonly unpacking: Unpacking
   readonly signal: AbortSignal
 }
 
@@ -30,7 +34,7 @@ export async function splitObjects(
   store: ObjectStore,
   options: SplitOptions,
   want: SplitRequest,
-  { encoding, wanted, signal }: SplitWork,
+  { encoding, wanted, unpacking, signal }: SplitWork,
 ): Promise<Split> {
   const objects = await objectsOf(store, options, want.arrived)
   const slices: PlannedSlice[] = []
@@ -38,10 +42,16 @@ export async function splitObjects(
   const request = { encoding, headerRecords: options.skipHeader ? 1 : 0, targetBytes: want.targetBytes, signal }
   const names = wanted === null ? null : await wanted()
   const unused = new Set<string>()
+  const { plain, packed } = await sortObjects(store, objects, { ...unpacking, compress: options.compress })
+  for await (const { slice, ...file } of headFiles(store, packed, request, unpacking)) {
+    if (slice === null) empty.push(file.key)
+    else if (names === null) slices.push(plannedSlice(slice))
+    else slices.push(plannedSlice(slice, { pick: pickOf(file, options.column, names, unused) }))
+  }
   const cutting = encoding.multiLine === false ? cutUnscanned : cutObjects
   for await (const cut of cutting(
     store,
-    objects.filter(({ size }) => size > 0),
+    plain.filter(({ size }) => size > 0),
     request,
   )) {
     if (cut.ranges.length === 0) empty.push(cut.key)
@@ -56,7 +66,7 @@ export async function splitObjects(
 
 /** Names are those of `column` where it is a list, and of the header of each object where it is `*`. */
 function pickOf(
-  { key, names: header }: CutObject,
+  { key, names: header }: Pick<CutObject, 'key' | 'names'>,
   column: FileColumns,
   wanted: readonly string[],
   unused: Set<string>,
@@ -112,18 +122,18 @@ function refuseOtherVersion(
 
 function decide(objects: readonly ObjectHead[], slices: readonly PlannedSlice[], want: SplitRequest): Decision[] {
   const bytes = objects.reduce((sum, head) => sum + head.size, 0)
-  const records = slices.reduce((sum, slice) => sum + (slice.records ?? 0), 0)
   const what = `${slices.length} slices of ${objects.length} objects`
+  const size = printBytes(bytes)
   const target = printBytes(want.targetBytes)
-  if (slices.some((slice) => slice.records === null))
+  const cut = slices.filter(({ indivisible }) => indivisible === undefined)
+  if (cut.length === 0 && slices.length > 0) return [{ what, why: `${size}, each file a slice of its own` }]
+  if (cut.some(({ records }) => records === null))
     return [
-      {
-        what,
-        why: `${printBytes(bytes)}, cut behind the first line that reaches ${target} without being read: multiLine is false`,
-      },
+      { what, why: `${size}, cut behind the first line that reaches ${target} without being read: multiLine is false` },
     ]
-  const size = `${printBytes(bytes)} with ${records} records`
-  return [{ what, why: `${size}, cut behind the first record that reaches ${target}` }]
+  const records = cut.reduce((sum, slice) => sum + (slice.records ?? 0), 0)
+  const counted = `${records} records${cut.length < slices.length ? ' in those that are plain' : ''}`
+  return [{ what, why: `${size} with ${counted}, cut behind the first record that reaches ${target}` }]
 }
 
 function emptyDecision([first, ...others]: readonly string[]): Decision[] {
