@@ -1,8 +1,8 @@
 import * as z from 'zod'
 
 /**
- * How rows lie in bytes, in the words of COPY where it has them, so that the same value describes a file, a staged chunk and a statement.
- * Single-byte delimiter, quote and escape: COPY takes no more.
+ * How rows lie in bytes, in the words of COPY where it has them, so that the same value describes a file, a staged chunk
+ * and a statement. Single-byte delimiter, quote and escape: COPY takes no more.
  */
 export const CsvEncoding = z.object({
   format: z.literal('csv'),

@@ -36,6 +36,7 @@ export const errorCodes = [
   'source/table-missing',
   'source/column-missing',
   'source/unclosed-quote',
+  'source/malformed',
   'source/sql-failed',
   'source/unsplittable-deadline',
   // the destination

@@ -96,6 +96,10 @@ export const policies: Record<ErrorCode, Policy> = {
     'source',
     'Close the quoted field, or check the delimiter and quote settings of the reader.',
   ),
+  'source/malformed': never(
+    'source',
+    'Correct the file at the place shown, or write it as JSON Lines, where one bad line spoils no other.',
+  ),
   'source/sql-failed': never('source', 'Correct the SQL of the reader; the message of the server is attached.'),
   'source/unsplittable-deadline': never(
     'source',

@@ -1,4 +1,5 @@
 import type { Projection } from '../codecs/csv-project.ts'
+import type { KeyProjection } from '../codecs/json-lines/write-record.ts'
 import type { Decision, PlannedSlice, Slice, Split, Target } from '../connectors/contract.ts'
 import { TransferError } from '../errors/index.ts'
 import type { Column } from '../schema/index.ts'
@@ -11,7 +12,7 @@ export interface WorkFacts {
   readonly repeatable: boolean
   readonly target: Target['kind']
   /** Fields that are left out, used twice or made up, of the first slice where any are; null: they go as they lie. */
-  readonly picked: Projection | null
+  readonly picked: Projection | KeyProjection | null
   /** What is done to the fields of each record, by its short names; empty: nothing. */
   readonly steps: readonly string[]
   /** What a destination says of its writing, such as what becomes of records whose key is there; and why. */
@@ -36,6 +37,9 @@ export interface WorkPlan {
   readonly decisions: readonly Decision[]
   readonly snapshot: string | null
 }
+
+/** A decision lists no more keys. */
+const maxListed = 30
 
 /** @throws target/column-count */
 export function planWork(facts: WorkFacts): WorkPlan {
@@ -77,6 +81,11 @@ function pathDecision(facts: WorkFacts): Decision {
     return { what: 'staging is the delivery', why: 'the destination takes each slice as one object' }
   if (facts.target === 'rows')
     return { what: 'slices are staged', why: 'the destination takes rows, which are read from chunks in COPY text' }
+  if (facts.picked !== null && 'keys' in facts.picked && facts.repeatable)
+    return {
+      what: 'loaders read the source',
+      why: 'records are rewritten on the way, and a second read gives the same bytes',
+    }
   return facts.repeatable
     ? { what: 'loaders read the source', why: 'COPY takes its encoding, and a second read gives the same bytes' }
     : { what: 'slices are staged', why: 'a second read of the source may give other rows or another order' }
@@ -84,10 +93,19 @@ function pathDecision(facts: WorkFacts): Decision {
 
 function pickDecision({ picked }: WorkFacts): Decision[] {
   if (picked === null) return []
+  if ('keys' in picked) return [keysDecision(picked)]
   const { width, fields } = picked
   const constants = fields.filter((field) => 'value' in field).length
   const taken = `${fields.length - constants} fields of ${width ?? 'an unknown number'} and ${constants} constants`
   return [{ what: 'loaders pick the fields', why: `the columns are ${taken}; COPY's column list only says an order` }]
+}
+
+function keysDecision({ keys }: KeyProjection): Decision {
+  const names = keys.flatMap((field) => ('key' in field ? [field.key] : []))
+  const constants = names.length === keys.length ? '' : ` and ${keys.length - names.length} constants`
+  const more = names.length > maxListed ? ', …' : ''
+  const why = `the columns are the keys ${names.slice(0, maxListed).join(', ')}${more}${constants}; a key that a record lacks is NULL`
+  return { what: 'loaders make COPY text of JSON', why }
 }
 
 function transformDecision({ steps, target }: WorkFacts): Decision {

@@ -1,22 +1,21 @@
-import { createCsvProjector, type Projection } from '../codecs/csv-project.ts'
-import { copyText, Encoding } from '../codecs/encoding.ts'
+import { type CopyEncoding, Encoding } from '../codecs/encoding.ts'
 import type { RecordRewriter } from '../codecs/record-rewriter.ts'
-import type { Body, CopyTarget, RowTarget, Slice, Source } from '../connectors/contract.ts'
+import type { Body, CopyTarget, RowTarget } from '../connectors/contract.ts'
 import { TransferError } from '../errors/index.ts'
 import type * as ledger from '../ledger/index.ts'
-import { copyOrder } from '../load/copy-order.ts'
 import type { ChangeFields } from '../transform/compile.ts'
-import { transformRecords } from '../transform/rewrite.ts'
 import { openSource } from './ends.ts'
+import { askedForm, sentForm } from './record-form.ts'
 import type { RunContext } from './run-context.ts'
 import { changesOf } from './transforming.ts'
+import { wayOfFields } from './way-of-fields.ts'
 
 /** The bytes of a chunk, wherever they lie, readable more than once. */
 export interface OpenedChunk extends AsyncDisposable {
   /** Of its records in their source. */
   readonly encoding: Encoding
   /** Of its records when the destination gets them. */
-  readonly sent: Encoding
+  readonly sent: CopyEncoding
   /** Columns of the destination in the order of the fields. */
   columns(): Promise<string[]>
   read(): Promise<Body>
@@ -74,13 +73,13 @@ async function openStaged(
 ): Promise<OpenedChunk> {
   const { world, deadline } = context
   const { key, etag, start, end, firstRecord } = source
-  const change = await changesOfSource(context)
+  const fields = await wayOfFields(null, await changesOfSource(context), target)
   const encoding = Encoding.parse(source.encoding)
   return {
     encoding,
-    sent: change === null ? encoding : copyText,
+    sent: sentForm(encoding, fields.isChanged),
     columns: () => namesOf(target),
-    rewriterOf: (from) => (change === null ? null : transformRecords({ from, to: copyText, projection: null, change })),
+    rewriterOf: fields.rewriterOf,
     canRest: true,
     read: async () => ({
       encoding,
@@ -105,12 +104,12 @@ async function openDirect(
   target: CopyTarget | RowTarget,
 ): Promise<OpenedChunk> {
   const source = await openSource(context)
-  const encoding = source.offer(target.preferred)
-  const change = await changesOf(context, source)
-  const fields = wayOfFields(source, direct.slice, change)
+  const encoding = source.offer(askedForm(target))
+  const projection = source.projection?.(direct.slice) ?? null
+  const fields = await wayOfFields(projection, await changesOf(context, source), target)
   return {
     encoding,
-    sent: change === null ? encoding : copyText,
+    sent: sentForm(encoding, fields.isChanged),
     columns: async () => {
       const names = await namesOf(target)
       return fields.order === null ? names : fields.order.map((column) => names[column] ?? '')
@@ -126,26 +125,6 @@ async function openDirect(
     },
     [Symbol.asyncDispose]: () => source[Symbol.asyncDispose](),
   }
-}
-
-interface WayOfFields extends Pick<OpenedChunk, 'rewriterOf'> {
-  /** COPY's column list says which field goes where, so that the bytes stay as they are; null: in the order of the table. */
-  readonly order: readonly number[] | null
-}
-
-function wayOfFields(source: Source, slice: Slice, change: ChangeFields | null): WayOfFields {
-  const projection = source.projection?.(slice) ?? null
-  if (change !== null)
-    return { order: null, rewriterOf: (from) => transformRecords({ from, to: copyText, projection, change }) }
-  const order = projection === null ? null : copyOrder(projection)
-  const picked = order === null ? projection : null
-  return { order, rewriterOf: (body) => (picked === null ? null : csvProjector(body, picked)) }
-}
-
-/** @throws internal/bug for another format: only files of text have fields to pick, and their connectors say so */
-function csvProjector({ encoding, newline }: Pick<Body, 'encoding' | 'newline'>, projection: Projection) {
-  if (encoding.format === 'csv') return createCsvProjector(encoding, newline, projection)
-  throw new TransferError('internal/bug', `fields of ${encoding.format} cannot be picked`)
 }
 
 /** A staged chunk does not know the types of its source, which decide how values are compared; a job without steps needs none. */

@@ -1,5 +1,7 @@
+import type { Encoding } from '../codecs/encoding.ts'
 import { type BlockOrRecord, cutAtLine, type RecordBlock, streamOf } from '../codecs/record-blocks.ts'
 import type { Body } from '../connectors/contract.ts'
+import type { TransferError } from '../errors/index.ts'
 import type * as ledger from '../ledger/index.ts'
 import type { PutRecords } from '../load/put-records.ts'
 import { describeDirty, tooLarge } from './dirty.ts'
@@ -73,11 +75,17 @@ async function tryBlock(move: BlockMove, block: RecordBlock): Promise<Loaded | {
     })
   } catch (error) {
     if (!isDirtyChunk(error)) throw error
-    const { line } = error.context
-    // Lines are those of what was sent, which a rewriter may have made others of.
-    const isSame = opened.sent.format === body.encoding.format && leftOut() === 0
-    return { line: isSame && typeof line === 'number' ? line : null }
+    return { line: lineOf(error, body.encoding, opened.sent, leftOut()) }
   }
+}
+
+/** Lines are those of what was sent, which a rewriter may have made others of; of JSON Lines it makes as many. */
+function lineOf({ context }: TransferError, read: Encoding, sent: Encoding, leftOut: number): number | null {
+  const isJson = read.format === 'jsonl'
+  const { line, record } = context
+  if (isJson && typeof record === 'number') return record
+  const isSame = (isJson || sent.format === read.format) && leftOut === 0
+  return isSame && typeof line === 'number' ? line : null
 }
 
 async function isolate(move: BlockMove, block: RecordBlock): Promise<Loaded> {

@@ -1,19 +1,20 @@
-import { copyText, type Encoding } from '../codecs/encoding.ts'
+import { type CopyEncoding, copyText, type Encoding } from '../codecs/encoding.ts'
 import type { RecordRewriter } from '../codecs/record-rewriter.ts'
 import type { CopyTarget } from '../connectors/contract.ts'
 import { TransferError } from '../errors/index.ts'
 import * as ledger from '../ledger/index.ts'
-import { transformRecords } from '../transform/rewrite.ts'
 import { openChunk } from './chunk-source.ts'
 import { openSource } from './ends.ts'
+import { askedForm, sentForm } from './record-form.ts'
 import type { RunContext } from './run-context.ts'
 import { changesOf } from './transforming.ts'
+import { wayOfFields } from './way-of-fields.ts'
 
 /** How the records of a piece lie in their source, and which columns of the destination their fields are. */
 export interface RecordShape {
   readonly encoding: Encoding
   /** When the destination gets them. */
-  readonly sent: Encoding
+  readonly sent: CopyEncoding
   readonly columns: readonly string[]
   readonly rewriter: RecordRewriter | null
 }
@@ -37,17 +38,11 @@ export async function shapeOfPiece(
 
 async function shapeOfSlice(context: RunContext, target: CopyTarget): Promise<RecordShape> {
   await using source = await openSource(context)
-  const encoding = source.offer(target.preferred)
+  const encoding = source.offer(askedForm(target))
   const columns = await columnsOf(target)
   const change = await changesOf(context, source)
-  if (change === null) return { encoding, sent: encoding, columns, rewriter: null }
-  const from = { encoding, newline }
-  return {
-    encoding,
-    sent: copyText,
-    columns,
-    rewriter: transformRecords({ from, to: copyText, projection: null, change }),
-  }
+  const { isChanged, rewriterOf } = await wayOfFields(null, change, target)
+  return { encoding, sent: sentForm(encoding, isChanged), columns, rewriter: rewriterOf({ encoding, newline }) }
 }
 
 /** Fields that a person has corrected: one for each column of the writer, in its order, and changed no more. */

@@ -63,7 +63,7 @@ function wantedNode({ nodes }: KeyLevel, key: string): KeyNode {
 
 /** @param start of the opening quote, @param end behind the closing one */
 export function findNode({ nodes }: KeyLevel, bytes: Buffer, start: number, end: number, hasEscapes: boolean): KeyNode {
-  const name = hasEscapes ? unescaped(bytes, start, end) : bytes.latin1Slice(start + 1, end - 1)
+  const name = hasEscapes ? unescaped(bytes, start, end) : bytes.toString('latin1', start + 1, end - 1)
   const known = nodes.get(name)
   if (known !== undefined) return known
   const fresh = node(Buffer.from(bytes.subarray(start, end)))
@@ -73,4 +73,4 @@ export function findNode({ nodes }: KeyLevel, bytes: Buffer, start: number, end:
 
 /** Its escapes have been found valid. */
 const unescaped = (bytes: Buffer, start: number, end: number): string =>
-  Buffer.from(JSON.parse(bytes.utf8Slice(start, end)) as string).toString('latin1')
+  Buffer.from(JSON.parse(bytes.toString('utf8', start, end)) as string).toString('latin1')

@@ -1,5 +1,5 @@
 import { TransferError } from '../../errors/index.ts'
-import { type CopyEncoding, copyText } from '../encoding.ts'
+import { copyText } from '../encoding.ts'
 import type { RecordRewriter } from '../record-rewriter.ts'
 import { isBlank, isFaulty, valueFinder } from './find-values.ts'
 import { keyTree } from './key-tree.ts'
@@ -16,7 +16,7 @@ const outputBytes = 256 * 1024
  * @returns a rewriter that throws record/format for what is no JSON object, with the place of the fault, and
  *   record/nul-byte or record/encoding for a text that PostgreSQL cannot hold
  */
-export function createJsonTranscoder(written: WrittenFields): RecordRewriter & { readonly encoding: CopyEncoding } {
+export function createJsonTranscoder(written: WrittenFields): RecordRewriter {
   const { root, slotOf } = keyTree(written.fields.flatMap((field) => ('key' in field ? [field.key] : [])))
   const { found, find } = valueFinder(root, slotOf.size)
   const { write, roomFor } = recordWriter(written, slotOf, found)

@@ -1,6 +1,6 @@
 import { TransferError } from '../../errors/index.ts'
 import { encodeCopyText } from '../copy-text.ts'
-import { arrayExpansion, writeArrayLiteral } from './array-literal.ts'
+import { type ArrayKind, arrayExpansion, writeArrayLiteral } from './array-literal.ts'
 import { type FoundValues, valueKinds } from './find-values.ts'
 import { lineFeed, openBracket } from './scan-value.ts'
 import { copyBytes, copyEscaped, putInField, writeText } from './write-text.ts'
@@ -10,9 +10,22 @@ export type JsonField = { readonly key: string } | { readonly value: string | nu
 
 /**
  * What a column of the destination is, as far as it decides how a value is written: `json` takes the JSON of any value,
- * `array` an array in PostgreSQL's own form, everything else a text.
+ * arrays come in PostgreSQL's own form, everything else is a text.
  */
-export type JsonColumn = 'plain' | 'json' | 'array' | 'json array'
+export type JsonColumn = 'plain' | 'json' | ArrayKind
+
+/** @param type the full name that the destination's server prints */
+export function jsonColumnOf(type: string): JsonColumn {
+  const isJson = /^jsonb?(\[\])?$/.test(type)
+  if (type === 'box[]') return 'box array'
+  if (type.endsWith('[]')) return isJson ? 'json array' : 'array'
+  return isJson ? 'json' : 'plain'
+}
+
+/** How the keys of records become columns. */
+export interface KeyProjection {
+  readonly keys: readonly JsonField[]
+}
 
 export interface WrittenFields {
   readonly fields: readonly JsonField[]
@@ -46,8 +59,8 @@ export function recordWriter(
     const end = ends[slot] as number
     const as = columns[column]
     if (kinds[slot] === valueKinds.nested) {
-      const isArray = (as === 'array' || as === 'json array') && bytes[start] === openBracket
-      if (isArray) return writeArrayLiteral(bytes, start, as === 'json array', out, at)
+      const isArray = as !== undefined && as !== 'plain' && as !== 'json' && bytes[start] === openBracket
+      if (isArray) return writeArrayLiteral(bytes, start, as, out, at)
       return copyEscaped(bytes, start, end, out, at)
     }
     // With its quotes: a text is JSON too.

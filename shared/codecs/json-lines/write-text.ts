@@ -93,7 +93,7 @@ function codePointAt(from: Buffer, at: number, end: number): number {
   throw new TransferError('record/encoding', 'an escape is half of a surrogate pair, which is no character')
 }
 
-const unitAt = (from: Buffer, at: number): number => Number.parseInt(from.latin1Slice(at + 2, at + 6), 16)
+const unitAt = (from: Buffer, at: number): number => Number.parseInt(from.toString('latin1', at + 2, at + 6), 16)
 
 function putCodePoint(code: number, to: Buffer, at: number, put: PutByte): number {
   if (code < 0x80) return put(code, to, at)

@@ -1,15 +1,17 @@
 import { newlineOf } from '../../codecs/csv-scan.ts'
 import { type Cut, type Cutter, createCutter } from '../../codecs/cut.ts'
-import type { CsvEncoding } from '../../codecs/encoding.ts'
+import type { CsvEncoding, Encoding } from '../../codecs/encoding.ts'
+import { createArrayCutter } from '../../codecs/json-lines/cut-array.ts'
 import { TransferError } from '../../errors/index.ts'
 import type { ObjectHead, ObjectStore } from '../../ports/index.ts'
 import { countFields } from './count-fields.ts'
 import type { ObjectRange } from './object-slice.ts'
 import { type EarlyRead, readAhead } from './read-ahead.ts'
 import { readHeader } from './read-header.ts'
+import { sampleKeys } from './sample-keys.ts'
 
 export interface CutRequest {
-  readonly encoding: CsvEncoding
+  readonly encoding: Encoding
   readonly headerRecords: number
   readonly targetBytes: number
   readonly signal: AbortSignal
@@ -26,7 +28,7 @@ export interface CutObject {
   readonly key: string
   /** Empty when the object has no record behind its header. */
   readonly ranges: readonly ObjectRange[]
-  /** Fields of the header; null when it has none, or one too long to look at. */
+  /** Fields of the header, or keys of the first records; null when it has no header, or one too long to look at. */
   readonly names: readonly string[] | null
 }
 
@@ -39,7 +41,7 @@ interface Range {
 /**
  * Reads every object once and cuts it at record boundaries. Small ones too: so the number of records of the run is known
  * before any is loaded, and an unclosed quote fails the plan instead of turning the rest of a file into one bad record.
- * @throws source/unclosed-quote, source/object-missing, source/object-changed
+ * @throws source/unclosed-quote, source/malformed, source/object-missing, source/object-changed
  */
 export async function* cutObjects(
   store: ObjectStore,
@@ -88,23 +90,31 @@ interface Cutting {
 
 const byteOrderMark = Buffer.from([0xef, 0xbb, 0xbf])
 const lineFeed = 0x0a
+const comma = 0x2c
+const openBracket = 0x5b
 
-/** The first range tells how records end and how many fields they have. */
+/** What the first range tells of an object. */
+interface Shape {
+  /** Bytes before its records. */
+  readonly skipped: number
+  readonly newline: number
+  readonly fields: number | null
+  readonly names: CutObject['names']
+}
+
 function startCutting(first: Range, request: CutRequest): Cutting {
   const { head } = first
-  const { encoding, headerRecords } = request
   const whole = Buffer.concat(first.pieces)
-  // COPY would take the mark of UTF-8 for a part of the first value.
-  const skipped = whole.subarray(0, 3).equals(byteOrderMark) ? 3 : 0
-  const start = whole.subarray(skipped)
-  const newline = findNewline(start, encoding)
-  const isWhole = whole.length === head.size
-  const fields = countFields(start, { encoding, newline, headerRecords, isWhole })
-  const cutter: Cutter = createCutter({ ...request, newline })
+  const { skipped, newline, fields, names } = shapeOf(whole, whole.length === head.size, request)
+  const { encoding, headerRecords, targetBytes } = request
+  const cutter: Cutter =
+    newline === comma && encoding.format === 'jsonl'
+      ? createArrayCutter({ start: skipped, targetBytes })
+      : createCutter({ encoding, newline, headerRecords, targetBytes })
   return {
-    names: headerRecords === 0 ? null : readHeader(start, { encoding, newline, isWhole }),
+    names,
     add(range) {
-      if (range.start === 0) cutter.add(start)
+      if (range.start === 0) cutter.add(whole.subarray(skipped))
       else for (const piece of range.pieces) cutter.add(piece)
     },
     end() {
@@ -126,6 +136,26 @@ function startCutting(first: Range, request: CutRequest): Cutting {
       })
     },
   }
+}
+
+function shapeOf(whole: Buffer, isWhole: boolean, { encoding, headerRecords }: CutRequest): Shape {
+  // COPY would take the mark of UTF-8 for a part of the first value.
+  const skipped = whole.subarray(0, 3).equals(byteOrderMark) ? 3 : 0
+  const start = whole.subarray(skipped)
+  if (encoding.format === 'jsonl') return shapeOfJson(start, skipped)
+  if (encoding.format !== 'csv') throw new TransferError('internal/bug', `objects of ${encoding.format} cannot be cut`)
+  const newline = findNewline(start, encoding)
+  const fields = countFields(start, { encoding, newline, headerRecords, isWhole })
+  const names = headerRecords === 0 ? null : readHeader(start, { encoding, newline, isWhole })
+  return { skipped, newline, fields, names }
+}
+
+/** An array is one where the first byte that is no blank opens it; no record of JSON Lines begins so. */
+function shapeOfJson(start: Buffer, skipped: number): Shape {
+  const first = start.findIndex((byte) => byte !== 0x20 && byte !== 0x09 && byte !== 0x0a && byte !== 0x0d)
+  if (start[first] !== openBracket) return { skipped, newline: lineFeed, fields: null, names: sampleKeys(start, false) }
+  const behind = first + 1
+  return { skipped: skipped + behind, newline: comma, fields: null, names: sampleKeys(start.subarray(behind), true) }
 }
 
 /** Looks at no more than it must: the first record is mostly short. */

@@ -1,4 +1,4 @@
-import type { CsvEncoding } from '../../codecs/encoding.ts'
+import type { Encoding } from '../../codecs/encoding.ts'
 import { TransferError } from '../../errors/index.ts'
 import { matchDecision, matchNames } from '../../plan/match-names.ts'
 import type { ObjectHead, ObjectStore } from '../../ports/index.ts'
@@ -7,6 +7,8 @@ import { printBytes } from '../sql/split-strategy.ts'
 import { type CutObject, cutObjects } from './cut-objects.ts'
 import { columnsOfFile, type FileColumns } from './file-columns.ts'
 import { findObjects, matchesKey } from './find-objects.ts'
+import { keysOfColumns } from './json-columns.ts'
+import { matchKeys } from './sample-keys.ts'
 
 /** What of a reader's options decides how its objects are cut. */
 export interface SplitOptions {
@@ -18,7 +20,7 @@ export interface SplitOptions {
 }
 
 export interface SplitWork {
-  readonly encoding: CsvEncoding
+  readonly encoding: Encoding
   /** Columns by name; null: as they lie. */
   readonly wanted: WantedColumns | null
   readonly signal: AbortSignal
@@ -39,13 +41,39 @@ export async function splitObjects(
   const unused = new Set<string>()
   for await (const cut of cutObjects(store, objects, request)) {
     if (cut.ranges.length === 0) empty.push(cut.key)
-    const pick = names === null || cut.ranges.length === 0 ? {} : { pick: pickOf(cut, options.column, names, unused) }
+    const picked = cut.ranges.length === 0 ? {} : pickedOf(cut, { encoding, names, column: options.column, unused })
     for (const range of cut.ranges)
-      slices.push({ slice: { ...range, ...pick }, bytes: range.end - range.start, records: range.records })
+      slices.push({ slice: { ...range, ...picked }, bytes: range.end - range.start, records: range.records })
   }
-  const named = names === null ? [] : [matchDecision(names, [...unused])]
-  const decisions = [...decide(objects, slices, want), ...emptyDecision(empty), ...nullDecision(options), ...named]
+  const told =
+    encoding.format === 'jsonl' ? keysDecision([...unused]) : [...nullDecision(options), ...matched(names, unused)]
+  const decisions = [...decide(objects, slices, want), ...emptyDecision(empty), ...told]
   return { slices, decisions }
+}
+
+interface Picking {
+  readonly encoding: Encoding
+  /** Columns by name; null: as they lie. */
+  readonly names: readonly string[] | null
+  readonly column: FileColumns
+  /** Gathers what is not read, or of keys what was not found. */
+  readonly unused: Set<string>
+}
+
+/** What slices of an object carry of its columns, as files differ. */
+function pickedOf(cut: CutObject, { encoding, names, column, unused }: Picking): Record<string, string> {
+  const listed = columnsOfFile(column)
+  if (encoding.format === 'jsonl' && (names === null || listed === null)) {
+    const match = matchKeys(names ?? keysOfColumns(column), cut.names ?? [])
+    if ('refusal' in match)
+      throw new TransferError('source/column-missing', `${cut.key}: ${match.refusal}`, {
+        key: cut.key,
+        column: match.column,
+      })
+    for (const key of match.unseen) unused.add(key)
+    return listed === null ? { keys: JSON.stringify(match.keys) } : {}
+  }
+  return names === null ? {} : { pick: pickOf(cut, column, names, encoding.format === 'jsonl' ? new Set() : unused) }
 }
 
 /** Names are those of `column` where it is a list, and of the header of each object where it is `*`. */
@@ -110,6 +138,20 @@ function decide(objects: readonly ObjectHead[], slices: readonly PlannedSlice[],
   const what = `${slices.length} slices of ${objects.length} objects`
   const size = `${printBytes(bytes)} with ${records} records`
   return [{ what, why: `${size}, cut behind the first record that reaches ${printBytes(want.targetBytes)}` }]
+}
+
+const matched = (names: readonly string[] | null, unused: ReadonlySet<string>): Decision[] =>
+  names === null ? [] : [matchDecision(names, [...unused])]
+
+/** A misspelt key is NULL in every record, so those that may be are told. */
+function keysDecision(unseen: readonly string[]): Decision[] {
+  if (unseen.length === 0) return []
+  return [
+    {
+      what: `keys that may be missing: ${unseen.join(', ')}`,
+      why: 'the first records of an object lack them; they are NULL there',
+    },
+  ]
 }
 
 function emptyDecision([first, ...others]: readonly string[]): Decision[] {
