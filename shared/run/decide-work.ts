@@ -64,6 +64,7 @@ export async function refuseUnfit(
 ): Promise<void> {
   if (isIncremental) refuseOverwrittenTable(target)
   refuseRewriting(context, source, target)
+  await refuseTwins(source, target)
   await changesOf(context, source)
 }
 
@@ -72,6 +73,16 @@ function refuseRewriting(context: EndsContext, source: Source, target: Target): 
   const refusal = target.kind === 'object' ? null : target.refuses(sentEncoding(context, source, target))
   if (refusal === null) return
   throw new TransferError('job/unsupported', `this reader and writer do not fit so far: ${refusal}`)
+}
+
+/** Of two members of one name, readers of JSON take the last and lose the first. */
+async function refuseTwins(source: Source, target: Target): Promise<void> {
+  if (target.preferred.format !== 'jsonl') return
+  const names = ((await source.columns()) ?? []).map(({ name }) => name)
+  const twin = names.find((name, index) => names.indexOf(name) !== index)
+  if (twin === undefined) return
+  const message = `two columns are called ${twin}, and an object of JSON can hold but one; give one another name (… as …)`
+  throw new TransferError('job/invalid', message, { column: twin })
 }
 
 /** A partition or the rows of a condition may be what the increment holds whole; the table never is. */

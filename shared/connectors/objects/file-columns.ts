@@ -30,6 +30,8 @@ const FieldIndex = z.preprocess(
   z.number().int().min(0).optional(),
 )
 
+const neitherOrBoth = 'give either index (a field, from 0) or value (a constant)'
+
 const FileColumnObject = z
   .strictObject({
     index: FieldIndex.describe('The field of the file, from 0.'),
@@ -49,6 +51,9 @@ const FileColumnObject = z
       ),
   })
   .superRefine((column, context) => {
+    const isKey = column.index === undefined && column.value === undefined && column.name !== undefined
+    if (!isKey && (column.index === undefined) === (column.value === undefined))
+      context.addIssue({ code: 'custom', message: neitherOrBoth })
     if (column.format !== undefined && !readableDates.test(column.format)) {
       const message = `dates in the form ${column.format} are not read yet; yyyy-MM-dd, yyyyMMdd and yyyy-MM-dd HH:mm:ss are`
       context.addIssue({ code: 'custom', path: ['format'], message, params: unsupportedIssue })
@@ -76,12 +81,11 @@ type FileColumn = z.infer<typeof FileColumn>
 
 export const isColumn = (column: FileColumns[number]): column is FileColumn => column !== '*'
 
-/** A check of an options schema: a column of CSV is a field or a constant. */
+/** A check of an options schema: a column of CSV is a field or a constant, and a name alone is neither. */
 export function refuseKeysOfCsv(columns: FileColumns, context: z.core.$RefinementCtx): void {
   for (const [index, column] of columns.entries()) {
-    if (!isColumn(column) || (column.index === undefined) !== (column.value === undefined)) continue
-    const message = 'give either index (a field, from 0) or value (a constant)'
-    context.addIssue({ code: 'custom', path: ['column', index], message })
+    if (!isColumn(column) || column.index !== undefined || column.value !== undefined) continue
+    context.addIssue({ code: 'custom', path: ['column', index], message: neitherOrBoth })
   }
 }
 

@@ -178,14 +178,14 @@ describe('COPY text becomes JSON', () => {
 
   it('with its numbers as they are, and as texts where they are none', async () => {
     const types = [
-      'bigint unsigned',
-      'decimal(5,2) unsigned zerofill',
-      'double',
+      'numeric(20)',
+      'numeric(6,2)',
+      'double precision',
       'boolean',
       'jsonb',
-      'timestamp',
+      'timestamp(0) with time zone',
       'integer[]',
-      'year',
+      'bigint',
     ]
     expect(
       await encode(
