@@ -3,6 +3,8 @@
  * by CPU time and in memory. Rows are lineitem-like: 16 keys, about 360 bytes.
  */
 import { parseArgs } from 'node:util'
+import { arrayAsLines } from '../shared/codecs/json-lines/array-as-lines.ts'
+import { encodeJsonLines } from '../shared/codecs/json-lines/encode.ts'
 import { createJsonTranscoder } from '../shared/codecs/json-lines/transcode.ts'
 import { rounded } from './measure.ts'
 
@@ -76,24 +78,33 @@ async function cpuOf(body: () => AsyncIterable<Uint8Array>): Promise<number> {
   return (user + system) / 1e6
 }
 
-const all = keys.map((key) => ({ key }))
-const some = [{ key: 'l_comment' }, { key: 'l_orderkey' }, { key: 'l_shipdate' }]
-const plain = (count: number) => Array.from({ length: count }, () => 'plain' as const)
-const cases = {
-  'to COPY text, all keys': { of: bytes, fields: all },
-  'to COPY text, three keys': { of: bytes, fields: some },
-  'to COPY text, keys in any order and missing': { of: shuffled, fields: all },
+const types = Object.values(first).map((value) => (typeof value === 'number' ? 'numeric' : 'text'))
+const columns = keys.map((name, index) => ({ name, type: types[index] ?? 'text' }))
+const transcoded = (of: Buffer, wanted: readonly string[]) => () => {
+  const fields = wanted.map((key) => ({ key }))
+  return createJsonTranscoder({ fields, columns: fields.map(() => 'plain') }).stream(pieces(of))
+}
+const copyBytes: Uint8Array[] = []
+for await (const piece of transcoded(bytes, keys)()) copyBytes.push(piece)
+const copied = Buffer.concat(copyBytes)
+
+/** `of`: the JSON, which is what MB/s count. */
+const cases: Readonly<Record<string, { readonly of: Buffer; readonly body: () => AsyncIterable<Uint8Array> }>> = {
+  'to COPY text, all keys': { of: bytes, body: transcoded(bytes, keys) },
+  'to COPY text, three keys': { of: bytes, body: transcoded(bytes, ['l_comment', 'l_orderkey', 'l_shipdate']) },
+  'to COPY text, keys in any order and missing': { of: shuffled, body: transcoded(shuffled, keys) },
+  'elements of an array to lines': { of: bytes, body: () => arrayAsLines(pieces(bytes)) },
+  'from COPY text': { of: bytes, body: () => encodeJsonLines(pieces(copied), columns, Number.MAX_SAFE_INTEGER) },
 }
 
 const best: Record<string, number> = {}
 for (let round = 0; round < Number(values.rounds); round += 1)
-  for (const [name, { of, fields }] of Object.entries(cases)) {
-    const { stream } = createJsonTranscoder({ fields, columns: plain(fields.length) })
-    best[name] = Math.min(best[name] ?? Number.POSITIVE_INFINITY, await cpuOf(() => stream(pieces(of))))
-  }
+  for (const [name, { body }] of Object.entries(cases))
+    best[name] = Math.min(best[name] ?? Number.POSITIVE_INFINITY, await cpuOf(body))
 for (const [name, { of }] of Object.entries(cases)) {
   const seconds = best[name] ?? 0
+  const speed = rounded(of.length / 1e6 / seconds)
   console.log(
-    `${name}: ${rounded(of.length / 1e6 / seconds)} MB/s, ${rounded((seconds / rows) * 1e6)} µs a row of ${rounded(of.length / rows)} bytes`,
+    `${name}: ${speed} MB/s, ${rounded((seconds / rows) * 1e6)} µs a row of ${rounded(of.length / rows)} bytes`,
   )
 }

@@ -1,4 +1,14 @@
-import { backslash, closeBrace, closeBracket, comma, lineFeed, openBrace, openBracket, quote } from './scan-value.ts'
+import {
+  backslash,
+  closeBrace,
+  closeBracket,
+  comma,
+  endsPlain,
+  lineFeed,
+  openBrace,
+  openBracket,
+  quote,
+} from './scan-value.ts'
 
 /** Told of a byte between elements: a comma, or the bracket behind the last one; and of line feeds that lie elsewhere. */
 export interface OnArrayByte {
@@ -15,9 +25,10 @@ export interface ArrayScanner {
   isEmpty(): boolean
 }
 
-/** What a byte means outside strings; 0: nothing, 1: nothing, and it is no blank. */
-const meanings = new Uint8Array(256).fill(1)
+/** What a byte means outside strings. */
 const blank = 0
+const token = 1
+const meanings = new Uint8Array(256).fill(token)
 const opens = 2
 const closes = 3
 for (const byte of [0x20, 0x09, 0x0d]) meanings[byte] = blank
@@ -34,50 +45,55 @@ export function arrayScanner(): ArrayScanner {
 
   /** @returns behind the string, or the end of the piece */
   function passString(piece: Buffer, start: number, on: OnArrayByte): number {
-    for (let at = start; at < piece.length; at += 1) {
-      const byte = piece[at]
+    const { length } = piece
+    for (let at = start; at < length; at += 1) {
       if (escaped) escaped = false
-      else if (byte === backslash) escaped = true
-      else if (byte === quote) {
-        inString = false
-        return at + 1
+      else {
+        while (at < length && endsPlain[piece[at] as number] === 0) at += 1
+        if (piece[at] === backslash) escaped = true
+        else if (piece[at] === quote) {
+          inString = false
+          return at + 1
+        }
       }
-      if (byte === lineFeed) on.onLineFeed?.(at, true)
+      if (piece[at] === lineFeed) on.onLineFeed?.(at, true)
     }
-    return piece.length
-  }
-
-  function closeAt(piece: Buffer, at: number, on: OnArrayByte): void {
-    if (depth > 0) depth -= 1
-    else if (piece[at] === closeBracket) {
-      on.onClose(at, isEmpty)
-      isEmpty = true
-    } else isEmpty = false
+    return length
   }
 
   return {
     isEmpty: () => isEmpty,
     scan(piece, on) {
       let at = inString ? passString(piece, 0, on) : 0
-      while (at < piece.length) {
+      // What changes with every byte is kept beside the state, where it costs nothing.
+      let level = depth
+      let empty = isEmpty
+      const { length } = piece
+      while (at < length) {
         const meaning = meanings[piece[at] as number] as number
         at += 1
-        if (meaning === blank) continue
-        if (meaning === lineFeed) {
-          on.onLineFeed?.(at - 1, false)
-        } else if (meaning === comma && depth === 0) {
-          on.onComma(at - 1, isEmpty)
-          isEmpty = true
-        } else if (meaning === closes) closeAt(piece, at - 1, on)
-        else {
-          isEmpty = false
-          if (meaning === opens) depth += 1
-          else if (meaning === quote) {
-            inString = true
-            at = passString(piece, at, on)
-          }
-        }
+        if (meaning === token) empty = false
+        else if (meaning === quote) {
+          empty = false
+          inString = true
+          at = passString(piece, at, on)
+        } else if (meaning === opens) {
+          empty = false
+          level += 1
+        } else if (meaning === comma) {
+          if (level > 0) continue
+          on.onComma(at - 1, empty)
+          empty = true
+        } else if (meaning === closes) {
+          if (level > 0) level -= 1
+          else if (piece[at - 1] === closeBracket) {
+            on.onClose(at - 1, empty)
+            empty = true
+          } else empty = false
+        } else if (meaning === lineFeed) on.onLineFeed?.(at - 1, false)
       }
+      depth = level
+      isEmpty = empty
     },
   }
 }
