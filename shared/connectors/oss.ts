@@ -275,7 +275,8 @@ function objectsIn(
     async read(slice, _, signal) {
       const range = parseSlice(slice)
       const { key, start, newline, firstRecord } = range
-      const origin = { name: `oss://${store.bucket}/${key}`, start, firstRecord }
+      const name = `oss://${store.bucket}/${key}`
+      const origin = { name: range.records === null ? `${name} from byte ${start}` : name, start, firstRecord }
       const body = store.readRange(key, { ...range, signal })
       if (encoding.format !== 'jsonl') return { encoding, newline, maxRecordBytes, origin, body }
       const lines = newline === lineFeed ? body : arrayAsLines(body)
@@ -301,6 +302,7 @@ function objectsIn(
       const range = parseSlice(slice)
       const start = range.start + consumed.bytes
       const firstRecord = range.firstRecord + consumed.records
+      if (range.records === null) return { ...slice, start, firstRecord: 1 }
       return { ...slice, start, firstRecord, records: range.records - consumed.records }
     },
     cutSmaller: null,

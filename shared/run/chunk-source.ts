@@ -3,6 +3,8 @@ import type { RecordRewriter } from '../codecs/record-rewriter.ts'
 import type { Body, CopyTarget, RowTarget } from '../connectors/contract.ts'
 import { TransferError } from '../errors/index.ts'
 import type * as ledger from '../ledger/index.ts'
+import type { Sql } from '../ports/index.ts'
+import type { Column } from '../schema/index.ts'
 import type { ChangeFields } from '../transform/compile.ts'
 import { openSource } from './ends.ts'
 import { askedForm, sentForm } from './record-form.ts'
@@ -16,11 +18,14 @@ export interface OpenedChunk extends AsyncDisposable {
   readonly encoding: Encoding
   /** Of its records when the destination gets them. */
   readonly sent: CopyEncoding
-  /** Columns of the destination in the order of the fields. */
-  columns(): Promise<string[]>
+  /** Columns of the destination in the order of the fields. @param session in its database; unset: it opens one */
+  columns(session?: Sql): Promise<readonly Column[]>
   read(): Promise<Body>
-  /** What is done to records of a body on their way; null where they go as they lie. Counts of its own for each body. */
-  rewriterOf(body: Pick<Body, 'encoding' | 'newline'>): RecordRewriter | null
+  /**
+   * What is done to records of a body on their way; null where they go as they lie. Counts of its own for each body.
+   * @param columns as `columns` gave them
+   */
+  rewriterOf(body: Pick<Body, 'encoding' | 'newline'>, columns: readonly Column[]): RecordRewriter | null
   /** What remains of a chunk can be handed over to another invocation. */
   readonly canRest: boolean
   /** The next part, behind what was taken. */
@@ -62,7 +67,8 @@ function nextPart(
 type StagedSource = Extract<ledger.ChunkSource, { from: 'stage' }>
 type DirectSource = Extract<ledger.ChunkSource, { from: 'source' }>
 
-const namesOf = async (target: CopyTarget | RowTarget) => (await target.columns()).map(({ name }) => name)
+const columnsOf = (target: CopyTarget | RowTarget, session: Sql | undefined) =>
+  target.kind === 'copy' ? target.columns(session) : target.columns()
 
 async function openStaged(
   context: RunContext,
@@ -73,12 +79,12 @@ async function openStaged(
 ): Promise<OpenedChunk> {
   const { world, deadline } = context
   const { key, etag, start, end, firstRecord } = source
-  const fields = await wayOfFields(null, await changesOfSource(context), target)
+  const fields = wayOfFields(null, await changesOfSource(context))
   const encoding = Encoding.parse(source.encoding)
   return {
     encoding,
     sent: sentForm(encoding, fields.isChanged),
-    columns: () => namesOf(target),
+    columns: (session) => columnsOf(target, session),
     rewriterOf: fields.rewriterOf,
     canRest: true,
     read: async () => ({
@@ -106,13 +112,13 @@ async function openDirect(
   const source = await openSource(context)
   const encoding = source.offer(askedForm(target))
   const projection = source.projection?.(direct.slice) ?? null
-  const fields = await wayOfFields(projection, await changesOf(context, source), target)
+  const fields = wayOfFields(projection, await changesOf(context, source))
   return {
     encoding,
     sent: sentForm(encoding, fields.isChanged),
-    columns: async () => {
-      const names = await namesOf(target)
-      return fields.order === null ? names : fields.order.map((column) => names[column] ?? '')
+    columns: async (session) => {
+      const columns = await columnsOf(target, session)
+      return fields.order === null ? columns : fields.order.flatMap((column) => columns[column] ?? [])
     },
     rewriterOf: fields.rewriterOf,
     canRest: source.rest !== null,

@@ -4,9 +4,10 @@ import { copyText } from '../codecs/encoding.ts'
 import { createJsonTranscoder } from '../codecs/json-lines/transcode.ts'
 import { jsonColumnOf, type KeyProjection } from '../codecs/json-lines/write-record.ts'
 import type { RecordRewriter } from '../codecs/record-rewriter.ts'
-import type { Body, CopyTarget, RowTarget } from '../connectors/contract.ts'
+import type { Body } from '../connectors/contract.ts'
 import { TransferError } from '../errors/index.ts'
 import { copyOrder } from '../load/copy-order.ts'
+import type { Column } from '../schema/index.ts'
 import type { ChangeFields } from '../transform/compile.ts'
 import { transformRecords } from '../transform/rewrite.ts'
 
@@ -16,17 +17,12 @@ export interface WayOfFields {
   readonly order: readonly number[] | null
   /** They are decoded, and written anew as COPY text. */
   readonly isChanged: boolean
-  /** What is done to records of a body on their way; null where they go as they lie. Counts of its own for each body. */
-  rewriterOf(body: Pick<Body, 'encoding' | 'newline'>): RecordRewriter | null
+  /** @param columns of the destination, whose types decide how a value of JSON is written */
+  rewriterOf(body: Pick<Body, 'encoding' | 'newline'>, columns: readonly Column[]): RecordRewriter | null
 }
 
-/** The destination is asked for its columns where their types decide how a value of JSON is written. */
-export async function wayOfFields(
-  projection: Projection | KeyProjection | null,
-  change: ChangeFields | null,
-  target: CopyTarget | RowTarget,
-): Promise<WayOfFields> {
-  if (projection !== null && 'keys' in projection) return await wayOfKeys(projection, change, target)
+export function wayOfFields(projection: Projection | KeyProjection | null, change: ChangeFields | null): WayOfFields {
+  if (projection !== null && 'keys' in projection) return wayOfKeys(projection, change)
   if (change !== null)
     return { order: null, isChanged: true, rewriterOf: (from) => changed({ ...from, projection, change }) }
   const order = projection === null ? null : copyOrder(projection)
@@ -35,14 +31,13 @@ export async function wayOfFields(
 }
 
 /** Steps work on the fields that the keys have become. */
-async function wayOfKeys({ keys }: KeyProjection, change: ChangeFields | null, target: CopyTarget | RowTarget) {
-  const columns = (await target.columns()).map(({ type }) => jsonColumnOf(type))
+function wayOfKeys({ keys }: KeyProjection, change: ChangeFields | null): WayOfFields {
   const from = { encoding: copyText, newline: 0x0a }
   return {
     order: null,
     isChanged: true,
-    rewriterOf() {
-      const transcoder = createJsonTranscoder({ fields: keys, columns })
+    rewriterOf(_, columns) {
+      const transcoder = createJsonTranscoder({ fields: keys, columns: columns.map(({ type }) => jsonColumnOf(type)) })
       return change === null ? transcoder : chainRewriters(transcoder, changed({ ...from, projection: null, change }))
     },
   }

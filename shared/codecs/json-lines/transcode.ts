@@ -60,11 +60,11 @@ export function createJsonTranscoder(written: WrittenFields): RecordRewriter {
         }
         return read
       },
-      take(nextBytes: number): Buffer {
-        const full = out.subarray(0, at)
-        out = Buffer.allocUnsafe(Math.max(outputBytes, nextBytes))
+      written: (): Buffer => out.subarray(0, at),
+      /** What was written stays whose it is now. */
+      begin(lineBytes: number): void {
+        out = Buffer.allocUnsafe(Math.max(outputBytes, lineBytes))
         at = 0
-        return full
       },
     }
   }
@@ -74,15 +74,14 @@ export function createJsonTranscoder(written: WrittenFields): RecordRewriter {
     leftOut: () => leftOut,
     record: one,
     async *stream(body) {
-      const { fill, take } = writing()
+      const { fill, written: full, begin } = writing()
       for await (const { bytes, start, end } of wholeLines(body)) {
         for (let read = fill(bytes, start, end); read < end; read = fill(bytes, read, end)) {
-          const full = take(roomFor(bytes.indexOf(lineFeed, read) - read))
-          if (full.length > 0) yield full
+          if (full().length > 0) yield full()
+          begin(roomFor(bytes.indexOf(lineFeed, read) - read))
         }
       }
-      const rest = take(0)
-      if (rest.length > 0) yield rest
+      if (full().length > 0) yield full()
     },
   }
 }

@@ -1,14 +1,11 @@
-import { newlineOf } from '../../codecs/csv-scan.ts'
 import { type Cut, type Cutter, createCutter } from '../../codecs/cut.ts'
-import type { CsvEncoding, Encoding } from '../../codecs/encoding.ts'
+import type { Encoding } from '../../codecs/encoding.ts'
 import { createArrayCutter } from '../../codecs/json-lines/cut-array.ts'
 import { TransferError } from '../../errors/index.ts'
 import type { ObjectHead, ObjectStore } from '../../ports/index.ts'
-import { countFields } from './count-fields.ts'
+import { looksOf } from './first-look.ts'
 import type { ObjectRange } from './object-slice.ts'
 import { type EarlyRead, readAhead } from './read-ahead.ts'
-import { readHeader } from './read-header.ts'
-import { sampleKeys } from './sample-keys.ts'
 
 export interface CutRequest {
   readonly encoding: Encoding
@@ -88,29 +85,15 @@ interface Cutting {
   end(): readonly ObjectRange[]
 }
 
-const byteOrderMark = Buffer.from([0xef, 0xbb, 0xbf])
-const lineFeed = 0x0a
-const comma = 0x2c
-const openBracket = 0x5b
-
-/** What the first range tells of an object. */
-interface Shape {
-  /** Bytes before its records. */
-  readonly skipped: number
-  readonly newline: number
-  readonly fields: number | null
-  readonly names: CutObject['names']
-}
-
+/** The first range tells how records end and how many fields they have. */
 function startCutting(first: Range, request: CutRequest): Cutting {
   const { head } = first
+  const { headerRecords, targetBytes } = request
   const whole = Buffer.concat(first.pieces)
-  const { skipped, newline, fields, names } = shapeOf(whole, whole.length === head.size, request)
-  const { encoding, headerRecords, targetBytes } = request
-  const cutter: Cutter =
-    newline === comma && encoding.format === 'jsonl'
-      ? createArrayCutter({ start: skipped, targetBytes })
-      : createCutter({ encoding, newline, headerRecords, targetBytes })
+  const { skipped, newline, fields, names, isArray } = looksOf(whole, head, request)
+  const cutter: Cutter = isArray
+    ? createArrayCutter({ start: skipped, targetBytes })
+    : createCutter({ ...request, newline })
   return {
     names,
     add(range) {
@@ -135,34 +118,6 @@ function startCutting(first: Range, request: CutRequest): Cutting {
         }
       })
     },
-  }
-}
-
-function shapeOf(whole: Buffer, isWhole: boolean, { encoding, headerRecords }: CutRequest): Shape {
-  // COPY would take the mark of UTF-8 for a part of the first value.
-  const skipped = whole.subarray(0, 3).equals(byteOrderMark) ? 3 : 0
-  const start = whole.subarray(skipped)
-  if (encoding.format === 'jsonl') return shapeOfJson(start, skipped)
-  if (encoding.format !== 'csv') throw new TransferError('internal/bug', `objects of ${encoding.format} cannot be cut`)
-  const newline = findNewline(start, encoding)
-  const fields = countFields(start, { encoding, newline, headerRecords, isWhole })
-  const names = headerRecords === 0 ? null : readHeader(start, { encoding, newline, isWhole })
-  return { skipped, newline, fields, names }
-}
-
-/** An array is one where the first byte that is no blank opens it; no record of JSON Lines begins so. */
-function shapeOfJson(start: Buffer, skipped: number): Shape {
-  const first = start.findIndex((byte) => byte !== 0x20 && byte !== 0x09 && byte !== 0x0a && byte !== 0x0d)
-  if (start[first] !== openBracket) return { skipped, newline: lineFeed, fields: null, names: sampleKeys(start, false) }
-  const behind = first + 1
-  return { skipped: skipped + behind, newline: comma, fields: null, names: sampleKeys(start.subarray(behind), true) }
-}
-
-/** Looks at no more than it must: the first record is mostly short. */
-function findNewline(start: Buffer, encoding: CsvEncoding): number {
-  for (let bytes = 16 * 1024; ; bytes *= 8) {
-    const found = newlineOf(start.subarray(0, bytes), encoding)
-    if (found !== null || bytes >= start.length) return found ?? lineFeed
   }
 }
 

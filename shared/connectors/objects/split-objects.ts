@@ -4,7 +4,9 @@ import { matchDecision, matchNames } from '../../plan/match-names.ts'
 import type { ObjectHead, ObjectStore } from '../../ports/index.ts'
 import type { ArrivedObject, Decision, PlannedSlice, Split, SplitRequest, WantedColumns } from '../contract.ts'
 import { printBytes } from '../sql/split-strategy.ts'
+import { cutJson } from './cut-json.ts'
 import { type CutObject, cutObjects } from './cut-objects.ts'
+import { cutUnscanned } from './cut-unscanned.ts'
 import { columnsOfFile, type FileColumns } from './file-columns.ts'
 import { findObjects, matchesKey } from './find-objects.ts'
 import { keysOfColumns } from './json-columns.ts'
@@ -26,6 +28,11 @@ export interface SplitWork {
   readonly signal: AbortSignal
 }
 
+function cuttingOf(encoding: Encoding) {
+  if (encoding.format === 'jsonl') return cutJson
+  return encoding.format === 'csv' && encoding.multiLine === false ? cutUnscanned : cutObjects
+}
+
 /** @throws source/no-objects, source/column-missing naming the object whose header lacks a wanted column */
 export async function splitObjects(
   store: ObjectStore,
@@ -39,7 +46,12 @@ export async function splitObjects(
   const request = { encoding, headerRecords: options.skipHeader ? 1 : 0, targetBytes: want.targetBytes, signal }
   const names = wanted === null ? null : await wanted()
   const unused = new Set<string>()
-  for await (const cut of cutObjects(store, objects, request)) {
+  const cutting = cuttingOf(encoding)
+  for await (const cut of cutting(
+    store,
+    objects.filter(({ size }) => size > 0),
+    request,
+  )) {
     if (cut.ranges.length === 0) empty.push(cut.key)
     const picked = cut.ranges.length === 0 ? {} : pickedOf(cut, { encoding, names, column: options.column, unused })
     for (const range of cut.ranges)
@@ -136,8 +148,16 @@ function decide(objects: readonly ObjectHead[], slices: readonly PlannedSlice[],
   const bytes = objects.reduce((sum, head) => sum + head.size, 0)
   const records = slices.reduce((sum, slice) => sum + (slice.records ?? 0), 0)
   const what = `${slices.length} slices of ${objects.length} objects`
+  const target = printBytes(want.targetBytes)
+  if (slices.some((slice) => slice.records === null))
+    return [
+      {
+        what,
+        why: `${printBytes(bytes)}, cut behind the first line that reaches ${target} without being read: no field holds a newline`,
+      },
+    ]
   const size = `${printBytes(bytes)} with ${records} records`
-  return [{ what, why: `${size}, cut behind the first record that reaches ${printBytes(want.targetBytes)}` }]
+  return [{ what, why: `${size}, cut behind the first record that reaches ${target}` }]
 }
 
 const matched = (names: readonly string[] | null, unused: ReadonlySet<string>): Decision[] =>

@@ -173,7 +173,7 @@ describe('COPY text becomes JSON', () => {
           ).toEqual(kept.map(([c0, c1]) => ({ c0, c1 })))
         },
       ),
-      { numRuns: 100 },
+      { numRuns: 50 },
     ))
 
   it('with its numbers as they are, and as texts where they are none', async () => {

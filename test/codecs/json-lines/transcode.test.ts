@@ -119,7 +119,7 @@ describe('with JSON.parse as the judge', () => {
           else expect(Object.is(JSON.parse(field ?? ''), given)).toBe(true)
         }
       }),
-      { numRuns: 1500 },
+      { numRuns: 1000 },
     )
   })
 
@@ -137,7 +137,7 @@ describe('with JSON.parse as the judge', () => {
         if (broken.trim() === '') return
         expect([broken, accepts(broken)]).toEqual([broken, parsed(broken) !== undefined])
       }),
-      { numRuns: 6000 },
+      { numRuns: 4000 },
     )
   })
 
@@ -256,7 +256,7 @@ describe('streams', () => {
           expect(whole.leftOut()).toBe(one.leftOut())
         }
       }),
-      { numRuns: 60 },
+      { numRuns: 20 },
     ))
 
   it('name the first record that is wrong', async () => {
@@ -338,7 +338,7 @@ describe('with PostgreSQL as the judge', () => {
           expect(found.map(({ row: json }) => JSON.parse(json))).toEqual(JSON.parse(JSON.stringify(rows)))
         },
       ),
-      { numRuns: 120 },
+      { numRuns: 60 },
     )
   })
 })
