@@ -60,7 +60,7 @@ export function createJsonTranscoder(written: WrittenFields): RecordRewriter {
         }
         return read
       },
-      written: (): Buffer => out.subarray(0, at),
+      output: (): Buffer => out.subarray(0, at),
       /** What was written stays whose it is now. */
       begin(lineBytes: number): void {
         out = Buffer.allocUnsafe(Math.max(outputBytes, lineBytes))
@@ -74,14 +74,14 @@ export function createJsonTranscoder(written: WrittenFields): RecordRewriter {
     leftOut: () => leftOut,
     record: one,
     async *stream(body) {
-      const { fill, written: full, begin } = writing()
+      const { fill, output, begin } = writing()
       for await (const { bytes, start, end } of wholeLines(body)) {
         for (let read = fill(bytes, start, end); read < end; read = fill(bytes, read, end)) {
-          if (full().length > 0) yield full()
+          if (output().length > 0) yield output()
           begin(roomFor(bytes.indexOf(lineFeed, read) - read))
         }
       }
-      if (full().length > 0) yield full()
+      if (output().length > 0) yield output()
     },
   }
 }
