@@ -1,6 +1,7 @@
 /** `npm run bench -- --help`. What it prints is told in bench/README.md. */
 import { mkdir, writeFile } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
+import { forms } from './forms.ts'
 import { openLab } from './lab.ts'
 import { machineFacts } from './machine.ts'
 import { badRecords } from './parts/bad-records.ts'
@@ -10,6 +11,7 @@ import { wholePath } from './parts/whole-path.ts'
 const help = `npm run bench [-- options]: what we cost beside COPY alone, in one run, interleaved, medians
 
   --part <name>      ${['whole-path', 'bad-records', 'memory'].join(', ')}; may be repeated; all when unset
+  --form <name>      of the whole path: ${Object.keys(forms).join('; ')}
   --quick            small data and one round, under two minutes: for a look, not for a claim
   --mb <number>      megabytes of CSV of the whole path (1000)
   --records <number> of a chunk with bad records (1000000)
@@ -23,6 +25,7 @@ const { values } = parseArgs({
   options: {
     help: { type: 'boolean', default: false },
     part: { type: 'string', multiple: true },
+    form: { type: 'string', multiple: true },
     quick: { type: 'boolean', default: false },
     mb: { type: 'string' },
     records: { type: 'string' },
@@ -40,7 +43,7 @@ const rounds = given(values.rounds, 1, 3)
 
 type Lab = Awaited<ReturnType<typeof openLab>>
 const parts: Readonly<Record<string, (lab: Lab) => Promise<unknown>>> = {
-  'whole-path': (lab) => wholePath(lab, { megabytes, rounds }),
+  'whole-path': (lab) => wholePath(lab, { megabytes, rounds, only: values.form }),
   'bad-records': (lab) => badRecords(lab, { records, rounds }),
   memory: (lab) => memory(lab, { megabytes }),
 }
