@@ -43,7 +43,7 @@ export async function wholePath(lab: Lab, { megabytes, rounds, only }: WholePath
         job,
         suffix: form.suffix,
         paths: written,
-        rows: form.isLossy ? null : all.rows,
+        rows: all.rows,
       })
     }
   }
@@ -90,8 +90,7 @@ interface Drop {
   readonly job: string
   readonly suffix: string
   readonly paths: readonly string[]
-  /** null: some are dirty. */
-  readonly rows: number | null
+  readonly rows: number
 }
 
 /** From the end of the PUT to the last commit. */
@@ -102,8 +101,7 @@ async function measureDropped(lab: Lab, { job, suffix, paths, rows }: Drop): Pro
   const { etag } = await lab.putFiles(key, paths)
   const loaded = async () => {
     const report = await lab.runOfObject(job, key, etag)
-    if (rows !== null && report.rows.loaded !== rows)
-      throw new Error(`${report.rows.loaded} rows were loaded of ${rows}`)
+    if (report.rows.loaded !== rows) throw new Error(`${report.rows.loaded} rows were loaded of ${rows}`)
   }
   const measured = await measure(lab.stackPid, loaded, performance.now())
   await lab.remove([key])
