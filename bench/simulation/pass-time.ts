@@ -1,4 +1,4 @@
-import { setImmediate as soon, setTimeout as sleep } from 'node:timers/promises'
+import { setTimeout as sleep, setImmediate as soon } from 'node:timers/promises'
 import type { VirtualClock } from './virtual-clock.ts'
 
 /** How long nothing may happen before the server is asked who waits for a lock. */

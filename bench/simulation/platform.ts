@@ -1,4 +1,4 @@
-import { outwardMessage, asTransferError, TransferError } from '../../shared/errors/index.ts'
+import { asTransferError, outwardMessage, TransferError } from '../../shared/errors/index.ts'
 import type { FunctionName, Invoker } from '../../shared/ports/index.ts'
 import type { Draw } from './draw.ts'
 import type { VirtualClock } from './virtual-clock.ts'

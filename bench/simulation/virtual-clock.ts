@@ -36,8 +36,12 @@ export function virtualClock(start: Date): VirtualClock {
     now: () => new Date(now),
     nowMs: () => now,
     working: () => working,
-    block: () => void (working -= 1),
-    unblock: () => void (working += 1),
+    block() {
+      working -= 1
+    },
+    unblock() {
+      working += 1
+    },
     sleep(ms) {
       working -= 1
       return new Promise((resolve) =>
@@ -50,7 +54,9 @@ export function virtualClock(start: Date): VirtualClock {
     after(ms, work) {
       wait(ms, () => {
         working += 1
-        void work().finally(() => void (working -= 1))
+        void work().finally(() => {
+          working -= 1
+        })
       })
     },
     advance() {

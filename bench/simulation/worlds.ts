@@ -40,7 +40,8 @@ interface Shared {
 export function openWorlds({ clock, draw, faults, sessions, invoker }: Shared): Worlds {
   const bucket = memoryBucket()
   const sleep = (ms: number) => clock.sleep(ms)
-  const none = (what: string) => () => Promise.reject(new TransferError('internal/bug', `the simulation has no ${what}`))
+  const none = (what: string) => () =>
+    Promise.reject(new TransferError('internal/bug', `the simulation has no ${what}`))
   let crashes = 0
 
   function worldOf({ taskId, copy, attempt }: Pick<Delivery, 'taskId' | 'copy' | 'attempt'>): World {

@@ -5,6 +5,7 @@ import type { Body, CopyTarget, RowTarget, Slice, Source } from '../connectors/c
 import { TransferError } from '../errors/index.ts'
 import type * as ledger from '../ledger/index.ts'
 import { copyOrder } from '../load/copy-order.ts'
+import type { Sql } from '../ports/index.ts'
 import type { ChangeFields } from '../transform/compile.ts'
 import { transformRecords } from '../transform/rewrite.ts'
 import { openSource } from './ends.ts'
@@ -17,8 +18,8 @@ export interface OpenedChunk extends AsyncDisposable {
   readonly encoding: Encoding
   /** Of its records when the destination gets them. */
   readonly sent: Encoding
-  /** Columns of the destination in the order of the fields. */
-  columns(): Promise<string[]>
+  /** Columns of the destination in the order of the fields. A session in its database may be lent, which saves another. */
+  columns(session?: Sql): Promise<string[]>
   read(): Promise<Body>
   /** What is done to records of a body on their way; null where they go as they lie. Counts of its own for each body. */
   rewriterOf(body: Pick<Body, 'encoding' | 'newline'>): RecordRewriter | null
@@ -63,7 +64,10 @@ function nextPart(
 type StagedSource = Extract<ledger.ChunkSource, { from: 'stage' }>
 type DirectSource = Extract<ledger.ChunkSource, { from: 'source' }>
 
-const namesOf = async (target: CopyTarget | RowTarget) => (await target.columns()).map(({ name }) => name)
+async function namesOf(target: CopyTarget | RowTarget, session: Sql | undefined): Promise<string[]> {
+  const columns = target.kind === 'copy' ? await target.columns(session) : await target.columns()
+  return columns.map(({ name }) => name)
+}
 
 async function openStaged(
   context: RunContext,
@@ -79,7 +83,7 @@ async function openStaged(
   return {
     encoding,
     sent: change === null ? encoding : copyText,
-    columns: () => namesOf(target),
+    columns: (session) => namesOf(target, session),
     rewriterOf: (from) => (change === null ? null : transformRecords({ from, to: copyText, projection: null, change })),
     canRest: true,
     read: async () => ({
@@ -111,8 +115,8 @@ async function openDirect(
   return {
     encoding,
     sent: change === null ? encoding : copyText,
-    columns: async () => {
-      const names = await namesOf(target)
+    columns: async (session) => {
+      const names = await namesOf(target, session)
       return fields.order === null ? names : fields.order.map((column) => names[column] ?? '')
     },
     rewriterOf: fields.rewriterOf,

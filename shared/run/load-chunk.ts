@@ -40,10 +40,10 @@ async function moveChunk(context: RunContext, id: ledger.ChunkId, chunk: ledger.
   await using target = await openTarget(context)
   if (target.kind === 'object') throw new TransferError('internal/bug', 'a chunk has no way into this destination')
   await using opened = await openChunk(context, id, chunk, target)
-  const columns = await opened.columns()
+  const isHere = target.kind === 'copy' && isSameDatabase(target.connection, context.address)
+  const columns = await opened.columns(isHere ? context.sql : undefined)
   if (target.kind === 'rows') return await loadRows(context, id, chunk, target, opened, columns)
-  if (!isSameDatabase(target.connection, context.address))
-    return await copyElsewhere(context, id, chunk, target, opened, columns)
+  if (!isHere) return await copyElsewhere(context, id, chunk, target, opened, columns)
   await using _slot = await takeSlot(context.sql, target.connection)
   return await copyChunk(context, context.sql, id, chunk, target, opened, columns)
 }
