@@ -1,4 +1,5 @@
 import { findWriter } from '../../shared/connectors/find-connector.ts'
+import { listPrices } from '../../shared/cost/prices.ts'
 import { TransferError } from '../../shared/errors/index.ts'
 import type { Invoker, Log } from '../../shared/ports/index.ts'
 import type { World } from '../../shared/run/world.ts'
@@ -27,6 +28,7 @@ const settings: World['settings'] = {
   deadlineReserveMs: 20_000,
   scheduleLookbackMs: 600_000,
   datasources: null,
+  prices: listPrices,
 }
 
 interface Shared {
@@ -46,6 +48,8 @@ export function openWorlds({ clock, draw, faults, sessions, invoker }: Shared): 
 
   function worldOf({ taskId, copy, attempt }: Pick<Delivery, 'taskId' | 'copy' | 'attempt'>): World {
     let isDead = false
+    const beganMs = clock.nowMs()
+    const spent = () => ({ milliseconds: clock.nowMs() - beganMs, reads: requests, writes: 0 })
     let [reached, requests] = [0, 0]
     const refuseIfDead = () => {
       if (isDead) throw new Error('the process is dead')
@@ -59,6 +63,7 @@ export function openWorlds({ clock, draw, faults, sessions, invoker }: Shared): 
     })
     return {
       settings,
+      invocation: { requestId: `${taskId}-${copy}-${attempt}`, vcpu: '0.25', memoryMb: 256, spent },
       clock,
       log: silent,
       secrets: { resolve: none('secrets') },
