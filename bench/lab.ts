@@ -15,6 +15,8 @@ const never = new AbortController().signal
 /** A local stack of its own, and the two ways into its database: COPY by hand, and a run. */
 export interface Lab extends AsyncDisposable {
   sql(statement: string): Promise<void>
+  /** Of its database, for clients of others. */
+  readonly url: string
   /** One session, one COPY. */
   copy(statement: string, bytes: Buffer): Promise<void>
   put(key: string, bytes: Buffer): Promise<void>
@@ -29,6 +31,7 @@ export async function openLab(): Promise<Lab> {
   const { world } = session
   const adbpg = await findConnection(world, 'adbpg_local')
   return {
+    url: stack.file.address.postgres.url,
     async sql(statement) {
       await using one = await world.connectSql(adbpg, never)
       await one.query(statement)

@@ -6,6 +6,7 @@
 import { parseArgs } from 'node:util'
 import { openLab } from './lab.ts'
 import { badRecords } from './parts/bad-records.ts'
+import { unload } from './parts/unload.ts'
 import { wholePath } from './parts/whole-path.ts'
 
 const { values } = parseArgs({
@@ -23,6 +24,7 @@ const results: Record<string, unknown> = {}
 for (const part of values.part) {
   if (part === 'whole-path') results[part] = await wholePath(lab, { megabytes: Number(values.mb), rounds })
   else if (part === 'bad-records') results[part] = await badRecords(lab, { records: Number(values.records), rounds })
-  else throw new Error(`no part ${part}: give whole-path or bad-records`)
+  else if (part === 'unload') results[part] = await unload(lab, { megabytes: Number(values.mb), rounds })
+  else throw new Error(`no part ${part}: give whole-path, bad-records or unload`)
 }
 console.log(JSON.stringify(results, null, 2))
