@@ -12,14 +12,15 @@ import { wholePath } from './parts/whole-path.ts'
 const { values } = parseArgs({
   options: {
     part: { type: 'string', multiple: true, default: ['whole-path', 'bad-records'] },
-    mb: { type: 'string', default: '200' },
+    mb: { type: 'string', default: '1000' },
+    profile: { type: 'string' },
     records: { type: 'string', default: '1000000' },
     rounds: { type: 'string', default: '3' },
   },
 })
 const rounds = Number(values.rounds)
 
-await using lab = await openLab()
+await using lab = await openLab(values.profile ?? null)
 const results: Record<string, unknown> = {}
 for (const part of values.part) {
   if (part === 'whole-path') results[part] = await wholePath(lab, { megabytes: Number(values.mb), rounds })

@@ -3,7 +3,7 @@ import { defaultCsv } from '../../shared/codecs/encoding.ts'
 import { RunId } from '../../shared/job/index.ts'
 import * as ledger from '../../shared/ledger/index.ts'
 import type { PostgresConnection, SqlSession } from '../../shared/ports/index.ts'
-import { rounded, secondsOf } from '../measure.ts'
+import { rounded } from '../measure.ts'
 import { rowsOfBytes } from '../rows.ts'
 import { fillLedger } from '../simulation/fill-ledger.ts'
 import { type Faults, noFaults } from '../simulation/platform.ts'
@@ -166,4 +166,10 @@ async function scanCost() {
     cutter.end()
   })
   return { gigabytesPerSecond: rounded(gigabytes / seconds), secondsOfATerabyte: rounded((1000 * seconds) / gigabytes) }
+}
+
+async function secondsOf(work: () => Promise<unknown>): Promise<number> {
+  const start = performance.now()
+  await work()
+  return (performance.now() - start) / 1000
 }

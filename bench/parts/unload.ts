@@ -1,76 +1,58 @@
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import type { Lab } from '../lab.ts'
-import { interleave, rounded, secondsOf } from '../measure.ts'
-import { rowsOfBytes, tableOfRows } from '../rows.ts'
+import { createLineitem, writeLineitem } from '../lineitem.ts'
+import { caseResult, interleave, measure } from '../measure.ts'
+import { copyFromFile, psqlCopies } from '../psql.ts'
+
+const table = 'public.unloaded'
 
 /**
- * The ceiling is as many sessions of psql, each writing one half of the table into a file; ours is the whole path into OSS, to the
- * last object that can be seen.
+ * The ceiling is as many sessions of psql as there are cores, each writing its part of the table into a file; ours is the whole path
+ * into OSS, from the start to the objects that can be seen.
  */
 export async function unload(lab: Lab, { megabytes, rounds }: { megabytes: number; rounds: number }) {
-  await lab.sql(`create table public.unload ${tableOfRows}`)
-  const { bytes, count } = rowsOfBytes(megabytes * 1e6, 0)
-  await lab.copy('copy public.unload from stdin with (format csv)', bytes)
-  await lab.sql('alter table public.unload add primary key (id)')
-  await lab.sql('analyze public.unload')
-  const folder = await mkdtemp(join(tmpdir(), 'adbpg-sync-unload-'))
-  try {
-    const halves = [`id < ${count >> 1}`, `id >= ${count >> 1}`]
-    const psql = () =>
-      secondsOf(() => Promise.all(halves.map((half, n) => copyByPsql(lab.url, half, join(folder, `${n}.csv`)))))
-    const seconds = await interleave(rounds, { psql, ours: () => secondsOf(() => exported(lab, count)) })
-    return {
-      bytes: bytes.length,
-      rows: count,
-      psqlSeconds: rounded(seconds.psql),
-      oursSeconds: rounded(seconds.ours),
-      ratio: rounded(seconds.psql / seconds.ours),
-    }
-  } finally {
-    await rm(folder, { recursive: true })
-  }
-}
-
-async function copyByPsql(url: string, condition: string, file: string): Promise<void> {
-  const command = `\\copy (select * from public.unload where ${condition}) to '${file}' with (format csv)`
-  const child = spawn('psql', ['-X', '-q', '-v', 'ON_ERROR_STOP=1', '-c', command, url], {
-    stdio: ['ignore', 'ignore', 'inherit'],
+  const cores = availableParallelism()
+  const file = await writeLineitem(join(lab.dir, 'unloaded.csv'), { targetBytes: megabytes * 1e6, seed: 1 })
+  const { rows, bytes } = file
+  await lab.sql(createLineitem(table))
+  await psqlCopies(lab.postgresUrl, [copyFromFile(table, file.path)])
+  await lab.sql(`alter table ${table} add column id bigserial primary key`)
+  await lab.sql(`analyze ${table}`)
+  const copies = Array.from({ length: cores }, (_, part) => copyToFile(lab, part, cores, rows))
+  const { ceiling, ours } = await interleave(rounds, {
+    ceiling: () => measure(lab.stackPid, () => psqlCopies(lab.postgresUrl, copies)),
+    ours: () => measure(lab.stackPid, () => exported(lab, rows, cores)),
   })
-  const [code] = await once(child, 'exit')
-  if (code !== 0) throw new Error(`psql ended with ${code}`)
+  const [psql, all] = [caseResult(ceiling, { rows, bytes }), caseResult(ours, { rows, bytes })]
+  const ratio = Number((all.krowsPerSecond / psql.krowsPerSecond).toFixed(3))
+  return { rows, bytes, [`psql${cores}`]: psql, ours: all, ratios: { [`ours/psql${cores}`]: ratio } }
 }
 
-async function exported(lab: Lab, rows: number): Promise<void> {
-  const report = await lab.run(job)
+/** Ranges of the key, as the export cuts them. */
+function copyToFile(lab: Lab, part: number, parts: number, rows: number): string {
+  const bound = (n: number) => Math.floor((n * rows) / parts)
+  const range = `id > ${bound(part)} and id <= ${bound(part + 1)}`
+  return `\\copy (select * from ${table} where ${range}) to '${join(lab.dir, `unloaded-${part}.csv`)}' with (format csv)`
+}
+
+async function exported(lab: Lab, rows: number, concurrent: number): Promise<void> {
+  const report = await lab.run(jobOf(concurrent))
   if (report.rows.loaded !== rows) throw new Error(`${report.rows.loaded} of ${rows} rows were unloaded`)
 }
 
 const end = (name: string, parameter: object) => ({ name, parameter })
-const job = {
-  name: 'bench-unload',
+const jobOf = (concurrent: number) => ({
+  name: 'unload',
   script: {
     job: {
       content: [
         {
-          reader: end('adbpgreader', {
-            datasource: 'adbpg_local',
-            table: 'public.unload',
-            column: ['*'],
-            splitPk: 'id',
-          }),
-          writer: end('osswriter', {
-            datasource: 'oss_local',
-            object: 'unload/part',
-            writeMode: 'truncate',
-            fileFormat: 'csv',
-          }),
+          reader: end('adbpgreader', { datasource: 'adbpg_local', table, column: ['*'], splitPk: 'id' }),
+          writer: end('osswriter', { datasource: 'oss_local', object: 'unloaded/part', writeMode: 'truncate' }),
         },
       ],
-      setting: { speed: { channel: 2 }, errorLimit: { record: 0 } },
+      setting: { speed: { channel: concurrent }, errorLimit: { record: 0 } },
     },
   },
-}
+})

@@ -243,7 +243,8 @@ function objectsIn(
     async read(slice, _, signal) {
       const range = parseSlice(slice)
       const { key, start, newline, firstRecord } = range
-      const origin = { name: `oss://${store.bucket}/${key}`, start, firstRecord }
+      const name = `oss://${store.bucket}/${key}`
+      const origin = { name: range.records === null ? `${name} from byte ${start}` : name, start, firstRecord }
       return { encoding, newline, maxRecordBytes, origin, body: store.readRange(key, { ...range, signal }) }
     },
     async describe(slice) {
@@ -262,6 +263,7 @@ function objectsIn(
       const range = parseSlice(slice)
       const start = range.start + consumed.bytes
       const firstRecord = range.firstRecord + consumed.records
+      if (range.records === null) return { ...slice, start, firstRecord: 1 }
       return { ...slice, start, firstRecord, records: range.records - consumed.records }
     },
     cutSmaller: null,

@@ -6,6 +6,7 @@ import { TransferError } from '../errors/index.ts'
 import type * as ledger from '../ledger/index.ts'
 import { copyOrder } from '../load/copy-order.ts'
 import type { Sql } from '../ports/index.ts'
+import type { Column } from '../schema/index.ts'
 import type { ChangeFields } from '../transform/compile.ts'
 import { transformRecords } from '../transform/rewrite.ts'
 import { openSource } from './ends.ts'
@@ -18,8 +19,8 @@ export interface OpenedChunk extends AsyncDisposable {
   readonly encoding: Encoding
   /** Of its records when the destination gets them. */
   readonly sent: Encoding
-  /** Columns of the destination in the order of the fields. A session in its database may be lent, which saves another. */
-  columns(session?: Sql): Promise<string[]>
+  /** Columns of the destination in the order of the fields. @param session in its database; unset: it opens one */
+  columns(session?: Sql): Promise<readonly Column[]>
   read(): Promise<Body>
   /** What is done to records of a body on their way; null where they go as they lie. Counts of its own for each body. */
   rewriterOf(body: Pick<Body, 'encoding' | 'newline'>): RecordRewriter | null
@@ -64,10 +65,8 @@ function nextPart(
 type StagedSource = Extract<ledger.ChunkSource, { from: 'stage' }>
 type DirectSource = Extract<ledger.ChunkSource, { from: 'source' }>
 
-async function namesOf(target: CopyTarget | RowTarget, session: Sql | undefined): Promise<string[]> {
-  const columns = target.kind === 'copy' ? await target.columns(session) : await target.columns()
-  return columns.map(({ name }) => name)
-}
+const columnsOf = (target: CopyTarget | RowTarget, session: Sql | undefined) =>
+  target.kind === 'copy' ? target.columns(session) : target.columns()
 
 async function openStaged(
   context: RunContext,
@@ -83,7 +82,7 @@ async function openStaged(
   return {
     encoding,
     sent: change === null ? encoding : copyText,
-    columns: (session) => namesOf(target, session),
+    columns: (session) => columnsOf(target, session),
     rewriterOf: (from) => (change === null ? null : transformRecords({ from, to: copyText, projection: null, change })),
     canRest: true,
     read: async () => ({
@@ -116,8 +115,8 @@ async function openDirect(
     encoding,
     sent: change === null ? encoding : copyText,
     columns: async (session) => {
-      const names = await namesOf(target, session)
-      return fields.order === null ? names : fields.order.map((column) => names[column] ?? '')
+      const columns = await columnsOf(target, session)
+      return fields.order === null ? columns : fields.order.flatMap((column) => columns[column] ?? [])
     },
     rewriterOf: fields.rewriterOf,
     canRest: source.rest !== null,

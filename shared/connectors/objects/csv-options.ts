@@ -61,6 +61,9 @@ export const csvReaderShape = {
   nullFormat: nullText().describe(
     'What an unquoted field must be to mean NULL. Unset: an empty one is NULL, and `""` is an empty text.',
   ),
+  multiLine: flag(true).describe(
+    '`false`: no field holds a newline. Files are then cut without being read first; a newline in quotes makes two dirty records.',
+  ),
   skipHeader: flag(false).describe('The first record of each file is its header, which `mapping` reads.'),
   csvReaderConfig: z
     .preprocess(
@@ -88,6 +91,7 @@ export function encodingOf(options: CsvReaderOptions): CsvEncoding {
     escape: options.csvReaderConfig?.escapeMode === 2 ? '\\' : quote,
     null: options.nullFormat ?? '',
     charset: options.encoding ?? 'utf-8',
+    ...(options.multiLine ? {} : { multiLine: false }),
   }
 }
 

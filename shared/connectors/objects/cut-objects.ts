@@ -1,12 +1,10 @@
-import { newlineOf } from '../../codecs/csv-scan.ts'
 import { type Cut, type Cutter, createCutter } from '../../codecs/cut.ts'
 import type { CsvEncoding } from '../../codecs/encoding.ts'
 import { TransferError } from '../../errors/index.ts'
 import type { ObjectHead, ObjectStore } from '../../ports/index.ts'
-import { countFields } from './count-fields.ts'
+import { looksOf } from './first-look.ts'
 import type { ObjectRange } from './object-slice.ts'
 import { type EarlyRead, readAhead } from './read-ahead.ts'
-import { readHeader } from './read-header.ts'
 
 export interface CutRequest {
   readonly encoding: CsvEncoding
@@ -86,23 +84,16 @@ interface Cutting {
   end(): readonly ObjectRange[]
 }
 
-const byteOrderMark = Buffer.from([0xef, 0xbb, 0xbf])
-const lineFeed = 0x0a
-
 /** The first range tells how records end and how many fields they have. */
 function startCutting(first: Range, request: CutRequest): Cutting {
   const { head } = first
-  const { encoding, headerRecords } = request
+  const { headerRecords } = request
   const whole = Buffer.concat(first.pieces)
-  // COPY would take the mark of UTF-8 for a part of the first value.
-  const skipped = whole.subarray(0, 3).equals(byteOrderMark) ? 3 : 0
+  const { skipped, newline, fields, names } = looksOf(whole, head, request)
   const start = whole.subarray(skipped)
-  const newline = findNewline(start, encoding)
-  const isWhole = whole.length === head.size
-  const fields = countFields(start, { encoding, newline, headerRecords, isWhole })
   const cutter: Cutter = createCutter({ ...request, newline })
   return {
-    names: headerRecords === 0 ? null : readHeader(start, { encoding, newline, isWhole }),
+    names,
     add(range) {
       if (range.start === 0) cutter.add(start)
       else for (const piece of range.pieces) cutter.add(piece)
@@ -125,14 +116,6 @@ function startCutting(first: Range, request: CutRequest): Cutting {
         }
       })
     },
-  }
-}
-
-/** Looks at no more than it must: the first record is mostly short. */
-function findNewline(start: Buffer, encoding: CsvEncoding): number {
-  for (let bytes = 16 * 1024; ; bytes *= 8) {
-    const found = newlineOf(start.subarray(0, bytes), encoding)
-    if (found !== null || bytes >= start.length) return found ?? lineFeed
   }
 }
 

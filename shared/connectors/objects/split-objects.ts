@@ -5,6 +5,7 @@ import type { ObjectHead, ObjectStore } from '../../ports/index.ts'
 import type { ArrivedObject, Decision, PlannedSlice, Split, SplitRequest, WantedColumns } from '../contract.ts'
 import { printBytes } from '../sql/split-strategy.ts'
 import { type CutObject, cutObjects } from './cut-objects.ts'
+import { cutUnscanned } from './cut-unscanned.ts'
 import { columnsOfFile, type FileColumns } from './file-columns.ts'
 import { findObjects, matchesKey } from './find-objects.ts'
 
@@ -37,7 +38,12 @@ export async function splitObjects(
   const request = { encoding, headerRecords: options.skipHeader ? 1 : 0, targetBytes: want.targetBytes, signal }
   const names = wanted === null ? null : await wanted()
   const unused = new Set<string>()
-  for await (const cut of cutObjects(store, objects, request)) {
+  const cutting = encoding.multiLine === false ? cutUnscanned : cutObjects
+  for await (const cut of cutting(
+    store,
+    objects.filter(({ size }) => size > 0),
+    request,
+  )) {
     if (cut.ranges.length === 0) empty.push(cut.key)
     const pick = names === null || cut.ranges.length === 0 ? {} : { pick: pickOf(cut, options.column, names, unused) }
     for (const range of cut.ranges)
@@ -108,8 +114,16 @@ function decide(objects: readonly ObjectHead[], slices: readonly PlannedSlice[],
   const bytes = objects.reduce((sum, head) => sum + head.size, 0)
   const records = slices.reduce((sum, slice) => sum + (slice.records ?? 0), 0)
   const what = `${slices.length} slices of ${objects.length} objects`
+  const target = printBytes(want.targetBytes)
+  if (slices.some((slice) => slice.records === null))
+    return [
+      {
+        what,
+        why: `${printBytes(bytes)}, cut behind the first line that reaches ${target} without being read: multiLine is false`,
+      },
+    ]
   const size = `${printBytes(bytes)} with ${records} records`
-  return [{ what, why: `${size}, cut behind the first record that reaches ${printBytes(want.targetBytes)}` }]
+  return [{ what, why: `${size}, cut behind the first record that reaches ${target}` }]
 }
 
 function emptyDecision([first, ...others]: readonly string[]): Decision[] {
