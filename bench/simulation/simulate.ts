@@ -46,6 +46,8 @@ export interface Simulated {
 
 const ample: Deadline = { signal: new AbortController().signal, softAt: new Date(8.64e15) }
 const tickEveryMs = 60_000
+/** A run that has not ended after two weeks does not end. */
+const mostTicks = 14 * 24 * 60
 
 /** A whole run: start, plan, every piece, finish, with ticks until it has ended; and what is delivered after its end. */
 export async function simulate(options: SimulationOptions): Promise<Simulated> {
@@ -73,7 +75,7 @@ export async function simulate(options: SimulationOptions): Promise<Simulated> {
   })
   const tickLater = () => clock.after(tickEveryMs, tickOnce)
   async function tickOnce(): Promise<void> {
-    if (state.report !== null) return
+    if (state.report !== null || state.ticks === mostTicks) return
     state.ticks += 1
     const event = { triggerTime: clock.now().toISOString(), triggerName: 'every-minute', payload: '' }
     const delivery: Delivery = { name: 'tick', event, taskId: `tick-${state.ticks}`, copy: 0, attempt: 0 }
@@ -107,8 +109,11 @@ async function deliver(world: World, { name, event }: Delivery): Promise<unknown
   throw new Error(`nothing is sent to ${name}`)
 }
 
+/** Another simulation in the same ledger is another run: the key says all that the caller chose. */
 function requestOf({ seed, slices, direct, ...options }: SimulationOptions): Parameters<typeof startRun>[1] {
-  const name = JobName.parse(`simulation-${seed}-${slices}-${direct ? 'direct' : 'staged'}`)
+  const { instances, faults } = options
+  const kind = `${direct ? 'direct' : 'staged'}-${instances}-${faults.crash > 0 ? 'faults' : 'calm'}`
+  const name = JobName.parse(`simulation-${seed}-${slices}-${kind}`)
   return { runKey: RunKey.parse(`${name}#1`), spec: specOf(name, { slices, direct, ...options }), trigger }
 }
 
