@@ -35,7 +35,7 @@ export async function scale(options: ScaleOptions) {
     for (const slices of sizes) wholeRuns.push(costOf(await checked(sql, { ...alone, slices, direct }), slices, direct))
   const faulty = []
   for (const direct of [true, false]) {
-    const slices = 1000
+    const slices = Math.min(1000, ...sizes.slice(-1))
     const run = await checked(sql, { ...base, instances: 100, slices, direct, faults: trouble })
     faulty.push(faultsOf(run, { slices, direct }))
   }
@@ -70,7 +70,7 @@ async function checked(sql: SqlSession, options: SimulationOptions): Promise<Sim
   return simulated
 }
 
-function costOf({ costs, wallSeconds, counts }: Simulated, chunks: number, direct: boolean) {
+function costOf({ costs, wallSeconds, cpuSeconds, counts }: Simulated, chunks: number, direct: boolean) {
   const all = [...costs.values()]
   const calls = all.reduce((sum, cost) => sum + cost.calls, 0)
   const milliseconds = all.reduce((sum, cost) => sum + cost.milliseconds, 0)
@@ -79,6 +79,7 @@ function costOf({ costs, wallSeconds, counts }: Simulated, chunks: number, direc
     staged: !direct,
     statementsPerChunk: rounded(calls / chunks),
     databaseMsPerChunk: rounded(milliseconds / chunks),
+    cpuMsPerChunk: rounded((cpuSeconds * 1000) / chunks),
     wallMsPerChunk: rounded((wallSeconds * 1000) / chunks),
     largestPayloadBytes: counts.largestPayloadBytes,
   }

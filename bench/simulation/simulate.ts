@@ -41,6 +41,8 @@ export interface Simulated {
   readonly ticks: number
   readonly virtualSeconds: number
   readonly wallSeconds: number
+  /** Of this process, the simulation itself included; that of the database is not. */
+  readonly cpuSeconds: number
   readonly costs: ReadonlyMap<string, StatementCost>
 }
 
@@ -64,7 +66,7 @@ export async function simulate(options: SimulationOptions): Promise<Simulated> {
     if (report !== null && report.finishedAt !== null) state.report = report
   })
   const worlds = openWorlds({ clock, draw, faults, sessions, invoker: platform.invoker })
-  const wallBefore = performance.now()
+  const [wallBefore, cpuBefore] = [performance.now(), process.cpuUsage()]
   clock.after(0, async () => {
     for (let attempt = 0; state.runId === null; attempt += 1) {
       const world = worlds.of({ taskId: 'start', copy: 0, attempt })
@@ -88,9 +90,12 @@ export async function simulate(options: SimulationOptions): Promise<Simulated> {
   const { runId, report, ticks } = state
   if (runId === null || report === null) throw new Error('nobody is left to go on with the run')
   const wallSeconds = (performance.now() - wallBefore) / 1000
+  const { user, system } = process.cpuUsage(cpuBefore)
+  const cpuSeconds = (user + system) / 1e6
   const { counts } = platform
   const crashes = worlds.crashes()
-  return { runId, report, counts, crashes, ticks, virtualSeconds: report.seconds, wallSeconds, costs: sessions.costs }
+  const spent = { virtualSeconds: report.seconds, wallSeconds, cpuSeconds, costs: sessions.costs }
+  return { runId, report, counts, crashes, ticks, ...spent }
 }
 
 interface State {
