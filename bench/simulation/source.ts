@@ -53,6 +53,7 @@ function sourceOf(options: SourceOptions, direct: boolean, sleep: (ms: number) =
     rest: null,
     cutSmaller: null,
     pick: null,
+    isNamed: false,
     holdSnapshot: null,
     async [Symbol.asyncDispose]() {},
   }

@@ -112,7 +112,7 @@ export function startRuntime({ environment, memorySize, nodeOptions }: RuntimeOp
     },
     async dismiss() {
       killed = true
-      if (child.connected) child.disconnect()
+      child.kill('SIGTERM')
       const timer = setTimeout(killGroup, endWithinMs)
       await ended
       clearTimeout(timer)
