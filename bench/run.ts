@@ -6,20 +6,8 @@ import { openLab } from './lab.ts'
 import { machineFacts } from './machine.ts'
 import { badRecords } from './parts/bad-records.ts'
 import { memory } from './parts/memory.ts'
+import { unload } from './parts/unload.ts'
 import { wholePath } from './parts/whole-path.ts'
-
-const help = `npm run bench [-- options]: what we cost beside COPY alone, in one run, interleaved, medians
-
-  --part <name>      ${['whole-path', 'bad-records', 'memory'].join(', ')}; may be repeated; all when unset
-  --form <name>      of the whole path: ${Object.keys(forms).join('; ')}
-  --quick            small data and one round, under two minutes: for a look, not for a claim
-  --mb <number>      megabytes of CSV of the whole path (1000)
-  --records <number> of a chunk with bad records (1000000)
-  --rounds <number>  of each case (3)
-  --profile <folder> CPU profiles of the functions and of the platform
-  --save             keep the results in bench/results/<date>.json
-
-Compare ratios of one run, not seconds of two: they move with the machine.`
 
 const { values } = parseArgs({
   options: {
@@ -46,7 +34,21 @@ const parts: Readonly<Record<string, (lab: Lab) => Promise<unknown>>> = {
   'whole-path': (lab) => wholePath(lab, { megabytes, rounds, only: values.form }),
   'bad-records': (lab) => badRecords(lab, { records, rounds }),
   memory: (lab) => memory(lab, { megabytes }),
+  unload: (lab) => unload(lab, { megabytes, rounds }),
 }
+
+const help = `npm run bench [-- options]: what we cost beside COPY alone, in one run, interleaved, medians
+
+  --part <name>      ${Object.keys(parts).join(', ')}; may be repeated; all when unset
+  --form <name>      of the whole path: ${Object.keys(forms).join('; ')}
+  --quick            small data and one round, under two minutes: for a look, not for a claim
+  --mb <number>      megabytes of CSV of the whole path (1000)
+  --records <number> of a chunk with bad records (1000000)
+  --rounds <number>  of each case (3)
+  --profile <folder> CPU profiles of the functions and of the platform
+  --save             keep the results in bench/results/<date>.json
+
+Compare ratios of one run, not seconds of two: they move with the machine.`
 
 if (values.help) console.log(help)
 else await run(values.part ?? Object.keys(parts))
