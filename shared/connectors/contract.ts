@@ -95,14 +95,34 @@ export interface Split {
   readonly decisions: readonly Decision[]
 }
 
+/** Where bytes stand in their source, for people who look for a rejected record. */
+export interface Origin {
+  readonly name: string
+  /** Of the first byte of the body; below 0 for a part that does not begin the body. */
+  readonly start: number
+  /** As `start`. */
+  readonly firstRecord: number
+  /** Which slice of a body of several; absent: the body is one. */
+  readonly part?: number
+}
+
+/** What following another slice in one COPY takes. */
+export interface Joint {
+  /** Slices of the same key may follow each other. */
+  readonly key: string
+  /** Put behind a slice that does not end a record. */
+  readonly ending: Uint8Array
+}
+
 /** Bytes of whole records, with what is needed to count them and to name one. */
 export interface Body {
   readonly encoding: Encoding
   /** The byte that ends a record: 0x0a, or 0x0d in files of old. */
   readonly newline: number
   readonly maxRecordBytes: number
-  /** Where the first byte stands in its source, for people who look for a rejected record. */
-  readonly origin: { readonly name: string; readonly start: number; readonly firstRecord: number }
+  readonly origin: Origin
+  /** Of a body of several slices: the origin of the record at this offset of the body. Absent: `origin` is that of all. */
+  readonly originAt?: (offset: number) => Origin
   readonly body: AsyncIterable<Uint8Array>
 }
 
@@ -158,6 +178,11 @@ export interface Source extends AsyncDisposable {
   readonly askIncrement: null | ((low: Low) => Promise<AskedIncrement>)
   /** What is left of a slice after `consumed` whole records were taken from its start; null when the source cannot resume. */
   readonly rest: null | ((slice: Slice, consumed: { readonly bytes: number; readonly records: number }) => Slice)
+  /**
+   * How small slices become one chunk, where reading them anew gives the same bytes; a `null` answer: this one stands alone.
+   * null: those of the kind always do.
+   */
+  readonly join: null | ((slice: Slice) => Joint | null)
   /**
    * Smaller slices that together hold the rows of one that could not be read within a function's time limit; none where it
    * cannot be cut. null: the source always resumes instead.

@@ -264,6 +264,12 @@ function objectsIn(
       const firstRecord = range.firstRecord + consumed.records
       return { ...slice, start, firstRecord, records: range.records - consumed.records }
     },
+    join(slice) {
+      const { newline, crlf, fields, pick = '' } = parseSlice(slice)
+      // Without a list of columns or names, fields go as they lie, however many there are.
+      const width = listed === null && wanted === null ? '' : fields
+      return { key: JSON.stringify([newline, crlf, width, pick]), ending: Buffer.from(crlf ? [0x0d, 0x0a] : [newline]) }
+    },
     cutSmaller: null,
     askIncrement: null,
     holdSnapshot: null,

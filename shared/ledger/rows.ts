@@ -97,7 +97,7 @@ export type PlanRow = z.infer<typeof PlanRow>
 export const SliceDescriptor = z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null()]))
 
 /**
- * Where the bytes of a chunk are: an object that `stage` wrote, or a slice of a source that can be read again
+ * Where the bytes of a chunk are: an object that `stage` wrote, or a slice or several of a source that can be read again
  * and gives the same bytes.
  */
 export const ChunkSource = z.discriminatedUnion('from', [
@@ -111,6 +111,13 @@ export const ChunkSource = z.discriminatedUnion('from', [
     encoding: z.unknown(),
   }),
   z.object({ from: z.literal('source'), slice: SliceDescriptor }),
+  z.object({
+    from: z.literal('slices'),
+    slices: z
+      .array(z.object({ slice: SliceDescriptor, bytes: Count, records: Count, ending: z.string() }))
+      .min(1)
+      .readonly(),
+  }),
 ])
 export type ChunkSource = z.infer<typeof ChunkSource>
 

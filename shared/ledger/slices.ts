@@ -8,6 +8,9 @@ export interface NewPlan {
   readonly runId: RunId
   /** Counts up when an export starts over because its snapshot was lost; 0 otherwise. */
   readonly epoch: number
+  /** Slices that are staged, or chunks that are not. */
+  readonly pieces: number
+  /** Those that are staged. */
   readonly slices: readonly Readonly<Record<string, string | number | boolean | null>>[]
   readonly staged: boolean
   /** The slices hang on a snapshot that the planner's session keeps open. */
@@ -19,10 +22,10 @@ export interface NewPlan {
 
 /** Inside a transaction, together with what was planned. */
 export async function insertPlan(sql: Sql, plan: NewPlan): Promise<void> {
-  const { runId, epoch, slices, staged, held, decisions, capabilities, plannedAt } = plan
+  const { runId, epoch, pieces, slices, staged, held, decisions, capabilities, plannedAt } = plan
   const facts = [JSON.stringify(decisions), JSON.stringify(capabilities), plannedAt]
-  await sql.query(statements['insert-plan'], [runId, epoch, slices.length, staged, held, ...facts])
-  if (!staged || slices.length === 0) return
+  await sql.query(statements['insert-plan'], [runId, epoch, pieces, staged, held, ...facts])
+  if (slices.length === 0) return
   const descriptors = slices.map((slice) => JSON.stringify(slice))
   await sql.query(statements['insert-slices'], [runId, epoch, [...slices.keys()], descriptors])
 }

@@ -2,6 +2,13 @@ import type { Projection } from '../codecs/csv-project.ts'
 import type { Decision, PlannedSlice, Slice, Split, Target } from '../connectors/contract.ts'
 import { TransferError } from '../errors/index.ts'
 import type { Column } from '../schema/index.ts'
+import {
+  type GatheredSlice,
+  type GatherRequest,
+  gatherDecision,
+  gatherSlices,
+  type PlannedPiece,
+} from './gather-slices.ts'
 
 /** What the planner looks at: all of it facts, so that a dry run and a real one decide alike. */
 export interface WorkFacts {
@@ -17,19 +24,22 @@ export interface WorkFacts {
   /** What a destination says of its writing, such as what becomes of records whose key is there; and why. */
   readonly writing: readonly Decision[]
   readonly snapshot: string | null
+  readonly gather: GatherRequest
 }
 
 export interface PlannedChunk {
   readonly ordinal: number
   readonly part: 0
   readonly slice: number
-  readonly source: { readonly from: 'source'; readonly slice: Slice }
+  readonly source:
+    | { readonly from: 'source'; readonly slice: Slice }
+    | { readonly from: 'slices'; readonly slices: readonly GatheredSlice[] }
   readonly records: number | null
   readonly bytes: number
 }
 
 export interface WorkPlan {
-  /** true: `stage` reads each slice first. false: each slice is a chunk that `load` reads from the source. */
+  /** true: `stage` reads each slice first. false: `load` reads chunks of one or several slices from the source. */
   readonly staged: boolean
   readonly slices: readonly Slice[]
   readonly chunks: readonly PlannedChunk[]
@@ -43,12 +53,14 @@ export function planWork(facts: WorkFacts): WorkPlan {
   const direct = facts.repeatable && facts.target === 'copy'
   const held = (slice: Slice): Slice => (facts.snapshot === null ? slice : { ...slice, snapshot: facts.snapshot })
   const slices = facts.split.slices.map((planned) => held(planned.slice))
+  const pieces = direct ? gatherSlices(facts.split.slices, facts.gather) : []
   return {
     staged: !direct,
     slices,
-    chunks: direct ? facts.split.slices.map(chunkOf) : [],
+    chunks: chunksOf(pieces),
     decisions: [
       ...facts.split.decisions,
+      ...gatherDecision(pieces),
       pathDecision(facts),
       ...(facts.steps.length > 0 ? [transformDecision(facts)] : pickDecision(facts)),
       ...facts.writing,
@@ -68,9 +80,29 @@ function checkColumnCount({ source, target }: WorkFacts['columns']): void {
   )
 }
 
-function chunkOf({ slice, bytes, records }: PlannedSlice, index: number): PlannedChunk {
-  return { ordinal: index, part: 0, slice: index, source: { from: 'source', slice }, records, bytes: bytes ?? 0 }
+/** Each under the number of its first slice. */
+function chunksOf(pieces: readonly PlannedPiece[]): PlannedChunk[] {
+  let next = 0
+  return pieces.map((piece, ordinal) => {
+    const slice = next
+    next += 'alone' in piece ? 1 : piece.gathered.length
+    return { ordinal, part: 0, slice, ...('alone' in piece ? chunkOf(piece.alone) : chunkOfSeveral(piece.gathered)) }
+  })
 }
+
+type Content = Pick<PlannedChunk, 'source' | 'records' | 'bytes'>
+
+const chunkOf = ({ slice, bytes, records }: PlannedSlice): Content => ({
+  source: { from: 'source', slice },
+  records,
+  bytes: bytes ?? 0,
+})
+
+const chunkOfSeveral = (slices: readonly GatheredSlice[]): Content => ({
+  source: { from: 'slices', slices },
+  records: slices.reduce((sum, { records }) => sum + records, 0),
+  bytes: slices.reduce((sum, { bytes }) => sum + bytes, 0),
+})
 
 function pathDecision(facts: WorkFacts): Decision {
   if (facts.target === 'object')

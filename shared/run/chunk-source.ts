@@ -8,6 +8,7 @@ import { copyOrder } from '../load/copy-order.ts'
 import type { ChangeFields } from '../transform/compile.ts'
 import { transformRecords } from '../transform/rewrite.ts'
 import { openSource } from './ends.ts'
+import { joinSlices } from './joined-slices.ts'
 import type { RunContext } from './run-context.ts'
 import { changesOf } from './transforming.ts'
 
@@ -37,9 +38,9 @@ export async function openChunk(
   chunk: ledger.ChunkRow,
   target: CopyTarget | RowTarget,
 ): Promise<OpenedChunk> {
-  return chunk.source.from === 'stage'
-    ? await openStaged(context, id, chunk, chunk.source, target)
-    : await openDirect(context, id, chunk, chunk.source, target)
+  const { source } = chunk
+  if (source.from === 'stage') return await openStaged(context, id, chunk, source, target)
+  return await openDirect(context, id, chunk, source, target)
 }
 
 /** The rest of a chunk keeps its ordinal, so that the window counts it once. */
@@ -56,12 +57,13 @@ function nextPart(
     slice: chunk.slice,
     source,
     records,
-    bytes: chunk.bytes - consumed.bytes,
+    // Line ends that were put between slices count among what was consumed.
+    bytes: Math.max(0, chunk.bytes - consumed.bytes),
   }
 }
 
 type StagedSource = Extract<ledger.ChunkSource, { from: 'stage' }>
-type DirectSource = Extract<ledger.ChunkSource, { from: 'source' }>
+type DirectSource = Exclude<ledger.ChunkSource, StagedSource>
 
 const namesOf = async (target: CopyTarget | RowTarget) => (await target.columns()).map(({ name }) => name)
 
@@ -107,7 +109,8 @@ async function openDirect(
   const source = await openSource(context)
   const encoding = source.offer(target.preferred)
   const change = await changesOf(context, source)
-  const fields = wayOfFields(source, direct.slice, change)
+  const { slice, read, rest } = wayToRead(source, direct, { encoding, signal: context.deadline.signal })
+  const fields = wayOfFields(source, slice, change)
   return {
     encoding,
     sent: change === null ? encoding : copyText,
@@ -117,14 +120,41 @@ async function openDirect(
     },
     rewriterOf: fields.rewriterOf,
     canRest: source.rest !== null,
-    read: () => source.read(direct.slice, encoding, context.deadline.signal),
+    read,
+    rest: (consumed) => nextPart(id, chunk, rest({ bytes: consumed.bytes, records: consumed.read }), consumed),
+    [Symbol.asyncDispose]: () => source[Symbol.asyncDispose](),
+  }
+}
+
+interface WayToRead {
+  /** The first, which stands for all in how fields are taken. */
+  readonly slice: Slice
+  read(): Promise<Body>
+  rest(consumed: { bytes: number; records: number }): DirectSource
+}
+
+function wayToRead(
+  source: Source,
+  direct: DirectSource,
+  how: { readonly encoding: Encoding; readonly signal: AbortSignal },
+): WayToRead {
+  if (direct.from === 'slices') {
+    const joined = joinSlices(source, direct.slices, how)
+    return {
+      slice: direct.slices[0]?.slice ?? {},
+      read: joined.read,
+      rest: (consumed) => ({ from: 'slices', slices: [...joined.rest(consumed)] }),
+    }
+  }
+  const { slice } = direct
+  return {
+    slice,
+    read: () => source.read(slice, how.encoding, how.signal),
     rest(consumed) {
       if (source.rest === null)
         throw new TransferError('internal/bug', 'this source cannot hand over the rest of a slice')
-      const slice = source.rest(direct.slice, { bytes: consumed.bytes, records: consumed.read })
-      return nextPart(id, chunk, { from: 'source', slice }, consumed)
+      return { from: 'source', slice: source.rest(slice, consumed) }
     },
-    [Symbol.asyncDispose]: () => source[Symbol.asyncDispose](),
   }
 }
 

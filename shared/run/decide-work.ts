@@ -35,7 +35,8 @@ export async function decideWork(
   const steps = (run.spec.transform ?? []).map((step) => step.do)
   const writing = await writingDecisions(context, target)
   const facts = { split, columns, repeatable: reader.repeatable, target: target.kind, picked, snapshot }
-  const plan = planWork({ ...facts, steps, writing })
+  const gather = { targetBytes: want.targetBytes, concurrent, join: source.join }
+  const plan = planWork({ ...facts, steps, writing, gather })
   return planned === null ? plan : { ...plan, decisions: [planned.decision, ...plan.decisions] }
 }
 

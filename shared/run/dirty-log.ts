@@ -36,8 +36,8 @@ export function openDirtyLog(store: ObjectStore, prefix: string, guard: Pick<Dir
 
   return {
     count: () => count,
-    async add(found) {
-      const record: DirtyRecord = { piece: guard.piece, ...found }
+    async add({ part, ...found }) {
+      const record: DirtyRecord = { piece: namedPiece(guard.piece, part), ...found }
       const line = `${JSON.stringify(record)}\n`
       count += 1
       lines.push(line)
@@ -52,6 +52,12 @@ export function openDirtyLog(store: ObjectStore, prefix: string, guard: Pick<Dir
     },
   }
 }
+
+/** Records are counted in each slice, so the number of the slice is a part of a record's name. */
+const namedPiece = (piece: string, part: number | undefined) => (part === undefined ? piece : `${piece}-f${part}`)
+
+/** The piece of work that met a record. */
+export const pieceOfRecord = ({ piece }: Pick<DirtyRecord, 'piece'>): string => piece.replace(/-f\d+$/, '')
 
 /** Objects of the piece from number `from` on: those of an earlier attempt that went otherwise. */
 export async function removeDirty(store: ObjectStore, prefix: string, from = 0): Promise<void> {

@@ -2,7 +2,7 @@ import { type BlockOrRecord, cutAtLine, type RecordBlock, streamOf } from '../co
 import type { Body } from '../connectors/contract.ts'
 import type * as ledger from '../ledger/index.ts'
 import type { PutRecords } from '../load/put-records.ts'
-import { describeDirty, tooLarge } from './dirty.ts'
+import { describeDirty, originOf, tooLarge } from './dirty.ts'
 import type { DirtyLog } from './dirty-log.ts'
 import { isolateBlock } from './isolate-block.ts'
 import { countsDiffer, guarded, isDirtyChunk, type Move } from './move-records.ts'
@@ -25,7 +25,7 @@ export async function moveBlockOrRecord(move: BlockMove, next: BlockOrRecord): P
     return move.maxAttemptRecords === undefined ? await moveBlock(move, next.block) : await isolate(move, next.block)
   const { tooLarge: record } = next
   const { body, dirty } = move
-  await dirty.add(describeDirty(record, tooLarge(record.length, body.maxRecordBytes), body.origin))
+  await dirty.add(describeDirty(record, tooLarge(record.length, body.maxRecordBytes), originOf(body, record)))
   return { loaded: 0, filtered: 0 }
 }
 

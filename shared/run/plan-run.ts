@@ -40,7 +40,7 @@ export async function planRun(context: RunContext): Promise<void> {
   if (plan.slices.length === 0 && planned === null) await tellEmpty(context, plan)
   context.world.reach('plan/after-rows')
   await sendOneWaiting(context)
-  await sendFirst(context, { epoch, slices: plan.slices.length, staged: plan.staged })
+  await sendFirst(context, { epoch, slices: piecesOf(plan), staged: plan.staged })
   if (snapshot === null) return
   await holdUntilRead(context, epoch)
   await snapshot[Symbol.asyncDispose]()
@@ -81,6 +81,9 @@ async function record(context: RunContext, target: Target, plan: WorkPlan, recor
   }
 }
 
+/** What is sent: slices to stage, or chunks to load. */
+const piecesOf = ({ staged, slices, chunks }: WorkPlan): number => (staged ? slices.length : chunks.length)
+
 /** One transaction: `preSql` has run if and only if the plan is known, where the ledger shares the destination's database. */
 async function recordAll(
   context: RunContext,
@@ -95,12 +98,13 @@ async function recordAll(
   if (target.kind === 'copy' && !here) await runElsewhere(context, target.connection, first)
   if (target.kind === 'rows') await target.prepare()
   await sql.transaction(async () => {
-    const { slices, staged, decisions } = plan
+    const { staged, decisions } = plan
     const held = plan.snapshot !== null
     await ledger.insertPlan(sql, {
       runId: run.runId,
       epoch,
-      slices,
+      pieces: piecesOf(plan),
+      slices: staged ? plan.slices : [],
       staged,
       held,
       decisions,

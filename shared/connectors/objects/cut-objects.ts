@@ -88,6 +88,7 @@ interface Cutting {
 
 const byteOrderMark = Buffer.from([0xef, 0xbb, 0xbf])
 const lineFeed = 0x0a
+const carriageReturn = 0x0d
 
 /** The first range tells how records end and how many fields they have. */
 function startCutting(first: Range, request: CutRequest): Cutting {
@@ -100,6 +101,7 @@ function startCutting(first: Range, request: CutRequest): Cutting {
   const newline = findNewline(start, encoding)
   const isWhole = whole.length === head.size
   const fields = countFields(start, { encoding, newline, headerRecords, isWhole })
+  const crlf = newline === lineFeed && start[start.indexOf(lineFeed) - 1] === carriageReturn
   const cutter: Cutter = createCutter({ ...request, newline })
   return {
     names: headerRecords === 0 ? null : readHeader(start, { encoding, newline, isWhole }),
@@ -121,6 +123,7 @@ function startCutting(first: Range, request: CutRequest): Cutting {
           firstRecord: cut.records - headerRecords + 1,
           records: next.records - cut.records,
           newline,
+          crlf,
           fields,
         }
       })
