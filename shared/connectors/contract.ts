@@ -2,6 +2,7 @@ import type * as z from 'zod'
 import type { Projection } from '../codecs/csv-project.ts'
 import type { Encoding } from '../codecs/encoding.ts'
 import type { RawRecord } from '../codecs/records.ts'
+import type { TransferError } from '../errors/index.ts'
 import type { ConflictRule, MergeFacts } from '../load/merge.ts'
 import type { Overwrite, PublicationFacts } from '../load/publication.ts'
 import type { PutRecords } from '../load/put-records.ts'
@@ -68,12 +69,18 @@ export interface SplitRequest {
   readonly arrived: ArrivedObject | null
   /** Only these rows, which every slice is to remember. null: all. */
   readonly increment: Increment | null
+  /** These versions alone, in the place of the object that the options name (`Reader.forObject`). Absent: what the options say. */
+  readonly gathered?: readonly GatheredObject[]
 }
 
 export interface ArrivedObject {
   readonly bucket: string
   readonly key: string
   readonly etag: string
+}
+
+export interface GatheredObject extends ArrivedObject {
+  readonly size: number
 }
 
 /** What was decided, with the numbers compared: `one slice: table 12 MB is smaller than 64 MB`. */
@@ -93,6 +100,8 @@ export interface Split {
   /** Each row of the source is in exactly one slice. Empty when the source is. */
   readonly slices: readonly PlannedSlice[]
   readonly decisions: readonly Decision[]
+  /** Of those that were gathered, the ones that cannot be read, and why; the others are cut all the same. */
+  readonly refused?: readonly (ArrivedObject & { readonly error: TransferError })[]
 }
 
 /** Where bytes stand in their source, for people who look for a rejected record. */
@@ -235,6 +244,11 @@ export interface Reader<O> extends About<O> {
    * false: a slice is staged first, because a second read may give other rows or another order.
    */
   readonly repeatable: boolean
+  /**
+   * The options for another object in the place of `from`; a `null` answer: they do not read that object alone, so an arrival
+   * is no more than a sign to begin. null: the kind reads no objects.
+   */
+  readonly forObject: null | ((options: O, from: Pick<ArrivedObject, 'bucket' | 'key'>, key: string) => O | null)
   /** What the options say of reading incrementally; null where they say nothing, or the kind cannot. */
   readonly incremental: null | ((options: O) => Incremental | null)
   open(options: O, context: ConnectorContext): Promise<Source>
@@ -326,6 +340,8 @@ export type Target = CopyTarget | ObjectTarget | RowTarget
 
 export interface Writer<O> extends About<O> {
   readonly role: 'writer'
+  /** What is done once a run, by which objects that share one would come out otherwise than each in its own; null: nothing. */
+  readonly oncePerRun: null | ((options: O) => string | null)
   open(options: O, context: ConnectorContext): Promise<Target>
 }
 

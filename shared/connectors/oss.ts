@@ -186,6 +186,10 @@ export const reader = defineReader<OssReaderOptions>({
   remarks: null,
   ledger: null,
   repeatable: true,
+  forObject({ object, connection, ...others }, from, key) {
+    const isThatAlone = object.length === 1 && object[0] === from.key && connection.bucket === from.bucket
+    return isThatAlone ? { ...others, connection, object: [key] } : null
+  },
   incremental: null,
   open: async (options, context) => objectsIn(await context.openStore(options.connection), options, context, null),
 })
@@ -200,6 +204,7 @@ export const writer = defineWriter<OssWriterOptions>({
   ignored: writerIgnored,
   remarks: ossWriterRemarks,
   ledger: null,
+  oncePerRun: null,
   async open(options, context): Promise<ObjectTarget> {
     const store = await context.openStore(options.connection)
     const { object: prefix, writeMode: mode } = options

@@ -28,6 +28,8 @@ export const TriggerFact = z.discriminatedUnion('type', [
     scheduledAt: z.string(),
   }),
   z.object({ type: z.literal('object'), bucket: z.string(), key: z.string(), etag: z.string(), size: z.number() }),
+  /** Several that had arrived, which the ledger names. */
+  z.object({ type: z.literal('objects'), bucket: z.string(), objects: z.number().int() }),
 ])
 export type TriggerFact = z.infer<typeof TriggerFact>
 

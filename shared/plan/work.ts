@@ -45,6 +45,8 @@ export interface WorkPlan {
   readonly chunks: readonly PlannedChunk[]
   readonly decisions: readonly Decision[]
   readonly snapshot: string | null
+  /** Objects that the others go on without. */
+  readonly refused: NonNullable<Split['refused']>
 }
 
 /** @throws target/column-count */
@@ -67,6 +69,7 @@ export function planWork(facts: WorkFacts): WorkPlan {
       ...snapshotDecision(facts),
     ],
     snapshot: facts.snapshot,
+    refused: facts.split.refused ?? [],
   }
 }
 

@@ -1,5 +1,5 @@
 import type { Projection } from '../codecs/csv-project.ts'
-import type { Decision, Slice, Source, Target } from '../connectors/contract.ts'
+import type { Decision, GatheredObject, Slice, Source, Target } from '../connectors/contract.ts'
 import { TransferError } from '../errors/index.ts'
 import { copyOrder } from '../load/copy-order.ts'
 import { planWork, type WorkPlan } from '../plan/work.ts'
@@ -10,6 +10,13 @@ import { mergePlanOf } from './put-of.ts'
 import { isAtomic, tryPublication } from './run-staging.ts'
 import { changesOf } from './transforming.ts'
 
+export interface WorkRequest {
+  readonly snapshot: string | null
+  readonly planned: PlannedIncrement | null
+  /** Of a run that several arrivals share. */
+  readonly gathered?: readonly GatheredObject[]
+}
+
 /**
  * Gathers the facts and lets the planner decide.
  * @throws job/invalid, job/unsupported for a step or a way of writing that cannot be done
@@ -18,7 +25,7 @@ export async function decideWork(
   context: EndsContext,
   source: Source,
   target: Target,
-  { snapshot, planned }: { snapshot: string | null; planned: PlannedIncrement | null },
+  { snapshot, planned, gathered }: WorkRequest,
 ): Promise<WorkPlan> {
   const { world, run } = context
   const increment = planned?.increment ?? null
@@ -26,7 +33,7 @@ export async function decideWork(
   const { concurrent } = run.spec.settings
   const reader = await world.findReader(run.spec.reader.kind)
   const arrived = run.trigger?.type === 'object' ? run.trigger : null
-  const want = { concurrent, targetBytes: world.settings.chunkBytes, arrived, increment }
+  const want = { concurrent, targetBytes: world.settings.chunkBytes, arrived, increment, ...(gathered && { gathered }) }
   const isEmpty = increment !== null && increment.high === null
   const split = isEmpty ? { slices: [], decisions: [] } : await source.split(want)
   const columns = { source: await source.columns(), target: target.kind === 'object' ? null : await target.columns() }

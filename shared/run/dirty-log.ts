@@ -9,6 +9,8 @@ export interface DirtyLog {
   /** @throws record/limit-exceeded, or the record's own reason where none is allowed */
   add(found: Found): Promise<void>
   count(): number
+  /** Of a piece of several slices: how many each has, by its number. */
+  byPart(): ReadonlyMap<number, number>
   /** Writes what is left. @returns the prefix of the objects; null when there are none */
   close(): Promise<string | null>
 }
@@ -24,6 +26,7 @@ export function openDirtyLog(store: ObjectStore, prefix: string, guard: Pick<Dir
   let heldBytes = 0
   let objects = 0
   let count = 0
+  const byPart = new Map<number, number>()
 
   async function flush(): Promise<void> {
     if (lines.length === 0) return
@@ -36,10 +39,12 @@ export function openDirtyLog(store: ObjectStore, prefix: string, guard: Pick<Dir
 
   return {
     count: () => count,
+    byPart: () => byPart,
     async add({ part, ...found }) {
       const record: DirtyRecord = { piece: namedPiece(guard.piece, part), ...found }
       const line = `${JSON.stringify(record)}\n`
       count += 1
+      if (part !== undefined) byPart.set(part, (byPart.get(part) ?? 0) + 1)
       lines.push(line)
       heldBytes += line.length
       if (heldBytes >= objectBytes) await flush()

@@ -6,6 +6,7 @@ import { stagePrefix } from '../staging/keys.ts'
 import { beginNext } from './begin-next.ts'
 import { isSameDatabase, openSource, openTarget } from './ends.ts'
 import type { FinishEvent } from './events.ts'
+import { beginAfter } from './gather-arrivals.ts'
 import { advanceMark } from './increment.ts'
 import { recordNotices, sendNotices } from './notices.ts'
 import { runElsewhere } from './plan-run.ts'
@@ -36,6 +37,7 @@ export async function finishRun(world: World, event: FinishEvent, deadline: Dead
     if (outcome === 'waiting') return { outcome }
   } else if (halt !== 'finished') await endBadly(context, halt)
   const finished = await ledger.readFinished(sql, event.runId, event.generation)
+  if (finished !== null) await beginAfter(context)
   if (finished?.state === 'succeeded') {
     await beginNext(context)
     await cleanUp(context)

@@ -2,8 +2,17 @@ import type { CsvEncoding } from '../../codecs/encoding.ts'
 import { TransferError } from '../../errors/index.ts'
 import { matchDecision, matchNames } from '../../plan/match-names.ts'
 import type { ObjectHead, ObjectStore } from '../../ports/index.ts'
-import type { ArrivedObject, Decision, PlannedSlice, Split, SplitRequest, WantedColumns } from '../contract.ts'
+import type {
+  ArrivedObject,
+  Decision,
+  GatheredObject,
+  PlannedSlice,
+  Split,
+  SplitRequest,
+  WantedColumns,
+} from '../contract.ts'
 import { printBytes } from '../sql/split-strategy.ts'
+import { type CutOne, cutEach, type RefusedObject, refusedOf } from './cut-each.ts'
 import { type CutObject, cutObjects } from './cut-objects.ts'
 import { columnsOfFile, type FileColumns } from './file-columns.ts'
 import { findObjects, matchesKey } from './find-objects.ts'
@@ -31,22 +40,44 @@ export async function splitObjects(
   want: SplitRequest,
   { encoding, wanted, signal }: SplitWork,
 ): Promise<Split> {
-  const objects = await objectsOf(store, options, want.arrived)
+  const objects = want.gathered?.map(headOf) ?? (await objectsOf(store, options, want.arrived))
   const slices: PlannedSlice[] = []
   const empty: string[] = objects.filter((head) => head.size === 0).map((head) => head.key)
   const request = { encoding, headerRecords: options.skipHeader ? 1 : 0, targetBytes: want.targetBytes, signal }
   const names = wanted === null ? null : await wanted()
   const unused = new Set<string>()
-  for await (const cut of cutObjects(store, objects, request)) {
+  const refused: RefusedObject[] = []
+  const add = (cut: CutObject) => {
     if (cut.ranges.length === 0) empty.push(cut.key)
     const pick = names === null || cut.ranges.length === 0 ? {} : { pick: pickOf(cut, options.column, names, unused) }
     for (const range of cut.ranges)
       slices.push({ slice: { ...range, ...pick }, bytes: range.end - range.start, records: range.records })
   }
+  if (want.gathered === undefined) for await (const cut of cutObjects(store, objects, request)) add(cut)
+  else for await (const cut of cutEach(store, objects, request)) refused.push(...refusalsOf(store, cut, add))
   const named = names === null ? [] : [matchDecision(names, [...unused])]
   const decisions = [...decide(objects, slices, want), ...emptyDecision(empty), ...nullDecision(options), ...named]
-  return { slices, decisions }
+  return { slices, decisions, refused }
 }
+
+/** One at most: an object may be whole and lack a column. */
+function refusalsOf(store: ObjectStore, { head, outcome }: CutOne, add: (cut: CutObject) => void): RefusedObject[] {
+  if ('error' in outcome) return [outcome]
+  try {
+    add(outcome)
+    return []
+  } catch (thrown) {
+    return [refusedOf(store, head, thrown)]
+  }
+}
+
+const headOf = ({ key, etag, size }: GatheredObject): ObjectHead => ({
+  key,
+  etag,
+  size,
+  lastModified: new Date(0),
+  metadata: {},
+})
 
 /** Names are those of `column` where it is a list, and of the header of each object where it is `*`. */
 function pickOf(
