@@ -15,9 +15,12 @@ const never = new AbortController().signal
 /** A local stack of its own, and the two ways into its database: COPY by hand, and a run. */
 export interface Lab extends AsyncDisposable {
   sql(statement: string): Promise<void>
+  rows<R extends Record<string, unknown>>(statement: string): Promise<R[]>
   /** One session, one COPY. */
   copy(statement: string, bytes: Buffer): Promise<void>
   put(key: string, bytes: Buffer): Promise<void>
+  /** In one request, as small objects are. */
+  putWhole(key: string, bytes: Buffer): Promise<void>
   /** From the call to the last commit. @throws when the run does not succeed */
   run(job: object): Promise<RunReport>
 }
@@ -33,12 +36,19 @@ export async function openLab(): Promise<Lab> {
       await using one = await world.connectSql(adbpg, never)
       await one.query(statement)
     },
+    async rows<R extends Record<string, unknown>>(statement: string) {
+      await using one = await world.connectSql(adbpg, never)
+      return (await one.query<R>(statement)).rows
+    },
     async copy(statement, bytes) {
       await using one = await world.connectSql(adbpg, never)
       await one.copyIn(statement, piecesOf(bytes))
     },
     async put(key, bytes) {
       await world.store.putStream(key, piecesOf(bytes))
+    },
+    async putWhole(key, bytes) {
+      await world.store.put(key, bytes)
     },
     async run(job) {
       const { runId } = (await world.invoker.invokeSync('start', { job }, 60_000)) as { runId: string }

@@ -6,6 +6,8 @@
 import { parseArgs } from 'node:util'
 import { openLab } from './lab.ts'
 import { badRecords } from './parts/bad-records.ts'
+import { latency } from './parts/latency.ts'
+import { smallFiles } from './parts/small-files.ts'
 import { wholePath } from './parts/whole-path.ts'
 
 const { values } = parseArgs({
@@ -13,6 +15,8 @@ const { values } = parseArgs({
     part: { type: 'string', multiple: true, default: ['whole-path', 'bad-records'] },
     mb: { type: 'string', default: '200' },
     records: { type: 'string', default: '1000000' },
+    files: { type: 'string', default: '10000' },
+    times: { type: 'string', default: '100' },
     rounds: { type: 'string', default: '3' },
   },
 })
@@ -23,6 +27,9 @@ const results: Record<string, unknown> = {}
 for (const part of values.part) {
   if (part === 'whole-path') results[part] = await wholePath(lab, { megabytes: Number(values.mb), rounds })
   else if (part === 'bad-records') results[part] = await badRecords(lab, { records: Number(values.records), rounds })
-  else throw new Error(`no part ${part}: give whole-path or bad-records`)
+  else if (part === 'small-files')
+    results[part] = await smallFiles(lab, { files: Number(values.files), kilobytes: 20, rounds })
+  else if (part === 'latency') results[part] = await latency(lab, { times: Number(values.times) })
+  else throw new Error(`no part ${part}: give whole-path, bad-records, small-files or latency`)
 }
 console.log(JSON.stringify(results, null, 2))

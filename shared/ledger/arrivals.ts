@@ -3,7 +3,7 @@ import type { ErrorReport } from '../errors/index.ts'
 import { JobName, RunId } from '../job/index.ts'
 import type { Sql } from '../ports/index.ts'
 import { insertOnce, isDuplicate } from './insert-once.ts'
-import { Count, ErrorReportRow, json } from './rows.ts'
+import { ChunkSource, Count, ErrorReportRow, json, type SliceDescriptor } from './rows.ts'
 import { statements } from './statements.ts'
 
 const ArrivalRow = z
@@ -162,6 +162,8 @@ const ArrivedObjectRow = z
     runId: row.own_run_id ?? row.run_id,
     /** Why a run of several went on without it; null: none did. */
     setAside: row.error,
+    /** It was set aside, and its own run is still to begin. */
+    isBetweenRuns: row.error !== null && row.own_run_id === null,
   }))
 export type ArrivedObject = z.infer<typeof ArrivedObjectRow>
 
@@ -169,4 +171,41 @@ export type ArrivedObject = z.infer<typeof ArrivedObjectRow>
 export async function listArrivalsOfObject(sql: Sql, key: string, limit: number): Promise<ArrivedObject[]> {
   const { rows } = await sql.query(statements['list-arrivals-of-object'], [key, limit])
   return rows.map((row) => ArrivedObjectRow.parse(row))
+}
+
+export interface ObjectCounts {
+  readonly read: number
+  /** null where a merge or a transformation left records of the chunk out, which is counted for all of its objects together. */
+  readonly loaded: number | null
+  readonly dirty: number
+}
+
+const ChunkOfObject = z.object({
+  source: json(ChunkSource),
+  records_read: Count,
+  records_dirty: Count,
+  records_filtered: Count,
+  dirty_parts: z.string(),
+})
+
+/** Of an object within a run of several. null: its rows are not in. */
+export async function countObject(sql: Sql, runId: RunId, key: string, etag: string): Promise<ObjectCounts | null> {
+  const { rows } = await sql.query(statements['list-chunks-of-object'], [runId, JSON.stringify(key)])
+  let found: ObjectCounts | null = null
+  for (const { source, ...chunk } of rows.map((row) => ChunkOfObject.parse(row))) {
+    const isIt = ({ slice }: { readonly slice: SliceDescriptor }) => slice.key === key && slice.etag === etag
+    const isCountedTogether = chunk.records_filtered > 0
+    if (source.from === 'source' && isIt(source)) {
+      const read: number = (found?.read ?? 0) + chunk.records_read
+      const dirty: number = (found?.dirty ?? 0) + chunk.records_dirty
+      found = { read, dirty, loaded: isCountedTogether ? null : read - dirty }
+    }
+    const part = source.from === 'slices' ? source.slices.findIndex(isIt) : -1
+    // What is handed over stands in a later part of the chunk again.
+    if (source.from !== 'slices' || part === -1) continue
+    const read = source.slices[part]?.records ?? 0
+    const dirty = Number(new RegExp(`(?:^|,)${part}:(\\d+)`).exec(chunk.dirty_parts)?.[1] ?? 0)
+    found = { read, dirty, loaded: isCountedTogether ? null : read - dirty }
+  }
+  return found
 }

@@ -97,6 +97,7 @@ export const PlanRow = z.object({
 export type PlanRow = z.infer<typeof PlanRow>
 
 export const SliceDescriptor = z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null()]))
+export type SliceDescriptor = z.infer<typeof SliceDescriptor>
 
 /**
  * Where the bytes of a chunk are: an object that `stage` wrote, or a slice or several of a source that can be read again

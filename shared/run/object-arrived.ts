@@ -4,6 +4,7 @@ import { arrive } from './arrive.ts'
 import type { OssEvent } from './events.ts'
 import { recordIncident } from './job-store.ts'
 import { type DatedJob, loadDatedJobs, resolveDocument } from './jobs.ts'
+import { type Configuration, isNewEnough, readingOnce } from './remembered.ts'
 import type { Deadline, World } from './world.ts'
 
 export interface Arrival {
@@ -19,13 +20,25 @@ export interface Arrival {
  * @throws what may pass, once everything else has started: the platform's repeat finds those runs and tries the rest
  */
 export async function objectArrived(world: World, event: OssEvent, deadline: Deadline): Promise<Arrival[]> {
-  const jobs = await loadDatedJobs(world)
   const arrivals: Arrival[] = []
   const passing: TransferError[] = []
-  for (const { oss } of event.events)
-    arrivals.push(await arriveOne(world, jobs, oss.bucket.name, oss.object, deadline, passing))
+  for (const { oss, eventTime } of event.events) {
+    const { jobs, store } = await configurationAt(world, new Date(eventTime))
+    arrivals.push(await arriveOne({ ...world, store }, jobs, oss.bucket.name, oss.object, deadline, passing))
+  }
   if (passing[0] !== undefined) throw passing[0]
   return arrivals
+}
+
+/** As it was when something happened, or later. */
+async function configurationAt(world: World, happenedAt: Date): Promise<Configuration> {
+  const { remembered } = world
+  const known = remembered?.configuration ?? null
+  if (known !== null && isNewEnough(known, happenedAt)) return known
+  const readAt = world.clock.now()
+  const configuration = { readAt, jobs: await loadDatedJobs(world), store: readingOnce(world.store) }
+  if (remembered !== undefined) remembered.configuration = configuration
+  return configuration
 }
 
 interface Arrived {

@@ -55,12 +55,19 @@ export async function openLedger(world: World, address: PostgresConnection, dead
   const sql = await world.connectSql(address, deadline.signal)
   try {
     await migrateLedger(sql, world.clock.now(), address)
-    await registerLedger(world.store, address)
+    await registerOnce(world, address)
     return sql
   } catch (error) {
     await sql[Symbol.asyncDispose]()
     throw error
   }
+}
+
+async function registerOnce({ store, remembered }: World, address: PostgresConnection): Promise<void> {
+  const name = JSON.stringify(address)
+  if (remembered?.ledgers.has(name)) return
+  await registerLedger(store, address)
+  remembered?.ledgers.add(name)
 }
 
 /** Any number of times: what is planned already is left alone, and the platform queues a sending once. */

@@ -7,6 +7,7 @@ import type { CrashPoint } from '../../shared/run/crash-points.ts'
 import type { OssEvent } from '../../shared/run/events.ts'
 import { gatherLeftBehind } from '../../shared/run/gather-arrivals.ts'
 import { objectArrived } from '../../shared/run/object-arrived.ts'
+import { statusOfObject } from '../../shared/run/object-status.ts'
 import { type RunReport, reportRun } from '../../shared/run/report.ts'
 import { openRun } from '../../shared/run/run-context.ts'
 import { retryRun } from '../../shared/run/steer-run.ts'
@@ -135,6 +136,8 @@ it('those that come while a run is under way share the next one, and are known b
     { state: 'succeeded', rows: { read: rowsIn, loaded: rowsIn } },
     { state: 'succeeded', rows: { read: 19 * rowsIn, loaded: 19 * rowsIn }, chunks: 1 },
   ])
+  const { objects } = await statusOfObject(stack.world, ample, `drop/${job.table}/f7.csv`)
+  expect(objects).toMatchObject([{ state: 'succeeded', runId: shared?.[0], rows: { read: 3, loaded: 3, dirty: 0 } }])
   expect(reports.map(({ runId }) => runId)).toEqual([...(alone?.runs ?? []), ...(shared ?? [])])
   for (const event of others.slice(0, 3)) expect(await job.arrive(event)).toMatchObject([{ runs: shared }])
   expect(await job.arrive(first)).toMatchObject([{ runs: alone?.runs }])
@@ -288,6 +291,15 @@ describe('one bad object among good ones', () => {
     const [, shared, own] = await job.reports()
     expect(shared).toMatchObject({ state: 'succeeded', rows: { read: 7 * rowsIn + 3, loaded: 7 * rowsIn, dirty: 3 } })
     expect(own).toMatchObject({ state: 'failed', error: { code: 'record/limit-exceeded' } })
+    const named = async (name: string) =>
+      (await statusOfObject(stack.world, ample, `drop/${job.table}/${name}.csv`)).objects[0]
+    expect(await named('one2')).toMatchObject({ state: 'succeeded', rows: { read: 4, loaded: 3, dirty: 1 } })
+    expect(await named('two')).toMatchObject({
+      state: 'failed',
+      runId: own?.runId,
+      rows: null,
+      setAside: expect.anything(),
+    })
     const lines: string[] = []
     for await (const { key } of stack.world.store.list(shared?.dirtyObject ?? '?'))
       lines.push(...((await stack.world.store.read(key, 1e6))?.body.toString() ?? '').trim().split('\n'))
