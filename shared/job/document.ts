@@ -17,7 +17,7 @@ export const Gather = z.strictObject({
     .max(60_000)
     .default(1000)
     .describe(
-      'An object waits no longer than this for the run before it to end; then a run of its own is begun beside.',
+      'While more and more arrive, an object waits so long for others, at most. One that arrives alone does not wait.',
     ),
   maxFiles: z.number().int().min(1).max(20_000).default(10_000).describe('Objects of one run.'),
   maxBytes: z
@@ -50,9 +50,7 @@ export const ObjectTrigger = z.strictObject({
   gather: z
     .union([z.literal(false), z.literal(0), Gather])
     .optional()
-    .describe(
-      'Small objects that arrive while a run of the job is under way share the next one. `false`: each has its own. Unset: the defaults.',
-    ),
+    .describe('Small objects that arrive together share a run. `false`: each has its own. Unset: the defaults.'),
 })
 
 export const Trigger = z.discriminatedUnion('type', [ObjectTrigger, ScheduleTrigger])

@@ -62,6 +62,7 @@ export async function readArrivalClaim(sql: Sql, arrivalId: RunId): Promise<RunI
 
 export interface Gathering {
   readonly sequence: number
+  readonly objects: number
   readonly at: Date
   /** Its run has not ended. */
   readonly open: boolean
@@ -69,19 +70,20 @@ export interface Gathering {
 
 /** The last run of a job that was begun with what had arrived. */
 export async function readLastGathering(sql: Sql, job: JobName): Promise<Gathering | null> {
-  const { rows } = await sql.query<{ sequence: number; at: Date; open: boolean }>(statements['read-last-gathering'], [
-    job,
-  ])
+  const { rows } = await sql.query<{ sequence: number; objects: number; at: Date; open: boolean }>(
+    statements['read-last-gathering'],
+    [job],
+  )
   return rows[0] ?? null
 }
 
 /** Inside the transaction that inserts the run. @throws 23505 when somebody else has just begun one */
 export async function insertGathering(
   sql: Sql,
-  gathering: { readonly job: JobName; readonly sequence: number; readonly runId: RunId; readonly at: Date },
+  gathering: Omit<Gathering, 'open'> & { readonly job: JobName; readonly runId: RunId },
 ): Promise<void> {
-  const { job, sequence, runId, at } = gathering
-  await sql.query(statements['insert-gathering'], [job, sequence, runId, at])
+  const { job, sequence, runId, objects, at } = gathering
+  await sql.query(statements['insert-gathering'], [job, sequence, runId, objects, at])
 }
 
 /** Arrivals that belong to no run, in the order in which they came. */

@@ -4,7 +4,7 @@ import * as ledger from '../ledger/index.ts'
 import type { Sql } from '../ports/index.ts'
 import { type Shape, shapeOf } from './arrival-shape.ts'
 import { ledgerOf } from './ends.ts'
-import { type GatherContext, gatherArrivals, sinceOf } from './gather-arrivals.ts'
+import { type GatherContext, gatherArrivals, isQuiet, sinceOf } from './gather-arrivals.ts'
 import { openRun } from './run-context.ts'
 import { openLedger, sendPlan } from './start-run.ts'
 import type { Deadline, World } from './world.ts'
@@ -94,8 +94,8 @@ async function beginAlone(
 const lookMs = 200
 
 /**
- * A run that is under way begins the next when it ends. Until then the first to wait stays, for as long as an object may wait at
- * most, and then begins a run beside; all others go. Should it die, the platform repeats its event, and `tick` looks too.
+ * Where something speaks for waiting, the first to wait stays, for as long as an object may wait at most, and then begins a run with
+ * all that came; the others go. Should it die, the platform repeats its event, and `tick` looks too.
  */
 async function joinOrBegin(
   context: GatherContext,
@@ -106,8 +106,9 @@ async function joinOrBegin(
   const { arrivalId, job, arrivedAt } = arrival
   for (let looks = 0; ; looks += 1) {
     const last = await ledger.readLastGathering(sql, job)
-    const waitedMs = world.clock.now().getTime() - arrivedAt.getTime()
-    if (!last?.open || waitedMs >= gathered.gather.waitMs || world.clock.now() >= deadline.softAt) {
+    const now = world.clock.now()
+    const waitedMs = now.getTime() - arrivedAt.getTime()
+    if (isQuiet(last, gathered.gather, now) || waitedMs >= gathered.gather.waitMs || now >= deadline.softAt) {
       await gatherArrivals(context, job)
       return await ledger.readArrivalClaim(sql, arrivalId)
     }

@@ -1,4 +1,4 @@
-import { type JobName, runIdOf, runKeyOfGathering, runKeyOfObject } from '../job/index.ts'
+import { type Gather, type JobName, runIdOf, runKeyOfGathering, runKeyOfObject } from '../job/index.ts'
 import * as ledger from '../ledger/index.ts'
 import type { PostgresConnection, Sql } from '../ports/index.ts'
 import { Gathered, specFor } from './arrival-shape.ts'
@@ -7,9 +7,9 @@ import { sendPlan } from './start-run.ts'
 import type { Deadline, World } from './world.ts'
 
 /*
- * Objects that arrive one by one share runs without a timer: the first of a quiet time begins a run at once, those that come
- * while it is under way wait, and its end begins a run with all of them. So a lone file is not slower, and the more arrive the
- * more of them share a run. An arrival is a fact of the ledger before anything else happens, and belongs to the run that claims it
+ * The first object of a quiet time has a run of its own, at once. Those that come while that is under way wait for its end, and then
+ * share a run. Where several shared the last one, more are to be expected: the first to come waits as long as its trigger lets
+ * it, and then takes all that came meanwhile. So a lone file is not slower, and a job begins about one run in that time. An arrival is a fact of the ledger before anything else happens, and belongs to the run that claims it
  * in the transaction of its row; two who begin at once want the same number, and one of them gets it.
  */
 
@@ -27,6 +27,10 @@ const lateCommitMs = 10 * 60_000
 const arrivalsPerLook = 50_000
 /** As often somebody else may be faster. */
 const maxAttempts = 20
+
+/** Nothing speaks for waiting for others. */
+export const isQuiet = (last: ledger.Gathering | null, { waitMs }: Gather, now: Date): boolean =>
+  last === null || (!last.open && (last.objects === 1 || now.getTime() - last.at.getTime() >= waitMs))
 
 export const sinceOf = (last: ledger.Gathering | null): Date =>
   new Date(last === null ? 0 : last.at.getTime() - lateCommitMs)
@@ -108,7 +112,7 @@ async function beginRun(context: GatherContext, job: JobName, batch: Batch, sequ
   const at = world.clock.now()
   try {
     await sql.transaction(async () => {
-      await ledger.insertGathering(sql, { job, sequence, runId, at })
+      await ledger.insertGathering(sql, { job, sequence, runId, objects: arrivals.length, at })
       await ledger.insertArrivalClaims(
         sql,
         runId,
@@ -148,7 +152,8 @@ export async function beginAfter(context: RunContext): Promise<void> {
   if (run.trigger.type !== 'object' && run.trigger.type !== 'objects') return
   world.reach('finish/before-next')
   await startSetAside(context, await ledger.listSetAside(sql, run.runId, new Date(0)))
-  const begun = await gatherArrivals(context, run.job)
+  // After one of several, the first that waits is on its way to begin the next.
+  const begun = run.trigger.type === 'object' ? await gatherArrivals(context, run.job) : 0
   if (begun > 0) log.info('runs begun with what has arrived meanwhile', { begun })
 }
 

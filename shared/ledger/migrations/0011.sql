@@ -43,6 +43,7 @@ create table adbpg_sync.gathering (
   job text not null,
   sequence integer not null,
   run_id text not null,
+  objects integer not null,
   at timestamp with time zone not null,
   primary key (job, sequence)
 ) {{distribution by job}};

@@ -1,4 +1,4 @@
-select g.sequence, g.run_id, g.at,
+select g.sequence, g.run_id, g.objects, g.at,
        not exists (
          select 1 from adbpg_sync.run_finished f
          where f.run_id = g.run_id
