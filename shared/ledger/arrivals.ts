@@ -60,27 +60,23 @@ export async function readArrivalClaim(sql: Sql, arrivalId: RunId): Promise<RunI
   return rows[0]?.run_id ?? null
 }
 
-export interface Gathering {
-  readonly sequence: number
-  readonly objects: number
-  readonly at: Date
-  /** Its run has not ended. */
-  readonly open: boolean
-}
+const GatheringRow = z
+  .object({ sequence: z.number().int(), run_id: RunId, objects: z.number().int(), at: z.date(), open: z.boolean() })
+  .transform(({ run_id, ...row }) => ({ ...row, runId: run_id }))
+
+/** A run that was begun with what had arrived. `open`: it has not ended. */
+export type Gathering = z.infer<typeof GatheringRow>
 
 /** The last run of a job that was begun with what had arrived. */
 export async function readLastGathering(sql: Sql, job: JobName): Promise<Gathering | null> {
-  const { rows } = await sql.query<{ sequence: number; objects: number; at: Date; open: boolean }>(
-    statements['read-last-gathering'],
-    [job],
-  )
-  return rows[0] ?? null
+  const { rows } = await sql.query(statements['read-last-gathering'], [job])
+  return rows[0] === undefined ? null : GatheringRow.parse(rows[0])
 }
 
 /** Inside the transaction that inserts the run. @throws 23505 when somebody else has just begun one */
 export async function insertGathering(
   sql: Sql,
-  gathering: Omit<Gathering, 'open'> & { readonly job: JobName; readonly runId: RunId },
+  gathering: Omit<Gathering, 'open'> & { readonly job: JobName },
 ): Promise<void> {
   const { job, sequence, runId, objects, at } = gathering
   await sql.query(statements['insert-gathering'], [job, sequence, runId, objects, at])

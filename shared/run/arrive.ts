@@ -4,7 +4,7 @@ import * as ledger from '../ledger/index.ts'
 import type { Sql } from '../ports/index.ts'
 import { type Shape, shapeOf } from './arrival-shape.ts'
 import { ledgerOf } from './ends.ts'
-import { type GatherContext, gatherArrivals, isQuiet, sinceOf } from './gather-arrivals.ts'
+import { type GatherContext, gatherArrivals, isQuiet, sendLastPlan, sinceOf } from './gather-arrivals.ts'
 import { openRun } from './run-context.ts'
 import { openLedger, sendPlan } from './start-run.ts'
 import type { Deadline, World } from './world.ts'
@@ -54,12 +54,14 @@ async function insertArrival(sql: Sql, arrival: ledger.Arrival, shape: Shape): P
 }
 
 /** Of an arrival that is known: its plan may have been lost on the way. null: it waits. */
-async function claimedBy(context: GatherContext, { arrivalId }: ledger.Arrival): Promise<RunId | null> {
+async function claimedBy(context: GatherContext, { arrivalId, job }: ledger.Arrival): Promise<RunId | null> {
   const { world, sql, address, deadline } = context
   const claim = await ledger.readArrivalClaim(sql, arrivalId)
   // Before there were claims, an object was a run.
   const runId = claim ?? ((await ledger.readRun(sql, arrivalId)) === null ? null : arrivalId)
-  if (runId !== null) await sendPlan(await openRun(world, sql, { address, runId }, deadline))
+  if (runId === null) return null
+  await sendPlan(await openRun(world, sql, { address, runId }, deadline))
+  await sendLastPlan(context, job)
   return runId
 }
 

@@ -28,9 +28,13 @@ const arrivalsPerLook = 50_000
 /** As often somebody else may be faster. */
 const maxAttempts = 20
 
+/** So many waits without another run of several, and the next object is taken for the first of a quiet time. */
+const burstEndsAfterWaits = 5
+
 /** Nothing speaks for waiting for others. */
 export const isQuiet = (last: ledger.Gathering | null, { waitMs }: Gather, now: Date): boolean =>
-  last === null || (!last.open && (last.objects === 1 || now.getTime() - last.at.getTime() >= waitMs))
+  last === null ||
+  (!last.open && (last.objects === 1 || now.getTime() - last.at.getTime() >= burstEndsAfterWaits * waitMs))
 
 export const sinceOf = (last: ledger.Gathering | null): Date =>
   new Date(last === null ? 0 : last.at.getTime() - lateCommitMs)
@@ -52,6 +56,13 @@ export async function gatherArrivals(context: GatherContext, job: JobName): Prom
     }
   }
   return begun
+}
+
+/** Of the last run of arrivals, whose beginner may have died before it sent the plan. */
+export async function sendLastPlan(context: GatherContext, job: JobName): Promise<void> {
+  const { world, sql, address, deadline } = context
+  const last = await ledger.readLastGathering(sql, job)
+  if (last?.open) await sendPlan(await openRun(world, sql, { address, runId: last.runId }, deadline))
 }
 
 interface Batch extends Gathered {
@@ -154,7 +165,8 @@ export async function beginAfter(context: RunContext): Promise<void> {
   await startSetAside(context, await ledger.listSetAside(sql, run.runId, new Date(0)))
   // After one of several, the first that waits is on its way to begin the next.
   const begun = run.trigger.type === 'object' ? await gatherArrivals(context, run.job) : 0
-  if (begun > 0) log.info('runs begun with what has arrived meanwhile', { begun })
+  if (begun === 0) await sendLastPlan(context, run.job)
+  else log.info('runs begun with what has arrived meanwhile', { begun })
 }
 
 /** So far back a tick looks for arrivals that wait. */
