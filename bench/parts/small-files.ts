@@ -1,5 +1,5 @@
 import type { Lab } from '../lab.ts'
-import { median, rounded, secondsOf } from '../measure.ts'
+import { median, rounded } from '../measure.ts'
 import { rowsOfBytes, tableOfRows } from '../rows.ts'
 
 /** Clients that put at the same time. */
@@ -121,3 +121,9 @@ const jobOf = (name: string, object: string, triggers: readonly object[]) => ({
     },
   },
 })
+
+async function secondsOf(work: () => Promise<unknown>): Promise<number> {
+  const start = performance.now()
+  await work()
+  return (performance.now() - start) / 1000
+}

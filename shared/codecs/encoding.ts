@@ -12,6 +12,8 @@ export const CsvEncoding = z.object({
   /** What an unquoted field must be to mean NULL. COPY's default is the empty string. */
   null: z.string(),
   charset: z.string(),
+  /** false: no field holds a newline, so that each one ends a record, and a file can be cut anywhere. */
+  multiLine: z.boolean().optional(),
 })
 
 /** COPY text: tab, `\N`, backslash escapes; a newline byte always ends a record. */

@@ -94,6 +94,8 @@ export interface PlannedSlice {
   /** null where only reading it would tell. */
   readonly bytes: number | null
   readonly records: number | null
+  /** Why a loader cannot begin in its middle, such as of a gzip stream: it is cut into staged chunks while it is read. */
+  readonly indivisible?: string
 }
 
 export interface Split {
@@ -240,7 +242,8 @@ export interface About<O> {
 export interface Reader<O> extends About<O> {
   readonly role: 'reader'
   /**
-   * true: reading a slice twice gives the same bytes (an object pinned to its ETag), so a loader may read it directly.
+   * true: reading a slice twice gives the same bytes (an object pinned to its ETag), so a loader may read it directly, or,
+   * where it is indivisible, while it is being staged; `rest` is then never null.
    * false: a slice is staged first, because a second read may give other rows or another order.
    */
   readonly repeatable: boolean
@@ -294,6 +297,8 @@ export interface ObjectTarget extends AsyncDisposable {
   keyOf(runTag: string, sliceIndex: number): string
   /** Bytes before the first record of each object; empty for none. */
   header(columns: readonly Column[] | null): Uint8Array
+  /** Makes the object of header and records, as they are in `preferred`: compressed, in another charset. null: as they are. */
+  readonly pack: null | ((whole: AsyncIterable<Uint8Array>) => AsyncIterable<Uint8Array>)
   readonly putOptions: PutOptions
 }
 

@@ -1,8 +1,10 @@
 import type * as z from 'zod'
 import { encodeCsvRecord } from '../codecs/csv-encode.ts'
+import { gzipped } from '../codecs/deflate.ts'
 import type { CsvEncoding } from '../codecs/encoding.ts'
+import { canDecode, fromUtf8 } from '../codecs/to-utf8.ts'
 import { TransferError, whenSound } from '../errors/index.ts'
-import { copyRefusal } from '../load/copy-rules.ts'
+import { copyRefusal, serverCharset } from '../load/copy-rules.ts'
 import type { ObjectStore } from '../ports/index.ts'
 import {
   type ConnectorContext,
@@ -14,9 +16,18 @@ import {
   type Source,
   type WantedColumns,
 } from './contract.ts'
-import { csvReaderShape, delimiterOption, encodingOf, nullText, refuseWhatCopyRefuses } from './objects/csv-options.ts'
+import {
+  csvReaderShape,
+  decodedCharset,
+  delimiterOption,
+  encodingOf,
+  nullText,
+  refuseWhatCopyRefuses,
+} from './objects/csv-options.ts'
 import { columnsOfFile, FileColumns, projectionOf, refuseForeignConstants } from './objects/file-columns.ts'
 import { ObjectSlice } from './objects/object-slice.ts'
+import { mayHaveToBeUnpacked } from './objects/packed-files.ts'
+import { nameOfFile, PackedSlice, unpackedFrom } from './objects/packed-slice.ts'
 import { splitObjects } from './objects/split-objects.ts'
 import { prepareTarget, taggedKey } from './objects/write-modes.ts'
 import { OssConnectionOption } from './options/connections.ts'
@@ -95,8 +106,8 @@ const OssReaderOptions = parameters(
 )
   .superRefine(refuseWhatCopyRefuses, whenSound('fieldDelimiter', 'csvReaderConfig', 'nullFormat', 'encoding'))
   .superRefine(
-    ({ column, encoding }, context) => refuseForeignConstants(column, encoding, context),
-    whenSound('column', 'encoding'),
+    (options, context) => refuseForeignConstants(options.column, encodingOf(options).charset, context),
+    whenSound('column', 'encoding', 'fieldDelimiter', 'csvReaderConfig', 'nullFormat'),
   )
 type OssReaderOptions = z.infer<typeof OssReaderOptions>
 
@@ -138,9 +149,21 @@ const OssWriterOptions = parameters(
     header: texts().describe('The first record of each object.'),
     writeHeader: flag(false).describe('The names of the columns are the first record of each object.'),
     suffix: optionalText().describe('End of the keys; a missing dot is added.'),
-    encoding: notYet('objects are written in UTF-8', ['utf-8', 'utf8']),
+    encoding: optionalText()
+      .refine((charset) => charset === undefined || canDecode(charset), 'is a charset that nobody here knows')
+      .describe(
+        'Charset of the objects, by its usual names; UTF-8 when unset. A character that it lacks ends the run.',
+      ),
     lineDelimiter: notYet('records end with \\n', ['\n', '\\n']),
-    compress: notYet('compressed files are a later release', ['none', 'NONE']),
+    compress: choice(['none', 'gzip'], {
+      otherwise: 'none',
+      aliases: { gz: 'gzip' },
+      refused: {
+        zstd: 'no engine for it on Node 20 is faster than gzip; use gzip',
+        bzip2: 'bzip2 is not written; use gzip',
+        zip: 'zip is not written; use gzip',
+      },
+    }).describe('`gzip`: each object is one gzip stream, and its key ends with `.gz`.'),
     dateFormat: notYet('dates are written as yyyy-mm-dd hh:mm:ss, as the database prints them', [
       'yyyy-mm-dd hh:mm:ss',
     ]),
@@ -186,9 +209,11 @@ export const reader = defineReader<OssReaderOptions>({
   remarks: null,
   ledger: null,
   repeatable: true,
-  forObject({ object, connection, ...others }, from, key) {
+  forObject(options, from, key) {
+    const { object, connection } = options
     const isThatAlone = object.length === 1 && object[0] === from.key && connection.bucket === from.bucket
-    return isThatAlone ? { ...others, connection, object: [key] } : null
+    const mayBePacked = mayHaveToBeUnpacked(from.key, options.compress) || decodedCharset(options) !== null
+    return isThatAlone && !mayBePacked ? { ...options, object: [key] } : null
   },
   incremental: null,
   open: async (options, context) => objectsIn(await context.openStore(options.connection), options, context, null),
@@ -209,7 +234,8 @@ export const writer = defineWriter<OssWriterOptions>({
     const store = await context.openStore(options.connection)
     const { object: prefix, writeMode: mode } = options
     const encoding = writtenEncoding(options)
-    const suffix = dotted(options.suffix ?? '')
+    const suffix = packedSuffix(dotted(options.suffix ?? ''), options.compress)
+    const pack = packerOf(options)
     return {
       kind: 'object',
       preferred: encoding,
@@ -221,7 +247,11 @@ export const writer = defineWriter<OssWriterOptions>({
         const names = options.writeHeader ? (columns ?? []).map((column) => column.name) : []
         return names.length === 0 ? new Uint8Array() : encodeCsvRecord(names, encoding)
       },
-      putOptions: { contentType: 'text/csv; charset=utf-8' },
+      pack,
+      putOptions: {
+        contentType:
+          options.compress === 'gzip' ? 'application/gzip' : `text/csv; charset=${options.encoding ?? 'utf-8'}`,
+      },
       async [Symbol.asyncDispose]() {},
     }
   },
@@ -238,22 +268,36 @@ function objectsIn(
   const { column, maxRecordBytes } = options
   const encoding = encodingOf(options)
   const listed = columnsOfFile(column)
+  const charset = decodedCharset(options)
+  const unpackingUntil = (signal: AbortSignal) => ({ charset, maxInflateRatio: options.maxInflateRatio, signal })
   return {
     async columns() {
       const names = wanted === null ? null : await wanted()
       return names === null ? listed : names.map((name) => ({ name, type: 'text', nullable: true }))
     },
-    split: (want) => splitObjects(store, options, want, { encoding, wanted, signal: context.signal }),
+    split(want) {
+      const { signal } = context
+      return splitObjects(store, options, want, { encoding, wanted, signal, unpacking: unpackingUntil(signal) })
+    },
     offer: () => encoding,
     async read(slice, _, signal) {
       const range = parseSlice(slice)
       const { key, start, newline, firstRecord } = range
-      const origin = { name: `oss://${store.bucket}/${key}`, start, firstRecord }
+      const isPacked = 'packing' in range
+      const plainName = `oss://${store.bucket}/${key}`
+      const origin = { name: isPacked ? nameOfFile(store.bucket, range, charset) : plainName, start, firstRecord }
+      if (isPacked) {
+        const body = unpackedFrom(store, range, unpackingUntil(signal))
+        return { encoding, newline, maxRecordBytes, origin, body }
+      }
+      if (range.records === null) origin.name = `${plainName} from byte ${start}`
       return { encoding, newline, maxRecordBytes, origin, body: store.readRange(key, { ...range, signal }) }
     },
     async describe(slice) {
-      const { key, etag, size, start, end } = parseSlice(slice)
-      return { object: `oss://${store.bucket}/${key}`, etag, objectBytes: size, start, end }
+      const range = parseSlice(slice)
+      const { key, etag, size } = range
+      const bounds = 'packing' in range ? { start: range.from, end: range.to } : { start: range.start, end: range.end }
+      return { object: `oss://${store.bucket}/${key}`, etag, objectBytes: size, ...bounds }
     },
     projection:
       listed === null && wanted === null
@@ -267,10 +311,14 @@ function objectsIn(
       const range = parseSlice(slice)
       const start = range.start + consumed.bytes
       const firstRecord = range.firstRecord + consumed.records
+      if ('packing' in range) return { ...slice, start, firstRecord }
+      if (range.records === null) return { ...slice, start, firstRecord: 1 }
       return { ...slice, start, firstRecord, records: range.records - consumed.records }
     },
     join(slice) {
-      const { newline, crlf, fields, pick = '' } = parseSlice(slice)
+      const range = parseSlice(slice)
+      if ('packing' in range) return null
+      const { newline, crlf, fields, pick = '' } = range
       // Without a list of columns or names, fields go as they lie, however many there are.
       const width = listed === null && wanted === null ? '' : fields
       return { key: JSON.stringify([newline, crlf, width, pick]), ending: Buffer.from(crlf ? [0x0d, 0x0a] : [newline]) }
@@ -283,8 +331,8 @@ function objectsIn(
 }
 
 /** @throws event/invalid for a slice that no planner of ours has made */
-function parseSlice(slice: Slice): ObjectSlice {
-  const parsed = ObjectSlice.safeParse(slice)
+function parseSlice(slice: Slice): ObjectSlice | PackedSlice {
+  const parsed = 'packing' in slice ? PackedSlice.safeParse(slice) : ObjectSlice.safeParse(slice)
   if (parsed.success) return parsed.data
   throw new TransferError('event/invalid', 'the slice is not one of oss', {}, { cause: parsed.error })
 }
@@ -296,3 +344,13 @@ function writtenEncoding(options: { fieldDelimiter: string; nullFormat?: string 
 
 /** osswriter adds the dot that is missing (dataworks-datax.md §3.5). */
 const dotted = (suffix: string) => (suffix === '' || suffix.startsWith('.') ? suffix : `.${suffix}`)
+
+/** So that readers, ours among them, see what it is. */
+const packedSuffix = (suffix: string, compress: OssWriterOptions['compress']) =>
+  compress === 'none' || /\.(gz|gzip)$/i.test(suffix) ? suffix : `${suffix}.gz`
+
+function packerOf({ compress, encoding }: OssWriterOptions): ObjectTarget['pack'] {
+  const charset = encoding === undefined || serverCharset(encoding) === 'UTF8' ? null : encoding
+  if (charset === null) return compress === 'gzip' ? gzipped : null
+  return (whole) => (compress === 'gzip' ? gzipped(fromUtf8(whole, charset)) : fromUtf8(whole, charset))
+}

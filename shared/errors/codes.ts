@@ -36,6 +36,9 @@ export const errorCodes = [
   'source/table-missing',
   'source/column-missing',
   'source/unclosed-quote',
+  'source/corrupt',
+  'source/inflates-too-much',
+  'source/undecodable',
   'source/sql-failed',
   'source/unsplittable-deadline',
   // the destination
@@ -44,6 +47,7 @@ export const errorCodes = [
   'target/column-count',
   'target/bucket-missing',
   'target/object-exists',
+  'target/unencodable',
   'target/sql-failed',
   'target/read-only',
   'target/busy',

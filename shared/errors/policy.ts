@@ -96,6 +96,12 @@ export const policies: Record<ErrorCode, Policy> = {
     'source',
     'Close the quoted field, or check the delimiter and quote settings of the reader.',
   ),
+  'source/corrupt': never('source', 'Upload the file again; if it is damaged where it comes from, pack it anew.'),
+  'source/inflates-too-much': never(
+    'source',
+    'Look at what the file holds; if it is meant, raise maxInflateRatio of the reader.',
+  ),
+  'source/undecodable': never('source', 'Check `encoding` of the reader, or save the file as UTF-8.'),
   'source/sql-failed': never('source', 'Correct the SQL of the reader; the message of the server is attached.'),
   'source/unsplittable-deadline': never(
     'source',
@@ -109,6 +115,7 @@ export const policies: Record<ErrorCode, Policy> = {
   'target/column-count': never('job', 'Give reader and writer the same number of columns.'),
   'target/bucket-missing': never('target', 'Check the bucket name and region of the datasource.'),
   'target/object-exists': never('target', 'Choose another `object` prefix, or writeMode truncate or append.'),
+  'target/unencodable': never('target', 'Write the objects in UTF-8 or GB18030, which have every character.'),
   'target/sql-failed': never('target', 'Correct the statement; the message of the server is attached.'),
   'target/read-only': again('target', 'The instance is being upgraded or failed over; the work is repeated by itself.'),
   'target/busy': again(

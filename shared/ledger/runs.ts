@@ -56,7 +56,7 @@ const dryRun = { what: 'nothing is moved', why: 'the schedule of the job says dr
 
 /** Ended before it begins, so that no repair can take it for a run whose plan was lost. */
 async function insertDryEnd(sql: Sql, runId: RunId, at: Date): Promise<void> {
-  const plan = { epoch: 0, pieces: 0, slices: [], staged: false, held: false, decisions: [dryRun], capabilities: null }
+  const plan = { epoch: 0, slices: [], staged: false, held: false, decisions: [dryRun], capabilities: null }
   await insertPlan(sql, { runId, ...plan, plannedAt: at })
   await insertFinished(sql, { runId, generation: 0, state: 'succeeded', error: null, at })
 }

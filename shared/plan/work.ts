@@ -39,9 +39,9 @@ export interface PlannedChunk {
 }
 
 export interface WorkPlan {
-  /** true: `stage` reads each slice first. false: `load` reads chunks of one or several slices from the source. */
-  readonly staged: boolean
   readonly slices: readonly Slice[]
+  /** Those of them that `stage` reads. The others are in chunks of one or several, which `load` reads from the source. */
+  readonly toStage: readonly Slice[]
   readonly chunks: readonly PlannedChunk[]
   readonly decisions: readonly Decision[]
   readonly snapshot: string | null
@@ -52,18 +52,19 @@ export interface WorkPlan {
 /** @throws target/column-count */
 export function planWork(facts: WorkFacts): WorkPlan {
   checkColumnCount(facts.columns)
-  const direct = facts.repeatable && facts.target === 'copy'
+  const isDirect = ({ indivisible }: PlannedSlice) =>
+    facts.repeatable && facts.target === 'copy' && indivisible === undefined
   const held = (slice: Slice): Slice => (facts.snapshot === null ? slice : { ...slice, snapshot: facts.snapshot })
-  const slices = facts.split.slices.map((planned) => held(planned.slice))
-  const pieces = direct ? gatherSlices(facts.split.slices, facts.gather) : []
+  const toStage = facts.split.slices.filter((planned) => !isDirect(planned)).map((planned) => held(planned.slice))
+  const pieces = gatherSlices(facts.split.slices.filter(isDirect), facts.gather)
   return {
-    staged: !direct,
-    slices,
-    chunks: chunksOf(pieces),
+    slices: facts.split.slices.map((planned) => held(planned.slice)),
+    toStage,
+    chunks: chunksOf(pieces, toStage.length),
     decisions: [
       ...facts.split.decisions,
       ...gatherDecision(pieces),
-      pathDecision(facts),
+      ...pathDecisions(facts),
       ...(facts.steps.length > 0 ? [transformDecision(facts)] : pickDecision(facts)),
       ...facts.writing,
       ...snapshotDecision(facts),
@@ -83,9 +84,9 @@ function checkColumnCount({ source, target }: WorkFacts['columns']): void {
   )
 }
 
-/** Each under the number of its first slice. */
-function chunksOf(pieces: readonly PlannedPiece[]): PlannedChunk[] {
-  let next = 0
+/** Each under the number of its first slice: behind those that are staged. */
+function chunksOf(pieces: readonly PlannedPiece[], staged: number): PlannedChunk[] {
+  let next = staged
   return pieces.map((piece, ordinal) => {
     const slice = next
     next += 'alone' in piece ? 1 : piece.gathered.length
@@ -107,14 +108,24 @@ const chunkOfSeveral = (slices: readonly GatheredSlice[]): Content => ({
   bytes: slices.reduce((sum, { bytes }) => sum + bytes, 0),
 })
 
-function pathDecision(facts: WorkFacts): Decision {
+function pathDecisions(facts: WorkFacts): Decision[] {
   if (facts.target === 'object')
-    return { what: 'staging is the delivery', why: 'the destination takes each slice as one object' }
+    return [{ what: 'staging is the delivery', why: 'the destination takes each slice as one object' }]
   if (facts.target === 'rows')
-    return { what: 'slices are staged', why: 'the destination takes rows, which are read from chunks in COPY text' }
-  return facts.repeatable
-    ? { what: 'loaders read the source', why: 'COPY takes its encoding, and a second read gives the same bytes' }
-    : { what: 'slices are staged', why: 'a second read of the source may give other rows or another order' }
+    return [{ what: 'slices are staged', why: 'the destination takes rows, which are read from chunks in COPY text' }]
+  if (!facts.repeatable)
+    return [{ what: 'slices are staged', why: 'a second read of the source may give other rows or another order' }]
+  const { slices } = facts.split
+  const read = {
+    what: 'loaders read the source',
+    why: 'COPY takes its encoding, and a second read gives the same bytes',
+  }
+  const reasons = slices.map(({ indivisible }) => indivisible).filter((reason) => reason !== undefined)
+  const cut = [...new Set(reasons)].map((why) => ({
+    what: `${reasons.filter((reason) => reason === why).length} of ${slices.length} slices are cut into chunks while they are read`,
+    why,
+  }))
+  return reasons.length < slices.length || slices.length === 0 ? [read, ...cut] : cut
 }
 
 function pickDecision({ picked }: WorkFacts): Decision[] {

@@ -46,7 +46,7 @@ export async function planRun(context: RunContext): Promise<void> {
   if (plan.slices.length === 0 && planned === null && plan.refused.length === 0) await tellEmpty(context, plan)
   context.world.reach('plan/after-rows')
   await sendOneWaiting(context)
-  await sendFirst(context, { epoch, slices: piecesOf(plan), staged: plan.staged })
+  await sendFirst(context, { epoch, slices: plan.toStage.length })
   if (snapshot === null) return
   await holdUntilRead(context, epoch)
   await snapshot[Symbol.asyncDispose]()
@@ -95,9 +95,6 @@ const setAsideBy =
     error: error.report(),
   })
 
-/** What is sent: slices to stage, or chunks to load. */
-const piecesOf = ({ staged, slices, chunks }: WorkPlan): number => (staged ? slices.length : chunks.length)
-
 /** One transaction: `preSql` has run if and only if the plan is known, where the ledger shares the destination's database. */
 async function recordAll(
   context: RunContext,
@@ -112,14 +109,13 @@ async function recordAll(
   if (target.kind === 'copy' && !here) await runElsewhere(context, target.connection, first)
   if (target.kind === 'rows') await target.prepare()
   await sql.transaction(async () => {
-    const { staged, decisions } = plan
+    const { toStage: slices, decisions } = plan
     const held = plan.snapshot !== null
     await ledger.insertPlan(sql, {
       runId: run.runId,
       epoch,
-      pieces: piecesOf(plan),
-      slices: staged ? plan.slices : [],
-      staged,
+      slices,
+      staged: slices.length > 0,
       held,
       decisions,
       capabilities,
@@ -178,11 +174,12 @@ async function runFirst(sql: Sql, { list, statements }: FirstStatements): Promis
   for (const statement of statements) await sql.query(statement)
 }
 
-async function sendFirst(context: RunContext, plan: { epoch: number; slices: number; staged: boolean }): Promise<void> {
+async function sendFirst(context: RunContext, plan: { epoch: number; slices: number }): Promise<void> {
   const { concurrent } = context.run.spec.settings
-  const first = [...Array(Math.min(concurrent, plan.slices)).keys()]
-  if (plan.staged) for (const slice of first) await send(context, { step: 'stage', epoch: plan.epoch, slice })
-  else await sendChunksInTurn(context, first)
+  const first = (count: number) => [...Array(Math.min(concurrent, count)).keys()]
+  for (const slice of first(plan.slices)) await send(context, { step: 'stage', epoch: plan.epoch, slice })
+  const { chunks } = await ledger.countChunks(context.sql, context.run.runId)
+  await sendChunksInTurn(context, first(chunks))
   await finishIfComplete(context)
 }
 

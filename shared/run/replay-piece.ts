@@ -32,7 +32,8 @@ export async function shapeOfPiece(
   if (chunk === null) throw new TransferError('internal/bug', `${piece.piece} has dirty records and is no chunk`)
   await using opened = await openChunk(context, id, chunk, target)
   const { encoding, sent } = opened
-  return { encoding, sent, columns: await opened.columns(), rewriter: opened.rewriterOf({ encoding, newline }) }
+  const columns = (await opened.columns()).map(({ name }) => name)
+  return { encoding, sent, columns, rewriter: opened.rewriterOf({ encoding, newline }) }
 }
 
 async function shapeOfSlice(context: RunContext, target: CopyTarget): Promise<RecordShape> {

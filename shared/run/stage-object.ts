@@ -110,6 +110,7 @@ async function uploadUnlessEmpty(
     yield first.value
     yield* { [Symbol.asyncIterator]: () => pieces }
   }
-  const { uploadId } = await target.store.prepareUpload(key, whole(), { ...target.putOptions, signal })
+  const packed = target.pack?.(whole()) ?? whole()
+  const { uploadId } = await target.store.prepareUpload(key, packed, { ...target.putOptions, signal })
   return { uploadId }
 }

@@ -43,11 +43,11 @@ async function columnsOf(
   sql: Sql,
   source: Source,
   target: CopyTarget,
-  { staged, slices: [first] }: WorkPlan,
+  { slices: [first] }: WorkPlan,
 ): Promise<readonly string[]> {
   const names = (await target.columns(sql)).map(({ name }) => name)
   const isChanged = (run.spec.transform ?? []).length > 0
-  const projection = staged || isChanged || first === undefined ? null : (source.projection?.(first) ?? null)
+  const projection = isChanged || first === undefined ? null : (source.projection?.(first) ?? null)
   const order = projection === null ? null : copyOrder(projection)
   return order === null ? names : order.map((column) => names[column] ?? '')
 }

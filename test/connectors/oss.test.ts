@@ -336,9 +336,9 @@ describe('options of the reader', () => {
 
   test.each([
     [{ fileFormat: 'parquet' }, /later release/],
-    [{ compress: 'gzip' }, /later release/],
+    [{ compress: 'bzip2' }, /pack the files with gzip or zstd/],
     [{ fieldDelimiter: '||' }, /one character/],
-    [{ encoding: 'utf-16' }, /charset/],
+    [{ encoding: 'utf-99' }, /charset/],
     [{ encoding: 'gbk', csvReaderConfig: { escapeMode: 2 } }, /part of a character/],
     [{ csvReaderConfig: { useComments: true } }, /comment lines/],
     [{ csvReaderConfig: { textQualifer: '"' } }, /textQualifer/],
@@ -439,7 +439,7 @@ describe('the writer', () => {
     [{ writeMode: undefined }, /writeMode/],
     [{ writeMode: 'overwrite' }, /truncate/],
     [{ fileFormat: 'text' }, /quotes/],
-    [{ compress: 'gzip' }, /later release/],
+    [{ compress: 'zstd' }, /use gzip/],
     [{ writeSingleObject: true }, /later release/],
     [{ fieldDelimiter: '"' }, /are both/],
     [{ object: '' }, /object/],

@@ -7,9 +7,10 @@ export const ObjectSlice = z.object({
   size: z.number().int().min(0),
   start: z.number().int().min(0),
   end: z.number().int().min(0),
-  /** Counted from 1, header left out. */
+  /** Counted from 1, header left out; where records were not counted, from the start of the range. */
   firstRecord: z.number().int().min(1),
-  records: z.number().int().min(0),
+  /** null: the object was cut without being read (cut-unscanned.ts). */
+  records: z.number().int().min(0).nullable(),
   /** The byte that ends records. */
   newline: z.number().int(),
   /** A carriage return stands before it: COPY takes one style of line ends at a time. */

@@ -14,14 +14,18 @@ import type {
 import { printBytes } from '../sql/split-strategy.ts'
 import { type CutOne, cutEach, type RefusedObject, refusedOf } from './cut-each.ts'
 import { type CutObject, cutObjects } from './cut-objects.ts'
+import { cutUnscanned } from './cut-unscanned.ts'
 import { columnsOfFile, type FileColumns } from './file-columns.ts'
 import { findObjects, matchesKey } from './find-objects.ts'
+import { type Compression, headFiles, plannedSlice, sortObjects } from './packed-files.ts'
+import type { Unpacking } from './packed-slice.ts'
 
 /** What of a reader's options decides how its objects are cut. */
 export interface SplitOptions {
   readonly object: readonly string[]
   readonly column: FileColumns
   readonly skipHeader: boolean
+  readonly compress: Compression
   readonly successOnNoObject: boolean
   readonly nullFormat?: string | null | undefined
 }
@@ -30,6 +34,7 @@ export interface SplitWork {
   readonly encoding: CsvEncoding
   /** Columns by name; null: as they lie. */
   readonly wanted: WantedColumns | null
+  readonly unpacking: Unpacking
   readonly signal: AbortSignal
 }
 
@@ -38,7 +43,7 @@ export async function splitObjects(
   store: ObjectStore,
   options: SplitOptions,
   want: SplitRequest,
-  { encoding, wanted, signal }: SplitWork,
+  { encoding, wanted, unpacking, signal }: SplitWork,
 ): Promise<Split> {
   const objects = want.gathered?.map(headOf) ?? (await objectsOf(store, options, want.arrived))
   const slices: PlannedSlice[] = []
@@ -53,8 +58,19 @@ export async function splitObjects(
     for (const range of cut.ranges)
       slices.push({ slice: { ...range, ...pick }, bytes: range.end - range.start, records: range.records })
   }
-  if (want.gathered === undefined) for await (const cut of cutObjects(store, objects, request)) add(cut)
-  else for await (const cut of cutEach(store, objects, request)) refused.push(...refusalsOf(store, cut, add))
+  if (want.gathered !== undefined) {
+    for await (const cut of cutEach(store, objects, request)) refused.push(...refusalsOf(store, cut, add))
+  } else {
+    const { plain, packed } = await sortObjects(store, objects, { ...unpacking, compress: options.compress })
+    for await (const { slice, ...file } of headFiles(store, packed, request, unpacking)) {
+      if (slice === null) empty.push(file.key)
+      else if (names === null) slices.push(plannedSlice(slice))
+      else slices.push(plannedSlice(slice, { pick: pickOf(file, options.column, names, unused) }))
+    }
+    const readable = plain.filter(({ size }) => size > 0)
+    const cutting = encoding.multiLine === false ? cutUnscanned : cutObjects
+    for await (const cut of cutting(store, readable, request)) add(cut)
+  }
   const named = names === null ? [] : [matchDecision(names, [...unused])]
   const decisions = [...decide(objects, slices, want), ...emptyDecision(empty), ...nullDecision(options), ...named]
   return { slices, decisions, refused }
@@ -81,7 +97,7 @@ const headOf = ({ key, etag, size }: GatheredObject): ObjectHead => ({
 
 /** Names are those of `column` where it is a list, and of the header of each object where it is `*`. */
 function pickOf(
-  { key, names: header }: CutObject,
+  { key, names: header }: Pick<CutObject, 'key' | 'names'>,
   column: FileColumns,
   wanted: readonly string[],
   unused: Set<string>,
@@ -137,10 +153,18 @@ function refuseOtherVersion(
 
 function decide(objects: readonly ObjectHead[], slices: readonly PlannedSlice[], want: SplitRequest): Decision[] {
   const bytes = objects.reduce((sum, head) => sum + head.size, 0)
-  const records = slices.reduce((sum, slice) => sum + (slice.records ?? 0), 0)
   const what = `${slices.length} slices of ${objects.length} objects`
-  const size = `${printBytes(bytes)} with ${records} records`
-  return [{ what, why: `${size}, cut behind the first record that reaches ${printBytes(want.targetBytes)}` }]
+  const size = printBytes(bytes)
+  const target = printBytes(want.targetBytes)
+  const cut = slices.filter(({ indivisible }) => indivisible === undefined)
+  if (cut.length === 0 && slices.length > 0) return [{ what, why: `${size}, each file a slice of its own` }]
+  if (cut.some(({ records }) => records === null))
+    return [
+      { what, why: `${size}, cut behind the first line that reaches ${target} without being read: multiLine is false` },
+    ]
+  const records = cut.reduce((sum, slice) => sum + (slice.records ?? 0), 0)
+  const counted = `${records} records${cut.length < slices.length ? ' in those that are plain' : ''}`
+  return [{ what, why: `${size} with ${counted}, cut behind the first record that reaches ${target}` }]
 }
 
 function emptyDecision([first, ...others]: readonly string[]): Decision[] {
