@@ -75,14 +75,12 @@ function fillChunks({ targetBytes, maxRecordBytes, origin }: ChunkOptions) {
   /** Hands over the whole records; the beginning of the one behind them moves to the other buffer. */
   function emit(): RecordChunk {
     const chunk = { bytes: buffer.subarray(0, whole), records, sourceBytes: whole + dropped }
-    const open = filled - whole
-    const other: Buffer =
-      open <= targetBytes && spare !== null ? spare : Buffer.allocUnsafeSlow(Math.max(targetBytes, open))
+    const other: Buffer = spare ?? Buffer.allocUnsafeSlow(targetBytes)
     buffer.copy(other, 0, whole, filled)
     // A buffer that grew for one record would stay for all.
-    spare = buffer.length === targetBytes ? buffer : null
+    spare = buffer.length > targetBytes ? null : buffer
     buffer = other
-    filled = open
+    filled -= whole
     done.bytes += chunk.sourceBytes
     done.records += records
     whole = 0
@@ -91,9 +89,9 @@ function fillChunks({ targetBytes, maxRecordBytes, origin }: ChunkOptions) {
     return chunk
   }
 
-  /** Room for a record that is longer than a chunk. */
-  function grow(bytes: number): void {
-    const larger = Buffer.allocUnsafeSlow(Math.min(maxRecordBytes + 1, Math.max(bytes, 2 * buffer.length)))
+  /** Room for the longest record at once: pages that are not written to cost nothing, smaller buffers on the way would. */
+  function grow(): void {
+    const larger = Buffer.allocUnsafeSlow(maxRecordBytes + 1)
     buffer.copy(larger, 0, 0, filled)
     buffer = larger
   }
@@ -109,7 +107,7 @@ function fillChunks({ targetBytes, maxRecordBytes, origin }: ChunkOptions) {
   function takeLong(piece: Buffer, ends: readonly number[], { at, next }: Place): { at: number; cut: boolean } {
     const end = ends[next] ?? piece.length
     const kept = Math.min(end - at, Math.max(0, maxRecordBytes + 1 - filled))
-    if (filled + kept > buffer.length) grow(filled + kept)
+    if (filled + kept > buffer.length) grow()
     add(piece, at, at + kept)
     dropped += end - at - kept
     return { at: end, cut: next < ends.length }
@@ -120,7 +118,8 @@ function fillChunks({ targetBytes, maxRecordBytes, origin }: ChunkOptions) {
     take(piece: Buffer, ends: readonly number[], start: Place): { chunk: RecordChunk; from: Place } | null {
       let from = start
       while (from.at < piece.length) {
-        const isLong = dropped > 0
+        // A buffer that grew holds one record alone.
+        const isLong = dropped > 0 || buffer.length > targetBytes
         if (!isLong && filled + piece.length - from.at <= buffer.length) {
           const last = ends.at(-1)
           if (last !== undefined && ends.length > from.next) {
