@@ -42,6 +42,7 @@ export async function* recordChunksOf(
       const taken = filling.take(piece, ends, from)
       if (taken === null) break
       yield taken.chunk
+      filling.advance()
       from = taken.from
     }
   }
@@ -72,21 +73,24 @@ function fillChunks({ targetBytes, maxRecordBytes, origin }: ChunkOptions) {
     filled += end - start
   }
 
-  /** Hands over the whole records; the beginning of the one behind them moves to the other buffer. */
-  function emit(): RecordChunk {
-    const chunk = { bytes: buffer.subarray(0, whole), records, sourceBytes: whole + dropped }
+  const emit = (): RecordChunk => ({ bytes: buffer.subarray(0, whole), records, sourceBytes: whole + dropped })
+
+  /**
+   * The beginning of the record behind a chunk moves to the other buffer. Not before the next chunk is asked for: until then
+   * the other one may still be on its way.
+   */
+  function advance(): void {
     const other: Buffer = spare ?? Buffer.allocUnsafeSlow(targetBytes)
     buffer.copy(other, 0, whole, filled)
     // A buffer that grew for one record would stay for all.
     spare = buffer.length > targetBytes ? null : buffer
     buffer = other
-    filled -= whole
-    done.bytes += chunk.sourceBytes
+    done.bytes += whole + dropped
     done.records += records
+    filled -= whole
     whole = 0
     records = 0
     dropped = 0
-    return chunk
   }
 
   /** Room for the longest record at once: pages that are not written to cost nothing, smaller buffers on the way would. */
@@ -114,6 +118,7 @@ function fillChunks({ targetBytes, maxRecordBytes, origin }: ChunkOptions) {
   }
 
   return {
+    advance,
     /** Takes bytes of a piece until a chunk is full. @returns null once all of the piece is taken */
     take(piece: Buffer, ends: readonly number[], start: Place): { chunk: RecordChunk; from: Place } | null {
       let from = start
