@@ -25,7 +25,7 @@ export function handle<S extends z.ZodType, A>(
       const config = readConfig(process.env)
       const pong = answerPing(event, context, config)
       if (pong !== null) return pong
-      const world = await openWorld({ config, environment: process.env, context, log })
+      const world = await openWorld({ config, environment: process.env, context, log, invocation: context })
       const deadline = armDeadline(context.function.timeout, world.settings.deadlineReserveMs)
       return await useCase(world, parseEvent(schema, event), deadline)
     } catch (thrown) {

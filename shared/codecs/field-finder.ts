@@ -1,10 +1,10 @@
 import { type CsvFields, csvFieldFinder, growFields, noFields } from './csv-fields.ts'
-import type { Encoding } from './encoding.ts'
+import type { CopyEncoding } from './encoding.ts'
 
 /** Where the fields of one record lie, by COPY's rules. The answer is valid until the next call. */
 export type FindFields = (bytes: Buffer, start: number, end: number) => CsvFields
 
-export function fieldFinder(encoding: Encoding, newline: number): FindFields {
+export function fieldFinder(encoding: CopyEncoding, newline: number): FindFields {
   return encoding.format === 'csv' ? csvFieldFinder(encoding, newline) : textFieldFinder(encoding.delimiter)
 }
 

@@ -1,7 +1,8 @@
-import type * as z from 'zod'
+import * as z from 'zod'
 import { encodeCsvRecord } from '../codecs/csv-encode.ts'
 import { gzipped } from '../codecs/deflate.ts'
-import type { CsvEncoding } from '../codecs/encoding.ts'
+import { type CsvEncoding, type Encoding, jsonLines } from '../codecs/encoding.ts'
+import { arrayAsLines } from '../codecs/json-lines/array-as-lines.ts'
 import { canDecode, fromUtf8 } from '../codecs/to-utf8.ts'
 import { TransferError, whenSound } from '../errors/index.ts'
 import { copyRefusal, serverCharset } from '../load/copy-rules.ts'
@@ -24,7 +25,14 @@ import {
   nullText,
   refuseWhatCopyRefuses,
 } from './objects/csv-options.ts'
-import { columnsOfFile, FileColumns, projectionOf, refuseForeignConstants } from './objects/file-columns.ts'
+import {
+  columnsOfFile,
+  FileColumns,
+  projectionOf,
+  refuseForeignConstants,
+  refuseKeysOfCsv,
+} from './objects/file-columns.ts'
+import { keyProjectionOf, refuseOfJson } from './objects/json-columns.ts'
 import { ObjectSlice } from './objects/object-slice.ts'
 import { nameOfFile, PackedSlice, unpackedFrom } from './objects/packed-slice.ts'
 import { splitObjects } from './objects/split-objects.ts'
@@ -42,8 +50,8 @@ import {
   wizardLeavings,
 } from './options/fields.ts'
 
-const later = 'this format is a later release; csv is read and written'
-const laterFormats = { parquet: later, orc: later, jsonl: later, json: later, excel: later, binary: later, sql: later }
+const later = 'this format is a later release; csv and jsonl are read and written'
+const laterFormats = { parquet: later, orc: later, excel: later, binary: later, sql: later }
 
 const noLeadingSlash = (key: string) => !key.startsWith('/')
 
@@ -88,11 +96,13 @@ const OssReaderOptions = parameters(
         examples: ['orders/${bizdate}/*.csv', '${object}'],
       }),
     column: FileColumns,
-    fileFormat: choice(['csv'], {
+    fileFormat: choice(['csv', 'jsonl'], {
       otherwise: 'csv',
-      aliases: { text: 'csv', txt: 'csv' },
+      aliases: { text: 'csv', txt: 'csv', json: 'jsonl', ndjson: 'jsonl' },
       refused: laterFormats,
-    }).describe('`text` is read as csv, as DataX does; other formats are refused.'),
+    }).describe(
+      '`text` is read as csv, as DataX does. `jsonl`, also called `json`: one JSON object a line, or one array of objects. Other formats are refused.',
+    ),
     ...csvReaderShape,
     successOnNoObject: flag(false).describe('No matching object: a run of no rows, in the place of a failure.'),
     cname: noOwnDomain(),
@@ -105,8 +115,13 @@ const OssReaderOptions = parameters(
 )
   .superRefine(refuseWhatCopyRefuses, whenSound('fieldDelimiter', 'csvReaderConfig', 'nullFormat', 'encoding'))
   .superRefine(
-    (options, context) => refuseForeignConstants(options.column, encodingOf(options).charset, context),
-    whenSound('column', 'encoding', 'fieldDelimiter', 'csvReaderConfig', 'nullFormat'),
+    (options, context) => {
+      const { column, fileFormat } = options
+      if (fileFormat === 'jsonl') return refuseOfJson(options, context)
+      refuseKeysOfCsv(column, context)
+      refuseForeignConstants(column, encodingOf(options).charset, context)
+    },
+    whenSound('column', 'encoding', 'fileFormat', 'skipHeader', 'fieldDelimiter', 'csvReaderConfig', 'nullFormat'),
   )
 type OssReaderOptions = z.infer<typeof OssReaderOptions>
 
@@ -138,10 +153,11 @@ const OssWriterOptions = parameters(
     writeMode: choice(['truncate', 'append', 'nonConflict'], {}).describe(
       '`truncate` removes what has the prefix, `append` leaves it, `nonConflict` fails when there is something. Must be given.',
     ),
-    fileFormat: choice(['csv'], {
+    fileFormat: choice(['csv', 'jsonl'], {
       otherwise: 'csv',
+      aliases: { json: 'jsonl', ndjson: 'jsonl' },
       refused: { ...laterFormats, text: 'text joins values without quotes, so a delimiter in one is lost; use csv' },
-    }).describe('Other formats are refused.'),
+    }).describe('`jsonl`, also called `json`: one JSON object a line. Other formats are refused.'),
     fieldDelimiter: delimiterOption().describe('One character of one byte; `\\t` and `\\u0001` may be spelled out.'),
     /** Unset: NULL is an empty field, and an empty text is `""`. */
     nullFormat: nullText().describe('What NULL is written as; unset: an empty field, and an empty text is `""`.'),
@@ -188,7 +204,21 @@ const OssWriterOptions = parameters(
 )
 type OssWriterOptions = z.infer<typeof OssWriterOptions>
 
-function ossWriterRemarks({ header, writeHeader, generateEmptyFile }: OssWriterOptions): Remark[] {
+function ossReaderRemarks({ fileFormat, nullFormat, csvReaderConfig }: OssReaderOptions): Remark[] {
+  if (fileFormat !== 'jsonl') return []
+  return withoutEffect({ nullFormat: (nullFormat ?? null) !== null, csvReaderConfig: csvReaderConfig !== undefined })
+}
+
+/** What is given of CSV beside JSON, where names are keys, and null is null. */
+const withoutEffect = (given: Readonly<Record<string, boolean>>): Remark[] =>
+  Object.entries(given)
+    .filter(([, isGiven]) => isGiven)
+    .map(([parameter]) => ({ parameter, message: 'has no effect on JSON' }))
+
+function ossWriterRemarks(options: OssWriterOptions): Remark[] {
+  const { header, writeHeader, generateEmptyFile, fileFormat, nullFormat } = options
+  const inJson = { header: header.length > 0, writeHeader, nullFormat: (nullFormat ?? null) !== null }
+  if (fileFormat === 'jsonl') return withoutEffect(inJson)
   const beside = header.length > 0 && writeHeader
   const kept = 'has no effect: a table without rows leaves one object, with its header if it has one'
   return [
@@ -205,7 +235,7 @@ export const reader = defineReader<OssReaderOptions>({
   connection: 'oss',
   options: OssReaderOptions,
   ignored: readerIgnored,
-  remarks: null,
+  remarks: ossReaderRemarks,
   ledger: null,
   repeatable: true,
   incremental: null,
@@ -226,28 +256,32 @@ export const writer = defineWriter<OssWriterOptions>({
     const store = await context.openStore(options.connection)
     const { object: prefix, writeMode: mode } = options
     const encoding = writtenEncoding(options)
+    const isJson = options.fileFormat === 'jsonl'
     const suffix = packedSuffix(dotted(options.suffix ?? ''), options.compress)
     const pack = packerOf(options)
     return {
       kind: 'object',
-      preferred: encoding,
+      preferred: isJson ? jsonLines : encoding,
       store,
       prepare: (runTag) => prepareTarget(store, { prefix, runTag, mode }),
       keyOf: (runTag, sliceIndex) => taggedKey(prefix, runTag, sliceIndex, suffix),
       header(columns) {
+        if (isJson) return new Uint8Array()
         if (options.header.length > 0) return encodeCsvRecord(options.header, encoding)
         const names = options.writeHeader ? (columns ?? []).map((column) => column.name) : []
         return names.length === 0 ? new Uint8Array() : encodeCsvRecord(names, encoding)
       },
       pack,
-      putOptions: {
-        contentType:
-          options.compress === 'gzip' ? 'application/gzip' : `text/csv; charset=${options.encoding ?? 'utf-8'}`,
-      },
+      putOptions: { contentType: contentTypeOf(options) },
       async [Symbol.asyncDispose]() {},
     }
   },
 })
+
+function contentTypeOf({ compress, encoding, fileFormat }: OssWriterOptions): string {
+  if (compress === 'gzip') return 'application/gzip'
+  return fileFormat === 'jsonl' ? 'application/x-ndjson' : `text/csv; charset=${encoding ?? 'utf-8'}`
+}
 
 // ---------------------------------------------------------------------------------------------------------------------
 
@@ -257,8 +291,8 @@ function objectsIn(
   context: ConnectorContext,
   wanted: WantedColumns | null,
 ): Source {
-  const { column, maxRecordBytes } = options
-  const encoding = encodingOf(options)
+  const { column, fileFormat, maxRecordBytes } = options
+  const encoding: Encoding = fileFormat === 'jsonl' ? jsonLines : encodingOf(options)
   const listed = columnsOfFile(column)
   const charset = decodedCharset(options)
   const unpackingUntil = (signal: AbortSignal) => ({ charset, maxInflateRatio: options.maxInflateRatio, signal })
@@ -275,15 +309,17 @@ function objectsIn(
     async read(slice, _, signal) {
       const range = parseSlice(slice)
       const { key, start, newline, firstRecord } = range
-      const isPacked = 'packing' in range
       const plainName = `oss://${store.bucket}/${key}`
-      const origin = { name: isPacked ? nameOfFile(store.bucket, range, charset) : plainName, start, firstRecord }
-      if (isPacked) {
-        const body = unpackedFrom(store, range, unpackingUntil(signal))
-        return { encoding, newline, maxRecordBytes, origin, body }
-      }
-      if (range.records === null) origin.name = `${plainName} from byte ${start}`
-      return { encoding, newline, maxRecordBytes, origin, body: store.readRange(key, { ...range, signal }) }
+      const counted = 'packing' in range ? nameOfFile(store.bucket, range, charset) : plainName
+      const name = 'records' in range && range.records === null ? `${plainName} from byte ${start}` : counted
+      const origin = { name, start, firstRecord }
+      const body =
+        'packing' in range
+          ? unpackedFrom(store, range, unpackingUntil(signal))
+          : store.readRange(key, { ...range, signal })
+      if (encoding.format !== 'jsonl') return { encoding, newline, maxRecordBytes, origin, body }
+      const lines = newline === lineFeed ? body : arrayAsLines(body)
+      return { encoding, newline: lineFeed, maxRecordBytes, origin, body: lines }
     },
     async describe(slice) {
       const range = parseSlice(slice)
@@ -295,10 +331,14 @@ function objectsIn(
       listed === null && wanted === null
         ? null
         : (slice) => {
-            const { fields, pick } = parseSlice(slice)
-            return projectionOf(column, fields, pick?.split(',').map(Number) ?? null)
+            const { fields, pick, keys } = parseSlice(slice)
+            const places = pick?.split(',').map(Number) ?? null
+            return fileFormat === 'jsonl'
+              ? keyProjectionOf(column, places, keys === undefined ? null : Keys.parse(JSON.parse(keys)))
+              : projectionOf(column, fields, places)
           },
     pick: wanted === null ? (names) => objectsIn(store, options, context, names) : null,
+    isNamed: fileFormat === 'jsonl' && listed === null,
     rest(slice, consumed) {
       const range = parseSlice(slice)
       const start = range.start + consumed.bytes
@@ -313,6 +353,9 @@ function objectsIn(
     async [Symbol.asyncDispose]() {},
   }
 }
+
+const lineFeed = 0x0a
+const Keys = z.array(z.string())
 
 /** @throws event/invalid for a slice that no planner of ours has made */
 function parseSlice(slice: Slice): ObjectSlice | PackedSlice {

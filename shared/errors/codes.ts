@@ -39,6 +39,7 @@ export const errorCodes = [
   'source/corrupt',
   'source/inflates-too-much',
   'source/undecodable',
+  'source/malformed',
   'source/sql-failed',
   'source/unsplittable-deadline',
   // the destination

@@ -102,6 +102,10 @@ export const policies: Record<ErrorCode, Policy> = {
     'Look at what the file holds; if it is meant, raise maxInflateRatio of the reader.',
   ),
   'source/undecodable': never('source', 'Check `encoding` of the reader, or save the file as UTF-8.'),
+  'source/malformed': never(
+    'source',
+    'Correct the file at the place shown, or write it as JSON Lines, where one bad line spoils no other.',
+  ),
   'source/sql-failed': never('source', 'Correct the SQL of the reader; the message of the server is attached.'),
   'source/unsplittable-deadline': never(
     'source',

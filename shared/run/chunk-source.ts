@@ -1,29 +1,30 @@
-import { createCsvProjector, type Projection } from '../codecs/csv-project.ts'
-import { copyText, Encoding } from '../codecs/encoding.ts'
+import { type CopyEncoding, Encoding } from '../codecs/encoding.ts'
 import type { RecordRewriter } from '../codecs/record-rewriter.ts'
 import type { Body, CopyTarget, RowTarget } from '../connectors/contract.ts'
 import { TransferError } from '../errors/index.ts'
 import type * as ledger from '../ledger/index.ts'
-import { copyOrder } from '../load/copy-order.ts'
 import type { Sql } from '../ports/index.ts'
 import type { Column } from '../schema/index.ts'
-import type { ChangeFields } from '../transform/compile.ts'
-import { transformRecords } from '../transform/rewrite.ts'
 import { openSource } from './ends.ts'
+import { askedForm, sentForm } from './record-form.ts'
 import type { RunContext } from './run-context.ts'
 import { changesOf } from './transforming.ts'
+import { type WayOfFields, wayOfFields } from './way-of-fields.ts'
 
 /** The bytes of a chunk, wherever they lie, readable more than once. */
 export interface OpenedChunk extends AsyncDisposable {
   /** Of its records in their source. */
   readonly encoding: Encoding
   /** Of its records when the destination gets them. */
-  readonly sent: Encoding
+  readonly sent: CopyEncoding
   /** Columns of the destination in the order of the fields. @param session in its database; unset: it opens one */
   columns(session?: Sql): Promise<readonly Column[]>
   read(): Promise<Body>
-  /** What is done to records of a body on their way; null where they go as they lie. Counts of its own for each body. */
-  rewriterOf(body: Pick<Body, 'encoding' | 'newline'>): RecordRewriter | null
+  /**
+   * What is done to records of a body on their way; null where they go as they lie. Counts of its own for each body.
+   * @param columns as `columns` gave them
+   */
+  rewriterOf(body: Pick<Body, 'encoding' | 'newline'>, columns: readonly Column[]): RecordRewriter | null
   /** What remains of a chunk can be handed over to another invocation. */
   readonly canRest: boolean
   /** The next part, behind what was taken. */
@@ -95,7 +96,7 @@ async function openStaged(
   const fields = await fieldsOfStaged(context, source)
   return {
     encoding,
-    sent: fields.isChanged ? copyText : encoding,
+    sent: sentForm(encoding, fields.isChanged),
     columns: (session) => columnsInOrder(target, fields.order, session),
     rewriterOf: fields.rewriterOf,
     canRest: true,
@@ -122,12 +123,12 @@ async function openDirect(
   target: CopyTarget | RowTarget,
 ): Promise<OpenedChunk> {
   const source = await openSource(context)
-  const encoding = source.offer(target.preferred)
+  const encoding = source.offer(askedForm(target))
   const change = await changesOf(context, source)
   const fields = wayOfFields(source.projection?.(direct.slice) ?? null, change)
   return {
     encoding,
-    sent: fields.isChanged ? copyText : encoding,
+    sent: sentForm(encoding, fields.isChanged),
     columns: (session) => columnsInOrder(target, fields.order, session),
     rewriterOf: fields.rewriterOf,
     canRest: source.rest !== null,
@@ -140,29 +141,6 @@ async function openDirect(
     },
     [Symbol.asyncDispose]: () => source[Symbol.asyncDispose](),
   }
-}
-
-interface WayOfFields extends Pick<OpenedChunk, 'rewriterOf'> {
-  /** COPY's column list says which field goes where, so that the bytes stay as they are; null: in the order of the table. */
-  readonly order: readonly number[] | null
-  /** They are decoded, and written anew as COPY text. */
-  readonly isChanged: boolean
-}
-
-function wayOfFields(projection: Projection | null, change: ChangeFields | null): WayOfFields {
-  if (change !== null) {
-    const rewriterOf: WayOfFields['rewriterOf'] = (from) => transformRecords({ from, to: copyText, projection, change })
-    return { order: null, isChanged: true, rewriterOf }
-  }
-  const order = projection === null ? null : copyOrder(projection)
-  const picked = order === null ? projection : null
-  return { order, isChanged: false, rewriterOf: (body) => (picked === null ? null : csvProjector(body, picked)) }
-}
-
-/** @throws internal/bug for another format: only files of text have fields to pick, and their connectors say so */
-function csvProjector({ encoding, newline }: Pick<Body, 'encoding' | 'newline'>, projection: Projection) {
-  if (encoding.format === 'csv') return createCsvProjector(encoding, newline, projection)
-  throw new TransferError('internal/bug', `fields of ${encoding.format} cannot be picked`)
 }
 
 /**

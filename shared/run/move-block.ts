@@ -1,3 +1,4 @@
+import type { Encoding } from '../codecs/encoding.ts'
 import type { BlockOrRecord, RecordBlock } from '../codecs/record-blocks.ts'
 import type { Body } from '../connectors/contract.ts'
 import type { TransferError } from '../errors/index.ts'
@@ -106,8 +107,8 @@ type Tried = Moved | { readonly refusal: TransferError; readonly line: number | 
  * @returns what refused it, and where in lines of the stretch, if the server says
  */
 async function tryStretch(move: BlockMove, stretch: Stretch, then?: 'take back'): Promise<Tried> {
-  const { context, opened, put, body, sql } = move
-  const rewriter = opened.rewriterOf(body)
+  const { context, opened, columns, put, body, sql } = move
+  const rewriter = opened.rewriterOf(body, columns)
   const leftOut = () => rewriter?.leftOut() ?? 0
   try {
     return await sql.savepoint(async () => {
@@ -121,11 +122,17 @@ async function tryStretch(move: BlockMove, stretch: Stretch, then?: 'take back')
   } catch (error) {
     if (error instanceof TakenBack) return nothing
     if (!isDirtyChunk(error)) throw error
-    const { line } = error.context
-    // Lines are those of what was sent, which a rewriter may have made others of.
-    const isSame = opened.sent.format === body.encoding.format && leftOut() === 0
-    return { refusal: error, line: isSame && typeof line === 'number' ? line : null }
+    return { refusal: error, line: lineOf(error, body.encoding, opened.sent, leftOut()) }
   }
+}
+
+/** Lines are those of what was sent, which a rewriter may have made others of; of JSON Lines it makes as many. */
+function lineOf({ context }: TransferError, read: Encoding, sent: Encoding, leftOut: number): number | null {
+  const isJson = read.format === 'jsonl'
+  const { line, record } = context
+  if (isJson && typeof record === 'number') return record
+  const isSame = (isJson || sent.format === read.format) && leftOut === 0
+  return isSame && typeof line === 'number' ? line : null
 }
 
 const nothing: Moved = { loaded: 0, filtered: 0, refused: 0 }
@@ -140,8 +147,8 @@ async function isolate(move: BlockMove, stretch: Stretch): Promise<Moved> {
 }
 
 async function isolateOne(move: BlockMove, block: RecordBlock): Promise<Moved> {
-  const { context, opened, sql, put, body, dirty, maxAttemptRecords } = move
-  const rewriter = opened.rewriterOf(body)
+  const { context, opened, columns, sql, put, body, dirty, maxAttemptRecords } = move
+  const rewriter = opened.rewriterOf(body, columns)
   const { loaded, superseded } = await isolateBlock(block, {
     sql,
     put,

@@ -36,7 +36,7 @@ export async function moveInBlocks(move: Move, maxAttemptRecords?: number): Prom
   )
   const dirty = openDirtyLog(context.world.store, dirtyPrefixOfChunk(id), guard)
   try {
-    const screen = openScreen(body, opened.rewriterOf(body) === null ? columns : null)
+    const screen = openScreen(body, opened.rewriterOf(body, columns) === null ? columns : null)
     const moved = await moveAll({ ...move, put, body, dirty, screen, maxAttemptRecords })
     // Written before the commit: a dirty record that the ledger counts is never missing.
     return { ...moved, dirty: dirty.count(), dirtyObject: dirty.count() === 0 ? null : await dirty.close() }

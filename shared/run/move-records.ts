@@ -27,10 +27,10 @@ export interface Move {
 
 /** All records of the chunk at once. @throws the refusal of a record, for `isDirtyChunk` to tell */
 export async function moveWhole(move: Move): Promise<ledger.ChunkCounts> {
-  const { context, opened } = move
+  const { context, opened, columns } = move
   const put = await move.openPut()
   const { body, counted } = await readCounted(move)
-  const rewriter = opened.rewriterOf(body)
+  const rewriter = opened.rewriterOf(body, columns)
   const sent = rewriter?.stream(counted.body) ?? counted.body
   const { copied, loaded } = await put(guarded(sent, opened.sent, body.newline), context.deadline.signal)
   const records = counted.records()

@@ -1,4 +1,4 @@
-import { copyText, type Encoding } from '../codecs/encoding.ts'
+import { type CopyEncoding, copyText } from '../codecs/encoding.ts'
 import type { OnRefused, Slice, Source, Target } from '../connectors/contract.ts'
 import { TransferError } from '../errors/index.ts'
 import * as ledger from '../ledger/index.ts'
@@ -7,6 +7,7 @@ import { placeOf, sendAgainIfLost, sendAnew } from './dispatch.ts'
 import { openSource, openTarget } from './ends.ts'
 import type { StageEvent } from './events.ts'
 import { capped } from './rate-cap.ts'
+import { askedForm } from './record-form.ts'
 import type { RunContext } from './run-context.ts'
 import { sealOf, sealOnce } from './seal-slice.ts'
 import { sendOneWaiting } from './slot-waits.ts'
@@ -32,10 +33,10 @@ export async function stageSlice(context: RunContext, event: StageEvent): Promis
   if (became === null) return
   context.world.reach('stage/after-ledger-row')
   await sendOneWaiting(context)
-  await sendSliceAfter(context, event.epoch, event.slice)
+  const next = await sendSliceAfter(context, event.epoch, event.slice)
   await sendSlicesInTurn(context, event.epoch, became.slices)
   await sendChunksInTurn(context, became.ordinals)
-  await finishIfComplete(context)
+  if (next === 'none') await finishIfComplete(context)
 }
 
 /** What a sealed slice became: chunks to load, or smaller slices to read. */
@@ -102,14 +103,14 @@ async function readWhole(
   soft: AbortSignal,
 ): Promise<Became> {
   const signal = AbortSignal.any([context.deadline.signal, soft])
-  const read = (encoding: Encoding, onRefused?: OnRefused) =>
+  const read = (encoding: CopyEncoding, onRefused?: OnRefused) =>
     source.read(slice, source.offer(encoding), signal, onRefused)
   if (target.kind !== 'object') {
     const readRows = (onRefused: OnRefused) => read(target.preferred, onRefused)
     return { ...nothing, ordinals: await stageChunks(context, event, target, readRows, signal) }
   }
   const change = await changesOf(context, source)
-  const body = await capped(context, 'stage', await read(change === null ? target.preferred : copyText))
+  const body = await capped(context, 'stage', await read(change === null ? askedForm(target) : copyText))
   await stageObject(context, event, target, { body, change, signal, columns: await source.columns() })
   return nothing
 }

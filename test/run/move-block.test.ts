@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { copyText, defaultCsv, type Encoding } from '../../shared/codecs/encoding.ts'
+import { type CopyEncoding, copyText, defaultCsv } from '../../shared/codecs/encoding.ts'
 import { blocksOf } from '../../shared/codecs/record-blocks.ts'
 import { plainValueOf } from '../../shared/load/plain-value.ts'
 import { appendRecords } from '../../shared/load/put-records.ts'
@@ -41,7 +41,7 @@ interface MoveResult {
   readonly copies: number
 }
 
-async function moveAll(whole: string, blockBytes: number, encoding: Encoding = defaultCsv): Promise<MoveResult> {
+async function moveAll(whole: string, blockBytes: number, encoding: CopyEncoding = defaultCsv): Promise<MoveResult> {
   const append = appendRecords(session, table, ['id', 'n', 'day', 'note'], encoding)
   const dirty: Found[] = []
   let copies = 0

@@ -52,7 +52,7 @@ async function show(
 ): Promise<ExitCode> {
   const found = await findRun(session.world, session.deadline, run)
   await using sql = await session.world.connectSql(found.address, session.deadline.signal)
-  const report = await reportRun(sql, found.runId, session.world.clock.now())
+  const report = await reportRun(sql, found.runId, session.world.clock.now(), session.world.settings.prices)
   if (report === null) throw new TransferError('run/unknown', `no run ${run}`)
   const ended = summaryOf(report)
   if (summary && ended === null) throw new TransferError('run/not-ended', `run ${run} has not ended yet`, { run })

@@ -1,5 +1,6 @@
 import { type Cut, type Cutter, createCutter } from '../../codecs/cut.ts'
-import type { CsvEncoding } from '../../codecs/encoding.ts'
+import type { Encoding } from '../../codecs/encoding.ts'
+import { createArrayCutter } from '../../codecs/json-lines/cut-array.ts'
 import { TransferError } from '../../errors/index.ts'
 import type { ObjectHead, ObjectStore } from '../../ports/index.ts'
 import { looksOf } from './first-look.ts'
@@ -7,7 +8,7 @@ import type { ObjectRange } from './object-slice.ts'
 import { type EarlyRead, readAhead } from './read-ahead.ts'
 
 export interface CutRequest {
-  readonly encoding: CsvEncoding
+  readonly encoding: Encoding
   readonly headerRecords: number
   readonly targetBytes: number
   readonly signal: AbortSignal
@@ -24,7 +25,7 @@ export interface CutObject {
   readonly key: string
   /** Empty when the object has no record behind its header. */
   readonly ranges: readonly ObjectRange[]
-  /** Fields of the header; null when it has none, or one too long to look at. */
+  /** Fields of the header, or keys of the first records; null when it has no header, or one too long to look at. */
   readonly names: readonly string[] | null
 }
 
@@ -38,7 +39,7 @@ interface Range {
 /**
  * Reads every object once and cuts it at record boundaries. Small ones too: so the number of records of the run is known
  * before any is loaded, and an unclosed quote fails the plan instead of turning the rest of a file into one bad record.
- * @throws source/unclosed-quote, source/object-missing, source/object-changed
+ * @throws source/unclosed-quote, source/malformed, source/object-missing, source/object-changed
  */
 export async function* cutObjects(
   store: ObjectStore,
@@ -107,11 +108,13 @@ interface Cutting {
 /** The first range tells how records end and how many fields they have. */
 function startCutting(first: Range, request: CutRequest): Cutting {
   const { head } = first
-  const { headerRecords } = request
+  const { headerRecords, targetBytes } = request
   const whole = first.bytes
-  const { skipped, newline, fields, names } = looksOf(whole, head, request)
+  const { skipped, newline, fields, names, isArray } = looksOf(whole, head, request)
   const start = whole.subarray(skipped)
-  const cutter: Cutter = createCutter({ ...request, newline })
+  const cutter: Cutter = isArray
+    ? createArrayCutter({ start: skipped, targetBytes })
+    : createCutter({ ...request, newline })
   return {
     names,
     add(range) {

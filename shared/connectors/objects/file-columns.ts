@@ -30,6 +30,8 @@ const FieldIndex = z.preprocess(
   z.number().int().min(0).optional(),
 )
 
+const neitherOrBoth = 'give either index (a field, from 0) or value (a constant)'
+
 const FileColumnObject = z
   .strictObject({
     index: FieldIndex.describe('The field of the file, from 0.'),
@@ -42,19 +44,28 @@ const FileColumnObject = z
     format: z
       .preprocess(unsetWhenBlank, z.string().optional())
       .describe('Pattern of a date, of those that the server reads by itself.'),
-    name: z.preprocess(unsetWhenBlank, z.string().optional()).describe('A name for `mapping`. Our own option.'),
+    name: z
+      .preprocess(unsetWhenBlank, z.string().optional())
+      .describe(
+        'Of JSON, the key: `city`, or `customer.city` within an object. Of CSV, a name for `mapping`: our own option.',
+      ),
   })
   .superRefine((column, context) => {
-    if ((column.index === undefined) === (column.value === undefined)) {
-      context.addIssue({ code: 'custom', message: 'give either index (a field, from 0) or value (a constant)' })
-    }
+    const isKey = column.index === undefined && column.value === undefined && column.name !== undefined
+    if (!isKey && (column.index === undefined) === (column.value === undefined))
+      context.addIssue({ code: 'custom', message: neitherOrBoth })
     if (column.format !== undefined && !readableDates.test(column.format)) {
       const message = `dates in the form ${column.format} are not read yet; yyyy-MM-dd, yyyyMMdd and yyyy-MM-dd HH:mm:ss are`
       context.addIssue({ code: 'custom', path: ['format'], message, params: unsupportedIssue })
     }
   })
 
-const FileColumn = z.preprocess(foldedNames(['index', 'value', 'type', 'format', 'name']), FileColumnObject)
+/** A name alone is a column of JSON. */
+const asObject = (value: unknown) => (typeof value === 'string' ? { name: value } : value)
+const FileColumn = z.preprocess(
+  (value) => foldedNames(['index', 'value', 'type', 'format', 'name'])(asObject(value)),
+  FileColumnObject,
+)
 
 /** `["*"]` takes every field as it lies. */
 export const FileColumns = z
@@ -63,12 +74,20 @@ export const FileColumns = z
     z.union([z.tuple([z.literal('*')]), z.array(FileColumn).min(1)]).default(['*']),
   )
   .describe(
-    '`["*"]`: every field, in the order of the file. Or a list of fields and constants, in the order of the writer.',
+    '`["*"]`: every field, in the order of the file; of JSON, the keys that are called as the columns of the writer. Or a list of fields, keys and constants, in the order of the writer.',
   )
 export type FileColumns = z.infer<typeof FileColumns>
 type FileColumn = z.infer<typeof FileColumn>
 
-const isColumn = (column: FileColumns[number]): column is FileColumn => column !== '*'
+export const isColumn = (column: FileColumns[number]): column is FileColumn => column !== '*'
+
+/** A check of an options schema: a column of CSV is a field or a constant, and a name alone is neither. */
+export function refuseKeysOfCsv(columns: FileColumns, context: z.core.$RefinementCtx): void {
+  for (const [index, column] of columns.entries()) {
+    if (!isColumn(column) || column.index !== undefined || column.value !== undefined) continue
+    context.addIssue({ code: 'custom', path: ['column', index], message: neitherOrBoth })
+  }
+}
 
 /** null for `["*"]`: only the records know. */
 export function columnsOfFile(columns: FileColumns): readonly Column[] | null {

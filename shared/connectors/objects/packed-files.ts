@@ -114,19 +114,18 @@ async function headFile(
   return { key: file.key, names, slice }
 }
 
-/** With the columns that are taken by name, if any are. */
-export function plannedSlice(slice: Omit<PackedSlice, 'pick'>, pick: { readonly pick?: string } = {}): PlannedSlice {
+/** @param picked which of its columns are taken, where that is not all in order */
+export function plannedSlice(
+  slice: Omit<PackedSlice, 'pick' | 'keys'>,
+  picked: Readonly<Record<string, string>>,
+): PlannedSlice {
   const { entry, ...rest } = slice
   const indivisible =
     slice.packing === 'stored'
       ? 'a charset is decoded from the beginning'
       : 'a compressed file is read from its beginning'
   return {
-    slice: {
-      ...rest,
-      ...(entry === undefined ? {} : { entry }),
-      ...(pick.pick === undefined ? {} : { pick: pick.pick }),
-    },
+    slice: { ...rest, ...(entry === undefined ? {} : { entry }), ...picked },
     bytes: null,
     records: null,
     indivisible,
