@@ -26,6 +26,7 @@ export const createLineitem = (table: string) =>
 
 export interface LineitemFile {
   readonly path: string
+  readonly seed: number
   readonly rows: number
   readonly bytes: number
 }
@@ -36,18 +37,23 @@ export type WriteRow = (fields: readonly string[]) => string
 const rowsAtOnce = 5_000
 
 /**
- * Rows that depend on the seed alone, until the file has `targetBytes`. One in ten has a comment in quotes, with a comma;
- * one in a hundred doubles a quote in it; one in five hundred breaks the line there.
+ * Rows that depend on the seed alone, until there are enough. One in ten has a comment in quotes, with a comma; one in a
+ * hundred doubles a quote in it; one in five hundred breaks the line there.
  */
 export async function writeLineitem(
   path: string,
-  options: { readonly targetBytes: number; readonly seed: number; readonly write?: WriteRow },
+  options: {
+    readonly seed: number
+    readonly until: { readonly bytes: number } | { readonly rows: number }
+    readonly write?: WriteRow
+  },
 ): Promise<LineitemFile> {
-  const { targetBytes, seed, write = csvRow } = options
+  const { seed, until, write = csvRow } = options
   const next = randomNumbers(seed)
   let [rows, bytes] = [0, 0]
+  const isEnough = () => ('bytes' in until ? bytes >= until.bytes : rows >= until.rows)
   const pieces = async function* () {
-    while (bytes < targetBytes) {
+    while (!isEnough()) {
       let text = ''
       for (let index = 0; index < rowsAtOnce; index += 1) text += write(fieldsOf(rows + index, seed, next))
       const piece = Buffer.from(text)
@@ -57,7 +63,7 @@ export async function writeLineitem(
     }
   }
   await pipeline(pieces, createWriteStream(path))
-  return { path, rows, bytes }
+  return { path, seed, rows, bytes }
 }
 
 function fieldsOf(row: number, seed: number, next: (below: number) => number): string[] {

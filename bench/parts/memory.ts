@@ -29,7 +29,7 @@ const cases = (megabytes: number): readonly Case[] => [
     expected: 'rows',
     put: async (lab, key) => {
       const path = join(lab.dir, 'large.csv')
-      await writeLineitem(path, { targetBytes: megabytes * 1e6, seed: 5 })
+      await writeLineitem(path, { seed: 5, until: { bytes: megabytes * 1e6 } })
       await lab.putFiles(key, [path])
     },
   },

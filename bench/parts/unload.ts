@@ -13,7 +13,7 @@ const table = 'public.unloaded'
  */
 export async function unload(lab: Lab, { megabytes, rounds }: { megabytes: number; rounds: number }) {
   const cores = availableParallelism()
-  const file = await writeLineitem(join(lab.dir, 'unloaded.csv'), { targetBytes: megabytes * 1e6, seed: 1 })
+  const file = await writeLineitem(join(lab.dir, 'unloaded.csv'), { seed: 1, until: { bytes: megabytes * 1e6 } })
   const { rows, bytes } = file
   await lab.sql(createLineitem(table))
   await psqlCopies(lab.postgresUrl, [copyFromFile(table, file.path)])

@@ -1,55 +1,75 @@
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
+import { type Form, forms, plainTable, tableWithSource } from '../forms.ts'
 import type { Lab } from '../lab.ts'
 import { createLineitem, type LineitemFile, writeLineitem } from '../lineitem.ts'
 import { caseResult, interleave, type Measured, measure } from '../measure.ts'
 import { copyFromFile, isInstalled, pgloaderCsv, psqlCopies } from '../psql.ts'
 
-const table = 'public.lineitem'
-
 /**
- * The ceiling is `\copy` of one file for each core, side by side; ours is one object of the same bytes, from the end of its
+ * The ceiling is `\copy` of one file for each core, side by side; ours is one object of the same rows, from the end of its
  * PUT over event, plan and load to the last commit.
  */
-export async function wholePath(lab: Lab, { megabytes, rounds }: { megabytes: number; rounds: number }) {
+export async function wholePath(lab: Lab, { megabytes, rounds, only }: WholePathOptions) {
   const cores = availableParallelism()
   const files = await writeParts(lab, megabytes, cores)
   const all = { rows: sum(files.map(({ rows }) => rows)), bytes: sum(files.map(({ bytes }) => bytes)) }
-  await lab.sql(createLineitem(table))
-  await lab.store(jobOf('whole-path', cores, {}))
+  await lab.sql(createLineitem(plainTable))
+  await lab.sql(createLineitem(tableWithSource))
+  await lab.sql(`alter table ${tableWithSource} add l_source varchar(8)`)
   const emptied = async () => {
-    await lab.sql(`truncate ${table}`)
+    await lab.sql(`truncate ${plainTable}, ${tableWithSource}`)
     await lab.sql('checkpoint')
   }
+  const paths = files.map(({ path }) => path)
+  const copies = paths.map((path) => copyFromFile(plainTable, path))
   const copied = async (statements: readonly string[]) => {
     await emptied()
     return await measure(lab.stackPid, () => psqlCopies(lab.postgresUrl, statements))
   }
-  const dropped = async (job: string) => {
-    await emptied()
-    return await measureDropped(lab, job, paths, all.rows)
+  const ceilingName = `psql, ${cores} sessions`
+  const cases: Record<string, () => Promise<Measured>> = {
+    'psql, 1 session': () => copied(copies.slice(0, 1)),
+    [ceilingName]: () => copied(copies),
   }
-  const paths = files.map(({ path }) => path)
-  const copies = paths.map((path) => copyFromFile(table, path))
-  const { one, ceiling, ours } = await interleave(rounds, {
-    one: () => copied(copies.slice(0, 1)),
-    ceiling: () => copied(copies),
-    ours: () => dropped('whole-path'),
-  })
-  const of = { one: files[0] ?? all, all }
-  const [psqlOne, psqlAll, oursAll] = [caseResult(one, of.one), caseResult(ceiling, of.all), caseResult(ours, of.all)]
+  for (const [index, [name, form]] of Object.entries(forms).entries()) {
+    if (only !== undefined && !only.includes(name)) continue
+    const job = `form-${index}`
+    const written = (await form.write?.(lab.dir, files)) ?? paths
+    await lab.store(jobOf(job, cores, form))
+    cases[name] = async () => {
+      await emptied()
+      return await measureDropped(lab, {
+        job,
+        suffix: form.suffix,
+        paths: written,
+        rows: all.rows,
+      })
+    }
+  }
+  const measured = await interleave(rounds, cases)
+  const results = Object.entries(measured).map(
+    ([name, some]) => [name, caseResult(some, name === 'psql, 1 session' ? (files[0] ?? all) : all)] as const,
+  )
   const pgloader = await pgloaderRate(lab, emptied)
+  const ceiling = results.find(([name]) => name === ceilingName)?.[1].krowsPerSecond ?? 0
+  const ours = results.filter(([name]) => !name.startsWith('psql'))
+  const csv = results.find(([name]) => name === 'csv')?.[1].krowsPerSecond ?? 0
   return {
     ...all,
-    psql1: psqlOne,
-    [`psql${cores}`]: psqlAll,
-    ours: oursAll,
+    cases: Object.fromEntries(results),
     pgloaderKrowsPerSecond: pgloader,
-    ratios: {
-      [`ours/psql${cores}`]: ratio(oursAll.krowsPerSecond, psqlAll.krowsPerSecond),
-      'ours/pgloader': pgloader === null ? null : ratio(oursAll.krowsPerSecond, pgloader),
-    },
+    /** Rows per second beside those of the ceiling. */
+    ratios: Object.fromEntries(ours.map(([name, { krowsPerSecond }]) => [name, ratio(krowsPerSecond, ceiling)])),
+    csvBesidePgloader: pgloader === null ? null : ratio(csv, pgloader),
   }
+}
+
+interface WholePathOptions {
+  readonly megabytes: number
+  readonly rounds: number
+  /** Names of forms; unset: all. */
+  readonly only?: readonly string[] | undefined
 }
 
 const ratio = (ours: number, theirs: number) => Number((ours / theirs).toFixed(3))
@@ -59,18 +79,25 @@ async function writeParts(lab: Lab, megabytes: number, parts: number): Promise<L
   const files: LineitemFile[] = []
   for (let seed = 1; seed <= parts; seed += 1)
     files.push(
-      await writeLineitem(join(lab.dir, `lineitem-${seed}.csv`), { targetBytes: (megabytes * 1e6) / parts, seed }),
+      await writeLineitem(join(lab.dir, `lineitem-${seed}.csv`), { seed, until: { bytes: (megabytes * 1e6) / parts } }),
     )
   return files
 }
 
 let drops = 0
 
+interface Drop {
+  readonly job: string
+  readonly suffix: string
+  readonly paths: readonly string[]
+  readonly rows: number
+}
+
 /** From the end of the PUT to the last commit. */
-async function measureDropped(lab: Lab, job: string, paths: readonly string[], rows: number): Promise<Measured> {
+async function measureDropped(lab: Lab, { job, suffix, paths, rows }: Drop): Promise<Measured> {
   // The same bytes under the same key would be the run of the round before.
   drops += 1
-  const key = `in/${job}/lineitem-${drops}.csv`
+  const key = `in/${job}/lineitem-${drops}${suffix}`
   const { etag } = await lab.putFiles(key, paths)
   const loaded = async () => {
     const report = await lab.runOfObject(job, key, etag)
@@ -84,15 +111,15 @@ async function measureDropped(lab: Lab, job: string, paths: readonly string[], r
 /** Once, with few rows: it takes fourteen times psql's time. */
 async function pgloaderRate(lab: Lab, emptied: () => Promise<void>): Promise<number | null> {
   if (!isInstalled('pgloader')) return null
-  const file = await writeLineitem(join(lab.dir, 'pgloader.csv'), { targetBytes: 5e7, seed: 9 })
+  const file = await writeLineitem(join(lab.dir, 'pgloader.csv'), { seed: 9, until: { bytes: 5e7 } })
   await emptied()
-  const { seconds } = await measure(lab.stackPid, () => pgloaderCsv(lab.postgresUrl, table, file.path, lab.dir))
+  const { seconds } = await measure(lab.stackPid, () => pgloaderCsv(lab.postgresUrl, plainTable, file.path, lab.dir))
   return Math.round(file.rows / seconds / 1000)
 }
 
 const end = (name: string, parameter: object) => ({ name, parameter })
 
-const jobOf = (name: string, channel: number, options: object) => ({
+const jobOf = (name: string, channel: number, { table, options }: Form) => ({
   name,
   triggers: [{ type: 'object', prefix: `in/${name}/` }],
   script: {
@@ -103,7 +130,7 @@ const jobOf = (name: string, channel: number, options: object) => ({
           writer: end('adbpgwriter', { datasource: 'adbpg_local', table, column: ['*'] }),
         },
       ],
-      setting: { speed: { channel }, errorLimit: { record: 0 } },
+      setting: { speed: { channel }, errorLimit: { record: 1_000_000 } },
     },
   },
 })

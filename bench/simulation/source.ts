@@ -22,6 +22,7 @@ export function simulatedReader(direct: boolean, sleep: (ms: number) => Promise<
     ledger: null,
     repeatable: direct,
     incremental: null,
+    forObject: null,
     open: async (options) => sourceOf(options, direct, sleep),
   }
 }
@@ -50,6 +51,7 @@ function sourceOf(options: SourceOptions, direct: boolean, sleep: (ms: number) =
     describe: async (slice) => ({ statement: String(slice.key) }),
     projection: null,
     askIncrement: null,
+    join: null,
     rest: null,
     cutSmaller: null,
     pick: null,

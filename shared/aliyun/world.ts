@@ -5,6 +5,8 @@ import { connectMysql } from '../mysql/session.ts'
 import type { Invoker, Log, ObjectStore, OssConnection, Secrets } from '../ports/index.ts'
 
 import { connectSql } from '../postgres/session.ts'
+import { openWarmSessions, type WarmSessions } from '../postgres/warm-sessions.ts'
+import { openRemembered, type Remembered } from '../run/remembered.ts'
 import type { World } from '../run/world.ts'
 import { crashAt } from './crash.ts'
 import type { FunctionContext } from './function-context.ts'
@@ -22,11 +24,21 @@ export interface WorldParts {
   readonly log: Log
   /** Of a function that works for a run; absent: a command, or the API. */
   readonly invocation?: InvocationParts['context']
+  /** Of an instance that serves more than one request. */
+  readonly warm?: Warm
 }
+
+/** What an instance keeps from one request to the next. */
+export interface Warm {
+  readonly sessions: WarmSessions
+  readonly remembered: Remembered
+}
+
+export const openWarm = (): Warm => ({ sessions: openWarmSessions(), remembered: openRemembered() })
 
 /** The one place where ports meet adapters: the same for a function, the CLI and the API. */
 export async function openWorld(parts: WorldParts): Promise<World> {
-  const { config, log } = parts
+  const { config, log, warm } = parts
   const secrets = openSecrets(secretPlaces(parts))
   const requests: OssRequests = { reads: 0, writes: 0 }
   const invocation = invocationOf(parts, requests)
@@ -50,8 +62,16 @@ export async function openWorld(parts: WorldParts): Promise<World> {
     findWriter,
     openStore: (connection) => openConnectedStore(parts, secrets, connection, requests),
     connectSql: (connection, signal, sparedSlots = 0) =>
-      connectSql(connection, { secrets, applicationName: 'adbpg-sync', signal, log, sparedSlots }),
+      connectSql(connection, {
+        secrets,
+        applicationName: 'adbpg-sync',
+        signal,
+        log,
+        sparedSlots,
+        ...(warm && { warm: warm.sessions }),
+      }),
     connectMysql: (connection, signal) => connectMysql(connection, { secrets, signal, log }),
+    ...(warm && { remembered: warm.remembered }),
     reach: crashAt(config.ADBPG_SYNC_CRASH_FILE),
   }
 }

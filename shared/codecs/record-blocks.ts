@@ -29,7 +29,7 @@ export async function* blocksOf(body: AsyncIterable<Uint8Array>, options: BlockO
   const { targetBytes, maxRecordBytes } = options
   const scanner = createRecordScanner(options.encoding, options.newline)
   const open = openRecord(maxRecordBytes)
-  const block = openBlock()
+  const block = openBlock(Math.min(targetBytes(0), mostUsualBytes) + pieceRoomBytes)
   /** Used again for each piece. */
   const ends: number[] = []
   let begunAt = performance.now()
@@ -72,7 +72,11 @@ export async function* streamOf({ bytes }: Pick<RecordBlock, 'bytes'>): AsyncIte
   for (let at = 0; at < bytes.length; at += sentBytes) yield bytes.subarray(at, at + sentBytes)
 }
 
-function openBlock() {
+/** Memory that is never written to costs nothing; growing step by step would leave twice of what is needed. */
+const mostUsualBytes = 16 * 1024 * 1024
+const pieceRoomBytes = 512 * 1024
+
+function openBlock(usualBytes: number) {
   let buffer: Buffer = Buffer.alloc(0)
   let other: Buffer = Buffer.alloc(0)
   let length = 0
@@ -80,7 +84,7 @@ function openBlock() {
   const before = { records: 0, bytes: 0 }
   function add(piece: Buffer, count: number): void {
     if (count === 0) return
-    if (length + piece.length > buffer.length) buffer = grown(buffer, length, piece.length)
+    if (length + piece.length > buffer.length) buffer = grown(buffer, length, Math.max(usualBytes, piece.length))
     piece.copy(buffer, length)
     length += piece.length
     records += count
@@ -114,7 +118,7 @@ function openBlock() {
 
 /** Not of the pool that small buffers share, so that its memory is its own. */
 function grown(buffer: Buffer, used: number, more: number): Buffer {
-  const larger = Buffer.allocUnsafeSlow(Math.max(2 * buffer.length, used + more))
+  const larger = Buffer.allocUnsafeSlow(used === 0 ? more : Math.max(used + more, 2 * used))
   buffer.copy(larger, 0, 0, used)
   return larger
 }

@@ -76,6 +76,13 @@ export async function insertChunkDone(sql: Sql, id: ChunkId, counts: ChunkCounts
   await sql.query(statements['insert-chunk-done'], values)
 }
 
+/** Inside the transaction that inserts its counts. @param dirty records by the number of their slice in the chunk */
+export async function insertPartDirty(sql: Sql, id: ChunkId, dirty: ReadonlyMap<number, number>): Promise<void> {
+  if (dirty.size === 0) return
+  const values = [id.runId, id.ordinal, id.part, [...dirty.keys()], [...dirty.values()]]
+  await sql.query(statements['insert-part-dirty'], values)
+}
+
 export async function readChunkDone(sql: Sql, id: ChunkId): Promise<ChunkCounts | null> {
   const { rows } = await sql.query(statements['read-chunk-done'], [id.runId, id.ordinal, id.part])
   return rows[0] === undefined ? null : ChunkCounts.parse(rows[0])

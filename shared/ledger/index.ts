@@ -1,3 +1,4 @@
+export * from './arrivals.ts'
 export * from './chunks.ts'
 export * from './cycles.ts'
 export * from './dirty.ts'

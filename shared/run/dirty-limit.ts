@@ -98,5 +98,5 @@ const overLimit = (dirty: number, allowed: string, last: DirtyRecord) => {
 }
 
 /** Where no dirty record is allowed, the first one's own reason says more than the limit. */
-const ofRecord = (first: DirtyRecord) =>
+export const ofRecord = (first: DirtyRecord) =>
   new TransferError(first.code, `record ${first.record} of ${first.source}: ${first.reason}`, placeIn(first))

@@ -7,6 +7,7 @@ import { beginNext } from './begin-next.ts'
 import { isSameDatabase, openSource, openTarget } from './ends.ts'
 import type { FinishEvent } from './events.ts'
 import { keepFunctionUse } from './function-use.ts'
+import { beginAfter } from './gather-arrivals.ts'
 import { advanceMark } from './increment.ts'
 import { recordNotices, sendNotices } from './notices.ts'
 import { runElsewhere } from './plan-run.ts'
@@ -46,6 +47,7 @@ async function finishOnce(context: RunContext, event: FinishEvent): Promise<Step
     if (outcome === 'waiting') return { outcome }
   } else if (halt !== 'finished') await endBadly(context, halt)
   const finished = await ledger.readFinished(sql, event.runId, event.generation)
+  if (finished !== null) await beginAfter(context)
   if (finished?.state === 'succeeded') {
     await beginNext(context)
     await cleanUp(context)

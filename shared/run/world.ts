@@ -13,6 +13,7 @@ import type {
   SqlSession,
 } from '../ports/index.ts'
 import type { CrashPoint } from './crash-points.ts'
+import type { Remembered } from './remembered.ts'
 
 /** What a use case may decide by; every default is visible in `config/`. */
 export interface RunSettings {
@@ -65,6 +66,8 @@ export interface World {
   ) => Promise<SqlSession>
   readonly connectMysql: (connection: MysqlConnection, signal: AbortSignal) => Promise<MysqlSession>
   readonly reach: (point: CrashPoint) => void
+  /** Of an instance that serves more than one request. */
+  readonly remembered?: Remembered
 }
 
 /** The time a handler has: `signal` aborts when it must stop, `softAt` is when it should take no new records. */
