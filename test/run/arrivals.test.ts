@@ -272,7 +272,7 @@ describe('one bad object among good ones', () => {
         await stack.world.store.remove([`drop/${job.table}/gone.csv`])
       },
     )
-    const later = { now: () => new Date(Date.now() + 120_000) }
+    const later = { now: () => new Date(Date.now() + 600_000) }
     if (newer !== undefined) await objectArrived({ ...job.deliverer.world, clock: later }, newer, ample)
     await job.deliverer.drain()
     expect(await job.contents()).toEqual({ rows: 6 * rowsIn + 2, ids: 6 * rowsIn + 2 })
