@@ -101,8 +101,11 @@ export interface Body {
   /** The byte that ends a record: 0x0a, or 0x0d in files of old. */
   readonly newline: number
   readonly maxRecordBytes: number
-  /** Where the first byte stands in its source, for people who look for a rejected record. */
-  readonly origin: { readonly name: string; readonly start: number; readonly firstRecord: number }
+  /**
+   * Where the first byte stands in its source, for people who look for a rejected record. `start` is null where records have
+   * no bytes of their own, as in a file of columns.
+   */
+  readonly origin: { readonly name: string; readonly start: number | null; readonly firstRecord: number }
   readonly body: AsyncIterable<Uint8Array>
 }
 

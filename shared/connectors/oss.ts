@@ -15,8 +15,15 @@ import {
   type WantedColumns,
 } from './contract.ts'
 import { csvReaderShape, delimiterOption, encodingOf, nullText, refuseWhatCopyRefuses } from './objects/csv-options.ts'
-import { columnsOfFile, FileColumns, projectionOf, refuseForeignConstants } from './objects/file-columns.ts'
+import {
+  columnsOfFile,
+  FileColumns,
+  projectionOf,
+  refuseForeignConstants,
+  refuseUnclearColumns,
+} from './objects/file-columns.ts'
 import { ObjectSlice } from './objects/object-slice.ts'
+import { parquetIn } from './objects/parquet/parquet-source.ts'
 import { splitObjects } from './objects/split-objects.ts'
 import { prepareTarget, taggedKey } from './objects/write-modes.ts'
 import { OssConnectionOption } from './options/connections.ts'
@@ -32,13 +39,14 @@ import {
   wizardLeavings,
 } from './options/fields.ts'
 
-const later = 'this format is a later release; csv is read and written'
-const laterFormats = { parquet: later, orc: later, jsonl: later, json: later, excel: later, binary: later, sql: later }
+const later = 'this format is a later release; csv and parquet are read and written'
+const noOrc = 'there is no library for ORC that runs in Node.js; write Parquet, as Hive, Spark and MaxCompute can'
+const laterFormats = { orc: noOrc, jsonl: later, json: later, excel: later, binary: later, sql: later }
 
 const noLeadingSlash = (key: string) => !key.startsWith('/')
 
 const viaProxy = 'functions reach OSS without a proxy'
-const onlyColumnar = 'it has a meaning only for parquet and orc'
+const onlyColumnar = 'it has a meaning only for parquet'
 const onlySql = 'it has a meaning only for fileFormat sql'
 
 /** What osswriter and ossreader have in common beyond the file itself (dataworks-datax.md §3.5). */
@@ -50,9 +58,7 @@ const bothIgnored: Readonly<Record<string, string>> = {
   proxyPassword: viaProxy,
   proxyDomain: viaProxy,
   proxyWorkstation: viaProxy,
-  path: onlyColumnar,
-  parquetSchema: onlyColumnar,
-  hadoopConfig: onlyColumnar,
+  hadoopConfig: 'objects are reached through the datasource',
 }
 const noOwnDomain = () =>
   notYet('a domain of your own (cname) is a later release; give the endpoint of the region', [false, 'false'])
@@ -63,6 +69,7 @@ const readerIgnored: Readonly<Record<string, string>> = {
   balanceThreshold: 'objects are cut into ranges, so large and small ones balance by themselves',
   blockSizeInByte: 'objects are cut into ranges by size, whatever their format',
   excelReaderConfig: 'it has a meaning only for excel',
+  parquetSchema: 'a Parquet file says itself what its columns are',
 }
 
 /** dataworks-datax.md §3.5. `text` is read as csv: DataX reads both with one parser. */
@@ -70,15 +77,15 @@ const OssReaderOptions = parameters(
   {
     connection: OssConnectionOption,
     object: texts()
-      .refine((objects) => objects.length > 0, 'give the key of an object, or a pattern with * or ?')
       .refine((objects) => objects.every(noLeadingSlash), 'a key does not begin with /')
       .meta({
         description:
           'Keys, or patterns: `*` any characters, `?` one, `[0-9]` one of these. All files have the same columns.',
         examples: ['orders/${bizdate}/*.csv', '${object}'],
       }),
+    path: texts().describe('What DataWorks calls `object` where the format is parquet. A leading slash is left out.'),
     column: FileColumns,
-    fileFormat: choice(['csv'], {
+    fileFormat: choice(['csv', 'parquet'], {
       otherwise: 'csv',
       aliases: { text: 'csv', txt: 'csv' },
       refused: laterFormats,
@@ -98,7 +105,40 @@ const OssReaderOptions = parameters(
     ({ column, encoding }, context) => refuseForeignConstants(column, encoding, context),
     whenSound('column', 'encoding'),
   )
+  .superRefine(
+    ({ column, fileFormat }, context) => refuseUnclearColumns(column, fileFormat === 'parquet', context),
+    whenSound('column', 'fileFormat'),
+  )
+  .superRefine(
+    (options, context) => {
+      if (objectsOf(options).length > 0) return
+      const message = 'give the key of an object, or a pattern with * or ?'
+      context.addIssue({ code: 'custom', path: ['object'], message })
+    },
+    whenSound('object', 'path', 'fileFormat'),
+  )
 type OssReaderOptions = z.infer<typeof OssReaderOptions>
+
+function objectsOf({ object, path, fileFormat }: Pick<OssReaderOptions, 'object' | 'path' | 'fileFormat'>): string[] {
+  return object.length > 0 || fileFormat === 'csv' ? object : path.map((key) => key.replace(/^\/+/, ''))
+}
+
+/** What says how text lies in a file says nothing of a Parquet file. */
+const ofText = 'has no effect: a Parquet file says itself how its values lie'
+
+function ossReaderRemarks(options: OssReaderOptions): Remark[] {
+  const { fileFormat, path, object, fieldDelimiter, encoding, nullFormat, skipHeader, csvReaderConfig } = options
+  const about = (parameter: string, message: string, isGiven: boolean) => (isGiven ? [{ parameter, message }] : [])
+  if (fileFormat === 'csv') return about('path', `has no effect: ${onlyColumnar}`, path.length > 0)
+  return [
+    ...about('path', 'has no effect beside object', path.length > 0 && object.length > 0),
+    ...about('fieldDelimiter', ofText, fieldDelimiter !== ','),
+    ...about('encoding', ofText, encoding !== undefined && !/^utf-?8$/i.test(encoding)),
+    ...about('nullFormat', ofText, nullFormat !== undefined && nullFormat !== null),
+    ...about('skipHeader', ofText, skipHeader),
+    ...about('csvReaderConfig', ofText, csvReaderConfig !== undefined),
+  ]
+}
 
 const writerIgnored: Readonly<Record<string, string>> = {
   ...bothIgnored,
@@ -183,11 +223,15 @@ export const reader = defineReader<OssReaderOptions>({
   connection: 'oss',
   options: OssReaderOptions,
   ignored: readerIgnored,
-  remarks: null,
+  remarks: ossReaderRemarks,
   ledger: null,
   repeatable: true,
   incremental: null,
-  open: async (options, context) => objectsIn(await context.openStore(options.connection), options, context, null),
+  async open(options, context) {
+    const store = await context.openStore(options.connection)
+    if (options.fileFormat === 'csv') return objectsIn(store, options, context, null)
+    return parquetIn(store, { ...options, object: objectsOf(options) }, context.signal, null)
+  },
 })
 
 export const writer = defineWriter<OssWriterOptions>({

@@ -32,6 +32,7 @@ export const errorCodes = [
   'source/object-missing',
   'source/object-changed',
   'source/no-objects',
+  'source/corrupt',
   'source/empty',
   'source/table-missing',
   'source/column-missing',

@@ -82,6 +82,7 @@ export const policies: Record<ErrorCode, Policy> = {
     'source',
     'The object is another one than was planned, and nothing of it was loaded. What `adbpg-sync status <run>` counts as loaded stays in the table: take those rows out, or let the writer replace by key or load `atomic`, then run the job again.',
   ),
+  'source/corrupt': never('source', 'Upload the file again; if it is damaged where it comes from, pack it anew.'),
   'source/empty': never(
     'source',
     'The run succeeds with no rows. If there should have been some, look at what writes the source.',

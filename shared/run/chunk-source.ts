@@ -56,7 +56,8 @@ function nextPart(
     slice: chunk.slice,
     source,
     records,
-    bytes: chunk.bytes - consumed.bytes,
+    // 0 where nobody knew them before they were read.
+    bytes: Math.max(0, chunk.bytes - consumed.bytes),
   }
 }
 

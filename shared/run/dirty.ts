@@ -15,7 +15,7 @@ export function describeDirty(record: RawRecord, reason: RecordReason, origin: B
   return {
     source: origin.name,
     record: origin.firstRecord + record.number - 1,
-    offset: origin.start + record.offset,
+    offset: origin.start === null ? null : origin.start + record.offset,
     bytes: record.length,
     column: reason.column,
     code: reason.code,

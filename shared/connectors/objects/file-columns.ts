@@ -27,12 +27,12 @@ const TypeName = z.preprocess(
 /** Samples write `"index": "1"` (dataworks-datax.md §1.1). What is no number stays what it is, and is refused. */
 const FieldIndex = z.preprocess(
   (value) => (typeof value === 'string' && /^\s*\d{1,9}\s*$/.test(value) ? Number(value) : unsetWhenBlank(value)),
-  z.number().int().min(0).optional(),
+  z.union([z.number().int().min(0), z.string()]).optional(),
 )
 
 const FileColumnObject = z
   .strictObject({
-    index: FieldIndex.describe('The field of the file, from 0.'),
+    index: FieldIndex.describe('The field of the file, from 0. Of Parquet also the name of its column.'),
     value: z
       .preprocess((value) => (value === undefined || value === null ? value : String(value)), z.string().nullish())
       .describe('A constant in the place of a field; null means NULL.'),
@@ -42,12 +42,11 @@ const FileColumnObject = z
     format: z
       .preprocess(unsetWhenBlank, z.string().optional())
       .describe('Pattern of a date, of those that the server reads by itself.'),
-    name: z.preprocess(unsetWhenBlank, z.string().optional()).describe('A name for `mapping`. Our own option.'),
+    name: z
+      .preprocess(unsetWhenBlank, z.string().optional())
+      .describe('A name for `mapping`; of Parquet without index, the column of this name. Our own option.'),
   })
   .superRefine((column, context) => {
-    if ((column.index === undefined) === (column.value === undefined)) {
-      context.addIssue({ code: 'custom', message: 'give either index (a field, from 0) or value (a constant)' })
-    }
     if (column.format !== undefined && !readableDates.test(column.format)) {
       const message = `dates in the form ${column.format} are not read yet; yyyy-MM-dd, yyyyMMdd and yyyy-MM-dd HH:mm:ss are`
       context.addIssue({ code: 'custom', path: ['format'], message, params: unsupportedIssue })
@@ -81,6 +80,29 @@ export function columnsOfFile(columns: FileColumns): readonly Column[] | null {
   }))
 }
 
+/** As they are listed; null for `["*"]`. */
+export function listedColumns(columns: FileColumns): readonly FileColumn[] | null {
+  const listed = columns.filter(isColumn)
+  return listed.length === 0 ? null : listed
+}
+
+export const constantType = (type: keyof typeof typeNames): string => typeNames[type]
+
+/** A check of an options schema: what a column is made of. @param hasNames the columns of the file have names */
+export function refuseUnclearColumns(columns: FileColumns, hasNames: boolean, context: z.core.$RefinementCtx): void {
+  for (const [position, column] of columns.entries()) {
+    if (!isColumn(column)) continue
+    const { index, value, name } = column
+    const issue = (message: string) => context.addIssue({ code: 'custom', path: ['column', position], message })
+    if (typeof index === 'string' && !hasNames)
+      issue(`index ${index} is no number: fields of a CSV are counted, from 0`)
+    else if (hasNames && index === undefined && value === undefined && name === undefined)
+      issue('give index (a column of the file, by its number from 0 or its name), name or value (a constant)')
+    else if (hasNames ? index !== undefined && value !== undefined : (index === undefined) === (value === undefined))
+      issue('give either index (a field, from 0) or value (a constant)')
+  }
+}
+
 /**
  * @param width fields of a record of the file; null when unknown
  * @param pick places among the columns, of those that are taken; null: all, in order
@@ -93,7 +115,7 @@ export function projectionOf(
 ): Projection | null {
   const listed = columns
     .filter(isColumn)
-    .map(({ index, value }) => (index === undefined ? { value: value ?? null } : { index }))
+    .map(({ index, value }) => (typeof index === 'number' ? { index } : { value: value ?? null }))
   // Of `*`, column i is field i.
   const fieldAt = (place: number) => (listed.length === 0 ? { index: place } : listed[place])
   const fields = pick === null ? listed : pick.map(fieldAt).filter((field) => field !== undefined)

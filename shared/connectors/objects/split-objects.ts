@@ -8,12 +8,16 @@ import { type CutObject, cutObjects } from './cut-objects.ts'
 import { columnsOfFile, type FileColumns } from './file-columns.ts'
 import { findObjects, matchesKey } from './find-objects.ts'
 
-/** What of a reader's options decides how its objects are cut. */
-export interface SplitOptions {
+/** What of a reader's options decides which objects are read. */
+export interface FindOptions {
   readonly object: readonly string[]
+  readonly successOnNoObject: boolean
+}
+
+/** And how they are cut. */
+export interface SplitOptions extends FindOptions {
   readonly column: FileColumns
   readonly skipHeader: boolean
-  readonly successOnNoObject: boolean
   readonly nullFormat?: string | null | undefined
 }
 
@@ -31,7 +35,7 @@ export async function splitObjects(
   want: SplitRequest,
   { encoding, wanted, signal }: SplitWork,
 ): Promise<Split> {
-  const objects = await objectsOf(store, options, want.arrived)
+  const objects = await findSplitObjects(store, options, want.arrived)
   const slices: PlannedSlice[] = []
   const empty: string[] = objects.filter((head) => head.size === 0).map((head) => head.key)
   const request = { encoding, headerRecords: options.skipHeader ? 1 : 0, targetBytes: want.targetBytes, signal }
@@ -67,9 +71,10 @@ function pickOf(
   return match.positions.join(',')
 }
 
-async function objectsOf(
+/** @throws source/no-objects; source/object-missing, source/object-changed for a version that arrived */
+export async function findSplitObjects(
   store: ObjectStore,
-  options: SplitOptions,
+  options: FindOptions,
   arrived: ArrivedObject | null,
 ): Promise<ObjectHead[]> {
   try {
@@ -112,7 +117,7 @@ function decide(objects: readonly ObjectHead[], slices: readonly PlannedSlice[],
   return [{ what, why: `${size}, cut behind the first record that reaches ${printBytes(want.targetBytes)}` }]
 }
 
-function emptyDecision([first, ...others]: readonly string[]): Decision[] {
+export function emptyDecision([first, ...others]: readonly string[]): Decision[] {
   if (first === undefined) return []
   const more = others.length === 0 ? '' : ` and ${others.length} more`
   return [{ what: `nothing is read of ${first}${more}`, why: 'no record is in there' }]
