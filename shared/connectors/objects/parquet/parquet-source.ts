@@ -78,7 +78,7 @@ async function columnsOfFirst(
   const { key } = first
   let chosen: readonly ChosenColumn[] = []
   const names = wanted === null ? null : await wanted()
-  openFooter(await fetchFooter(store, first, signal), key, { first: 0, count: 0 }, (columns) => {
+  openFooter(await fetchFooter(store, first, signal), first, { first: 0, count: 0 }, (columns) => {
     chosen = chooseColumns(options.column, columns, key)
     if (names !== null) chosen = chooseColumns(options.column, columns, key, placesOfNames(names, chosen, key).places)
     return leavesOf(chosen)

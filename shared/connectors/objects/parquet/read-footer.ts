@@ -37,7 +37,7 @@ export interface OpenedFooter extends Footer {
  */
 export function openFooter(
   bytes: Buffer,
-  key: string,
+  { key, size }: Pick<Version, 'key' | 'size'>,
   range: { readonly first: number; readonly count: number } | null,
   leavesOf: (columns: readonly SchemaColumn[]) => ReadonlySet<number>,
 ): OpenedFooter {
@@ -46,8 +46,30 @@ export function openFooter(
       wantsGroup: (index) => range === null || (index >= range.first && index < range.first + range.count),
       wantedLeaves: (elements) => leavesOf(columnsOfSchema(elements)),
     })
+    refuseUnsound(footer, size)
     return { ...footer, columns: columnsOfSchema(footer.schema) }
   })
+}
+
+const isCount = (value: number) => Number.isSafeInteger(value) && value >= 0
+
+/** Numbers that no sound footer holds: they would be asked of the store, or awaited of the pages. */
+function refuseUnsound({ groups, rows }: Footer, size: number): void {
+  for (const group of groups) {
+    if (group === null) continue
+    if (!isCount(group.rows) || group.rows > rows)
+      throw new RangeError('the footer gives a row group no sound number of rows')
+    for (const chunk of group.columns) {
+      if (chunk === null) continue
+      const { start, compressedBytes, uncompressedBytes, values } = chunk
+      if (
+        ![start, compressedBytes, uncompressedBytes, values].every(isCount) ||
+        start < 4 ||
+        start + compressedBytes > size
+      )
+        throw new RangeError('the footer says that a column lies outside of the file')
+    }
+  }
 }
 
 /** Small enough to be held whole. */

@@ -52,7 +52,7 @@ async function* readGroups(
   const footer = await readRange(store, slice, size - 8 - footerBytes, size - 8, signal)
   const places = pick?.split(',').map(Number) ?? null
   const range = { first: firstGroup, count: groups }
-  const opened = openFooter(footer, key, range, (columns) => leavesOf(chooseColumns(column, columns, key, places)))
+  const opened = openFooter(footer, slice, range, (columns) => leavesOf(chooseColumns(column, columns, key, places)))
   const chosen = chooseColumns(column, opened.columns, key, places)
   const decompressors = await openDecompressors(opened.groups)
   const wanted = opened.groups.slice(firstGroup, firstGroup + groups).filter((group) => group !== null)

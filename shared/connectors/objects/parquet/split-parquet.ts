@@ -77,7 +77,7 @@ async function lookAt(
   const footer = await fetchFooter(store, head, signal)
   let chosen: readonly ChosenColumn[] = []
   let pick: string | undefined
-  const opened = openFooter(footer, key, null, (columns) => {
+  const opened = openFooter(footer, head, null, (columns) => {
     chosen = chooseColumns(column, columns, key)
     if (names !== null) {
       const match = placesOfNames(names, chosen, key)
