@@ -256,8 +256,15 @@ export interface ObjectTarget extends AsyncDisposable {
   /** Once per run, before the first slice: truncate or check the prefix. Safe to repeat: never touches objects of `runTag`. */
   prepare(runTag: string): Promise<void>
   keyOf(runTag: string, sliceIndex: number): string
-  /** Bytes before the first record of each object; empty for none. */
+  /** Bytes before the first record of each object; empty for none. Where `encode` is given: the object without records. */
   header(columns: readonly Column[] | null): Uint8Array
+  /**
+   * Makes the object of the records of a slice, which come in `preferred`. null: the records are the object, behind `header`.
+   * The iterable ends with the records, and throws record/* for one that has no place in the format.
+   */
+  readonly encode:
+    | null
+    | ((records: AsyncIterable<Uint8Array>, columns: readonly Column[] | null) => AsyncIterable<Uint8Array>)
   readonly putOptions: PutOptions
 }
 

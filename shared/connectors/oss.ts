@@ -1,6 +1,8 @@
 import type * as z from 'zod'
 import { encodeCsvRecord } from '../codecs/csv-encode.ts'
-import type { CsvEncoding } from '../codecs/encoding.ts'
+import { type CsvEncoding, copyText } from '../codecs/encoding.ts'
+import { compressions } from '../codecs/parquet-write/compress.ts'
+import { emptyParquet, writeParquet } from '../codecs/parquet-write/write-file.ts'
 import { TransferError, whenSound } from '../errors/index.ts'
 import { copyRefusal } from '../load/copy-rules.ts'
 import type { ObjectStore } from '../ports/index.ts'
@@ -20,7 +22,7 @@ import {
   FileColumns,
   projectionOf,
   refuseForeignConstants,
-  refuseUnclearColumns,
+  refuseNamesOfFields,
 } from './objects/file-columns.ts'
 import { ObjectSlice } from './objects/object-slice.ts'
 import { parquetIn } from './objects/parquet/parquet-source.ts'
@@ -32,10 +34,12 @@ import {
   flag,
   notYet,
   oneText,
+  optionalChoice,
   optionalText,
   parameters,
   recordBytes,
   texts,
+  unsupportedIssue,
   wizardLeavings,
 } from './options/fields.ts'
 
@@ -106,7 +110,9 @@ const OssReaderOptions = parameters(
     whenSound('column', 'encoding'),
   )
   .superRefine(
-    ({ column, fileFormat }, context) => refuseUnclearColumns(column, fileFormat === 'parquet', context),
+    ({ column, fileFormat }, context) => {
+      if (fileFormat === 'csv') refuseNamesOfFields(column, context)
+    },
     whenSound('column', 'fileFormat'),
   )
   .superRefine(
@@ -143,8 +149,8 @@ function ossReaderRemarks(options: OssReaderOptions): Remark[] {
 const writerIgnored: Readonly<Record<string, string>> = {
   ...bothIgnored,
   column: 'the columns are those of the reader, in its order',
-  fileName: onlyColumnar,
-  dataxParquetMode: onlyColumnar,
+  parquetSchema: 'columns have the names and types of the reader; cast them in its querySql to have others',
+  dataxParquetMode: 'nested columns are written as texts',
   table: onlySql,
   quoteChar: onlySql,
   commitSize: onlySql,
@@ -161,14 +167,17 @@ const OssWriterOptions = parameters(
     connection: OssConnectionOption,
     object: oneText()
       .refine(noLeadingSlash, 'a key does not begin with /')
+      .optional()
       .meta({
-        description: 'Prefix of the keys that are written; run and slice follow it.',
+        description: 'Prefix of the keys that are written; run and slice follow it. Must be given.',
         examples: ['export/orders-${bizdate}'],
       }),
+    path: optionalText().describe('With `fileName`, what DataWorks calls `object` where the format is parquet.'),
+    fileName: optionalText().describe('The end of `path`.'),
     writeMode: choice(['truncate', 'append', 'nonConflict'], {}).describe(
       '`truncate` removes what has the prefix, `append` leaves it, `nonConflict` fails when there is something. Must be given.',
     ),
-    fileFormat: choice(['csv'], {
+    fileFormat: choice(['csv', 'parquet'], {
       otherwise: 'csv',
       refused: { ...laterFormats, text: 'text joins values without quotes, so a delimiter in one is lost; use csv' },
     }).describe('Other formats are refused.'),
@@ -180,7 +189,7 @@ const OssWriterOptions = parameters(
     suffix: optionalText().describe('End of the keys; a missing dot is added.'),
     encoding: notYet('objects are written in UTF-8', ['utf-8', 'utf8']),
     lineDelimiter: notYet('records end with \\n', ['\n', '\\n']),
-    compress: notYet('compressed files are a later release', ['none', 'NONE']),
+    compress: optionalChoice(compressions).describe('Of parquet: snappy when unset. Of csv: none.'),
     dateFormat: notYet('dates are written as yyyy-mm-dd hh:mm:ss, as the database prints them', [
       'yyyy-mm-dd hh:mm:ss',
     ]),
@@ -197,19 +206,63 @@ const OssWriterOptions = parameters(
     partition: notYet('partition paths are a later release; put them into object'),
   },
   writerIgnored,
-).superRefine(
-  (options, context) => {
-    const reason = copyRefusal(writtenEncoding(options))
-    if (reason !== null) context.addIssue({ code: 'custom', message: reason })
-  },
-  whenSound('fieldDelimiter', 'nullFormat'),
 )
+  .superRefine(
+    (options, context) => {
+      const reason = copyRefusal(writtenEncoding(options))
+      if (reason !== null) context.addIssue({ code: 'custom', message: reason })
+    },
+    whenSound('fieldDelimiter', 'nullFormat'),
+  )
+  .superRefine(
+    (options, context) => {
+      if (prefixOf(options) === null)
+        context.addIssue({ code: 'custom', path: ['object'], message: 'give the prefix of the keys that are written' })
+      if (options.fileFormat !== 'csv' || (options.compress ?? 'none') === 'none') return
+      const message = `compressed CSV is a later release; parquet can be ${options.compress}`
+      context.addIssue({ code: 'custom', path: ['compress'], message, params: unsupportedIssue })
+    },
+    whenSound('object', 'path', 'fileName', 'fileFormat', 'compress'),
+  )
 type OssWriterOptions = z.infer<typeof OssWriterOptions>
 
-function ossWriterRemarks({ header, writeHeader, generateEmptyFile }: OssWriterOptions): Remark[] {
+/** null: nothing says where to write. */
+function prefixOf({
+  object,
+  path,
+  fileName,
+  fileFormat,
+}: Pick<OssWriterOptions, 'object' | 'path' | 'fileName' | 'fileFormat'>): string | null {
+  if (object !== undefined || fileFormat === 'csv') return object ?? null
+  const parts = [path?.replace(/^\/+|\/+$/g, ''), fileName?.replace(/^\/+/, '')].filter(
+    (part) => part !== undefined && part !== '',
+  )
+  return parts.length === 0 ? null : parts.join('/')
+}
+
+function ossWriterRemarks(options: OssWriterOptions): Remark[] {
+  return options.fileFormat === 'csv' ? csvWriterRemarks(options) : parquetWriterRemarks(options)
+}
+
+function parquetWriterRemarks(options: OssWriterOptions): Remark[] {
+  const { object, path, fileName, fieldDelimiter, nullFormat, header, writeHeader } = options
+  const about = (parameter: string, message: string, isGiven: boolean) => (isGiven ? [{ parameter, message }] : [])
+  return [
+    ...about('path', 'has no effect beside object', path !== undefined && object !== undefined),
+    ...about('fileName', 'has no effect beside object', fileName !== undefined && object !== undefined),
+    ...about('fieldDelimiter', ofText, fieldDelimiter !== ','),
+    ...about('nullFormat', ofText, nullFormat !== undefined && nullFormat !== null),
+    ...about('header', ofText, header.length > 0),
+    ...about('writeHeader', ofText, writeHeader),
+  ]
+}
+
+function csvWriterRemarks({ header, writeHeader, generateEmptyFile, path, fileName }: OssWriterOptions): Remark[] {
   const beside = header.length > 0 && writeHeader
   const kept = 'has no effect: a table without rows leaves one object, with its header if it has one'
   return [
+    ...(path === undefined ? [] : [{ parameter: 'path', message: `has no effect: ${onlyColumnar}` }]),
+    ...(fileName === undefined ? [] : [{ parameter: 'fileName', message: `has no effect: ${onlyColumnar}` }]),
     ...(beside ? [{ parameter: 'writeHeader', message: 'has no effect beside header' }] : []),
     ...(generateEmptyFile ? [] : [{ parameter: 'generateEmptyFile', message: kept }]),
   ]
@@ -246,21 +299,15 @@ export const writer = defineWriter<OssWriterOptions>({
   ledger: null,
   async open(options, context): Promise<ObjectTarget> {
     const store = await context.openStore(options.connection)
-    const { object: prefix, writeMode: mode } = options
-    const encoding = writtenEncoding(options)
+    const { writeMode: mode } = options
+    const prefix = prefixOf(options) ?? ''
     const suffix = dotted(options.suffix ?? '')
     return {
       kind: 'object',
-      preferred: encoding,
       store,
       prepare: (runTag) => prepareTarget(store, { prefix, runTag, mode }),
       keyOf: (runTag, sliceIndex) => taggedKey(prefix, runTag, sliceIndex, suffix),
-      header(columns) {
-        if (options.header.length > 0) return encodeCsvRecord(options.header, encoding)
-        const names = options.writeHeader ? (columns ?? []).map((column) => column.name) : []
-        return names.length === 0 ? new Uint8Array() : encodeCsvRecord(names, encoding)
-      },
-      putOptions: { contentType: 'text/csv; charset=utf-8' },
+      ...(options.fileFormat === 'csv' ? asCsv(options) : asParquet(options)),
       async [Symbol.asyncDispose]() {},
     }
   },
@@ -312,6 +359,31 @@ function objectsIn(
     askIncrement: null,
     holdSnapshot: null,
     async [Symbol.asyncDispose]() {},
+  }
+}
+
+type Written = Pick<ObjectTarget, 'preferred' | 'header' | 'encode' | 'putOptions'>
+
+function asCsv(options: OssWriterOptions): Written {
+  const encoding = writtenEncoding(options)
+  return {
+    preferred: encoding,
+    header(columns) {
+      if (options.header.length > 0) return encodeCsvRecord(options.header, encoding)
+      const names = options.writeHeader ? (columns ?? []).map((column) => column.name) : []
+      return names.length === 0 ? new Uint8Array() : encodeCsvRecord(names, encoding)
+    },
+    encode: null,
+    putOptions: { contentType: 'text/csv; charset=utf-8' },
+  }
+}
+
+function asParquet({ compress = 'snappy' }: OssWriterOptions): Written {
+  return {
+    preferred: copyText,
+    header: (columns) => emptyParquet(columns ?? []),
+    encode: (records, columns) => writeParquet(records, columns ?? [], compress),
+    putOptions: { contentType: 'application/vnd.apache.parquet' },
   }
 }
 

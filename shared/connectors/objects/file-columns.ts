@@ -30,6 +30,8 @@ const FieldIndex = z.preprocess(
   z.union([z.number().int().min(0), z.string()]).optional(),
 )
 
+const unclear = 'give either index (a field, from 0) or value (a constant)'
+
 const FileColumnObject = z
   .strictObject({
     index: FieldIndex.describe('The field of the file, from 0. Of Parquet also the name of its column.'),
@@ -47,6 +49,11 @@ const FileColumnObject = z
       .describe('A name for `mapping`; of Parquet without index, the column of this name. Our own option.'),
   })
   .superRefine((column, context) => {
+    const { index, value, name } = column
+    const isBoth = index !== undefined && value !== undefined
+    // Columns of Parquet have names, of which one is enough; what is left of a CSV is checked when the format is known.
+    if (isBoth || (index === undefined && value === undefined && name === undefined))
+      context.addIssue({ code: 'custom', message: unclear })
     if (column.format !== undefined && !readableDates.test(column.format)) {
       const message = `dates in the form ${column.format} are not read yet; yyyy-MM-dd, yyyyMMdd and yyyy-MM-dd HH:mm:ss are`
       context.addIssue({ code: 'custom', path: ['format'], message, params: unsupportedIssue })
@@ -88,18 +95,19 @@ export function listedColumns(columns: FileColumns): readonly FileColumn[] | nul
 
 export const constantType = (type: keyof typeof typeNames): string => typeNames[type]
 
-/** A check of an options schema: what a column is made of. @param hasNames the columns of the file have names */
-export function refuseUnclearColumns(columns: FileColumns, hasNames: boolean, context: z.core.$RefinementCtx): void {
+/** A check of an options schema: fields of a CSV have places alone. */
+export function refuseNamesOfFields(columns: FileColumns, context: z.core.$RefinementCtx): void {
   for (const [position, column] of columns.entries()) {
     if (!isColumn(column)) continue
-    const { index, value, name } = column
-    const issue = (message: string) => context.addIssue({ code: 'custom', path: ['column', position], message })
-    if (typeof index === 'string' && !hasNames)
-      issue(`index ${index} is no number: fields of a CSV are counted, from 0`)
-    else if (hasNames && index === undefined && value === undefined && name === undefined)
-      issue('give index (a column of the file, by its number from 0 or its name), name or value (a constant)')
-    else if (hasNames ? index !== undefined && value !== undefined : (index === undefined) === (value === undefined))
-      issue('give either index (a field, from 0) or value (a constant)')
+    const path = ['column', position]
+    if (typeof column.index === 'string')
+      context.addIssue({
+        code: 'custom',
+        path: [...path, 'index'],
+        message: 'must be a number: fields of a CSV are counted, from 0',
+      })
+    else if (column.index === undefined && column.value === undefined)
+      context.addIssue({ code: 'custom', path, message: unclear })
   }
 }
 

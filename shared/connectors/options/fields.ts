@@ -103,6 +103,10 @@ export const choice = <const T extends string>(
     .meta({ enum: [...values, ...aliases.keys()], ...(options.otherwise && { default: options.otherwise }) })
 }
 
+/** As `choice`, where none of them is a choice too. */
+export const optionalChoice = <const T extends string>(values: readonly T[]) =>
+  z.preprocess(unsetWhenBlank, choice(values, {}).optional()).meta({ enum: [...values] })
+
 const isBlank = (value: unknown) =>
   unsetWhenBlank(value) === undefined ||
   (typeof value === 'object' && value !== null && Object.keys(value).length === 0)
