@@ -1,5 +1,6 @@
 import { TransferError } from '../../errors/index.ts'
 import { type CopyOutput, makeRoom, openOutput } from '../parquet/copy-output.ts'
+import { openFieldDictionary } from './field-dictionary.ts'
 import { fits, writeHighFirst, writeWhole } from './growing.ts'
 import { fieldParser, type ParsedField } from './parse-field.ts'
 import type { WrittenType } from './written-type.ts'
@@ -51,14 +52,17 @@ export function openColumnWriter(name: string, type: WrittenType): ColumnWriter 
   let places = new Int32Array(4096)
   let [records, count] = [0, 0]
   let cuts: PageCut[] = []
-  let dictionary: Map<string, number> | null = hasDictionary(type) ? new Map() : null
+  const dictionary = openFieldDictionary()
+  let usesDictionary = hasDictionary(type)
+  /** Where the values of the dictionary end. */
+  let valueEnds = new Uint32Array(1024)
   let pageStart: PageCut = { records: 0, values: 0, bytes: 0 }
 
   function level(value: 0 | 1): void {
     if (records === levels.length) levels = grown(levels, new Uint8Array(2 * records))
     levels[records] = value
     records += 1
-    if (records - pageStart.records >= pageRecords || (dictionary === null && values.at - pageStart.bytes >= pageBytes))
+    if (records - pageStart.records >= pageRecords || (!usesDictionary && values.at - pageStart.bytes >= pageBytes))
       cut()
   }
 
@@ -67,35 +71,43 @@ export function openColumnWriter(name: string, type: WrittenType): ColumnWriter 
     cuts.push(pageStart)
   }
 
-  function addPlace(known: Map<string, number>, begin: number): void {
-    const key = values.bytes.toString('latin1', begin, values.at)
-    let place = known.get(key)
-    if (place === undefined) {
-      place = known.size
-      known.set(key, place)
-    } else values.at = begin
+  function addPlace(bytes: Buffer, start: number, end: number): void {
+    let place = dictionary.find(bytes, start, end)
+    if (place === -1) {
+      append(bytes, start, end, values)
+      place = dictionary.add(bytes, start, end)
+      if (place === valueEnds.length) valueEnds = grown(valueEnds, new Uint32Array(2 * place))
+      valueEnds[place] = values.at
+    }
     if (count === places.length) places = grown(places, new Int32Array(2 * count))
     places[count] = place
     count += 1
-    const isUseless = values.at > maxDictionaryBytes || (count === trialValues && known.size > trialValues / 2)
-    if (isUseless) expand(known)
+    const isUseless = values.at > maxDictionaryBytes || (count === trialValues && dictionary.size() > trialValues / 2)
+    if (isUseless) expand()
   }
 
   /** From places back to values, once, when the dictionary turns out not to pay. */
-  function expand(known: Map<string, number>): void {
-    dictionary = null
-    const keys = [...known.keys()]
+  function expand(): void {
+    usesDictionary = false
+    const known = Buffer.from(values.bytes.subarray(0, values.at))
     const firsts = cuts
+    let next = 0
     values.at = 0
     cuts = []
-    for (let index = 0; index < count; index += 1) {
-      const key = keys[places[index] as number] ?? ''
-      makeRoom(values, key.length)
-      values.at += values.bytes.write(key, values.at, 'latin1')
-      const reached = firsts[cuts.length]
-      if (reached?.values === index + 1) cuts.push({ ...reached, bytes: values.at })
+    const passCuts = (passed: number) => {
+      for (let cut = firsts[next]; cut !== undefined && cut.values <= passed; cut = firsts[next]) {
+        cuts.push({ ...cut, bytes: values.at })
+        next += 1
+      }
     }
-    while (cuts.length < firsts.length) cuts.push({ ...(firsts[cuts.length] as PageCut), bytes: values.at })
+    passCuts(0)
+    for (let index = 0; index < count; index += 1) {
+      const place = places[index] as number
+      const [from, to] = [place === 0 ? 0 : (valueEnds[place - 1] as number), valueEnds[place] as number]
+      makeRoom(values, to - from)
+      values.at += known.copy(values.bytes, values.at, from, to)
+      passCuts(index + 1)
+    }
     pageStart = cuts.at(-1) ?? { records: 0, values: 0, bytes: 0 }
   }
 
@@ -103,19 +115,20 @@ export function openColumnWriter(name: string, type: WrittenType): ColumnWriter 
     type,
     name,
     add(bytes, start, end) {
-      const begin = values.at
-      append(bytes, start, end, values)
-      if (dictionary === null) count += 1
-      else addPlace(dictionary, begin)
+      if (usesDictionary) addPlace(bytes, start, end)
+      else {
+        append(bytes, start, end, values)
+        count += 1
+      }
       level(1)
     },
     addNull: () => level(0),
-    held: () => values.at + records + 4 * (dictionary === null ? 0 : count),
+    held: () => values.at + records + 4 * (usesDictionary ? count : 0),
     gathered() {
       if (pageStart.records < records) cut()
       const held = { cuts, levels: levels.subarray(0, records), values: values.bytes.subarray(0, values.at) }
-      if (dictionary === null) return { ...held, places: null, dictionaryValues: 0 }
-      return { ...held, places: places.subarray(0, count), dictionaryValues: dictionary.size }
+      if (!usesDictionary) return { ...held, places: null, dictionaryValues: 0 }
+      return { ...held, places: places.subarray(0, count), dictionaryValues: dictionary.size() }
     },
     clear() {
       values.at = 0
@@ -123,7 +136,8 @@ export function openColumnWriter(name: string, type: WrittenType): ColumnWriter 
       count = 0
       cuts = []
       pageStart = { records: 0, values: 0, bytes: 0 }
-      dictionary = hasDictionary(type) ? new Map() : null
+      dictionary.clear()
+      usesDictionary = hasDictionary(type)
     },
   }
 }
@@ -131,7 +145,7 @@ export function openColumnWriter(name: string, type: WrittenType): ColumnWriter 
 /** Values that come again are mostly texts and small numbers; of the others the places would be larger than the values. */
 const hasDictionary = ({ parse }: WrittenType) => parse.of !== 'boolean' && parse.of !== 'bytes' && parse.of !== 'uuid'
 
-function grown<A extends Uint8Array | Int32Array>(from: A, to: A): A {
+function grown<A extends Uint8Array | Int32Array | Uint32Array>(from: A, to: A): A {
   to.set(from)
   return to
 }
