@@ -1,34 +1,68 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createReadStream } from 'node:fs'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { findConnection } from '../shared/cli/local-datasources.ts'
-import { startLocalStack } from '../shared/cli/local-stack.ts'
+import { projectDir } from '../shared/cli/local-stack.ts'
 import { openLocalSession } from '../shared/cli/session.ts'
-import { RunId } from '../shared/job/index.ts'
+import { TransferError } from '../shared/errors/index.ts'
+import { type JobName, RunId, runIdOf, runKeyOfObject } from '../shared/job/index.ts'
 import { removePostgresData } from '../shared/local/postgres/account.ts'
-import type { Log } from '../shared/ports/index.ts'
+import { StackFile } from '../shared/local/stack.ts'
+import type { Log, SqlSession } from '../shared/ports/index.ts'
 import { type RunReport, reportRun } from '../shared/run/report.ts'
+import { jobKey } from '../shared/staging/keys.ts'
 
 const silent: Log = { info: () => undefined, warn: () => undefined, error: () => undefined, child: () => silent }
 const never = new AbortController().signal
 
-/** A local stack of its own, and the two ways into its database: COPY by hand, and a run. */
+/** A local stack of its own, in a process of its own as users have it, and the ways into its database. */
 export interface Lab extends AsyncDisposable {
+  readonly stackPid: number
+  /** For what the bench writes; gone at its end. */
+  readonly dir: string
+  readonly postgresUrl: string
+  connect(): Promise<SqlSession>
   sql(statement: string): Promise<void>
   /** One session, one COPY. */
   copy(statement: string, bytes: Buffer): Promise<void>
   put(key: string, bytes: Buffer): Promise<void>
+  /** Files one behind the other as one object. @returns its etag */
+  putFiles(key: string, paths: readonly string[]): Promise<{ readonly etag: string }>
+  remove(keys: readonly string[]): Promise<void>
+  store(job: object & { readonly name: string }): Promise<void>
   /** From the call to the last commit. @throws when the run does not succeed */
   run(job: object): Promise<RunReport>
+  /** The run that the arrival of an object starts. @throws when it does not succeed */
+  runOfObject(job: string, key: string, etag: string): Promise<RunReport>
 }
 
-export async function openLab(): Promise<Lab> {
+/** @param profileDir where functions and platform leave CPU profiles at their end; null: none */
+export async function openLab(profileDir: string | null): Promise<Lab> {
   const stateDir = await mkdtemp(join(tmpdir(), 'adbpg-sync-bench-'))
-  const stack = await startLocalStack(stateDir, silent, {})
-  const session = await openLocalSession({}, stack.file, silent, never)
+  const stack = await startStack(stateDir, profileDir)
+  const file = StackFile.parse(JSON.parse(await readFile(join(stateDir, 'stack.json'), 'utf8')))
+  const session = await openLocalSession({}, file, silent, never)
   const { world } = session
   const adbpg = await findConnection(world, 'adbpg_local')
+  const ended = async (runId: RunId): Promise<RunReport> => {
+    await using one = await world.connectSql(adbpg, never)
+    // The report costs far more than this question, and would be asked for out of the CPU that is measured.
+    for (const until = Date.now() + longestRunMs; !(await hasFinished(one, runId)); ) {
+      if (Date.now() > until) throw new Error(`run ${runId} did not end within ${longestRunMs / 1000} s`)
+      await new Promise((resolve) => setTimeout(resolve, pollMs))
+    }
+    const report = await reportRun(one, runId, new Date())
+    if (report?.state === 'succeeded') return report
+    throw new Error(report?.error?.message ?? `run ${runId} is gone`)
+  }
   return {
+    stackPid: stack.pid ?? 0,
+    dir: stateDir,
+    postgresUrl: file.address.postgres.url,
+    connect: () => world.connectSql(adbpg, never),
     async sql(statement) {
       await using one = await world.connectSql(adbpg, never)
       await one.query(statement)
@@ -40,23 +74,59 @@ export async function openLab(): Promise<Lab> {
     async put(key, bytes) {
       await world.store.putStream(key, piecesOf(bytes))
     },
+    putFiles: (key, paths) => world.store.putStream(key, filesInRow(paths)),
+    remove: (keys) => world.store.remove(keys),
+    async store(job) {
+      await world.store.put(jobKey(job.name), Buffer.from(JSON.stringify(job)), { contentType: 'application/json' })
+    },
     async run(job) {
       const { runId } = (await world.invoker.invokeSync('start', { job }, 60_000)) as { runId: string }
-      await using one = await world.connectSql(adbpg, never)
-      for (;;) {
-        const report = await reportRun(one, RunId.parse(runId), new Date())
-        if (report?.state === 'succeeded') return report
-        if (report?.state === 'failed') throw new Error(report.error?.message)
-        await new Promise((resolve) => setTimeout(resolve, 20))
-      }
+      return await ended(RunId.parse(runId))
     },
+    runOfObject: (job, key, etag) => ended(runIdOf(runKeyOfObject(job as JobName, world.store.bucket, key, etag))),
     async [Symbol.asyncDispose]() {
       await session[Symbol.asyncDispose]()
-      await stack[Symbol.asyncDispose]()
+      await stop(stack)
       await removePostgresData(join(stateDir, 'postgres'))
       await rm(stateDir, { recursive: true, force: true })
     },
   }
+}
+
+const pollMs = 20
+const longestRunMs = 300_000
+
+async function hasFinished(sql: SqlSession, runId: RunId): Promise<boolean> {
+  try {
+    return (await sql.query('select from adbpg_sync.run_finished where run_id = $1', [runId])).rowCount > 0
+  } catch (error) {
+    // The first run makes the ledger.
+    if (error instanceof TransferError && error.context.sqlstate === '42P01') return false
+    throw error
+  }
+}
+
+async function startStack(stateDir: string, profileDir: string | null): Promise<ChildProcess> {
+  const options = profileDir === null ? [] : ['--cpu-prof', `--cpu-prof-dir=${profileDir}`]
+  const stack = spawn(process.execPath, [...options, join(projectDir, 'shared/cli/bin.mjs'), 'up', '--json'], {
+    env: { ...process.env, ADBPG_SYNC_HOME: stateDir, ADBPG_SYNC_NODE_OPTIONS: options.join(' ') },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  const isUp = once(stack.stdout, 'data')
+  const hasEnded = once(stack, 'exit').then(() => Promise.reject(new Error('the stack did not start')))
+  await Promise.race([isUp, hasEnded])
+  hasEnded.catch(() => undefined)
+  return stack
+}
+
+async function stop(stack: ChildProcess): Promise<void> {
+  const gone = once(stack, 'exit')
+  stack.kill('SIGINT')
+  await gone
+}
+
+async function* filesInRow(paths: readonly string[]): AsyncIterable<Uint8Array> {
+  for (const path of paths) yield* createReadStream(path, { highWaterMark: 1024 * 1024 })
 }
 
 async function* piecesOf(bytes: Buffer): AsyncIterable<Uint8Array> {

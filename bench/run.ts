@@ -1,28 +1,74 @@
-/**
- * `npm run bench [-- --part whole-path --part bad-records --mb 200 --records 1000000 --rounds 3]`: what we cost beside COPY
- * alone, and bad records beside good ones, in one run, interleaved, medians. Compare ratios, not seconds: they move with
- * the machine.
- */
+/** `npm run bench -- --help`. What it prints is told in bench/README.md. */
+import { mkdir, writeFile } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
+import { forms } from './forms.ts'
 import { openLab } from './lab.ts'
+import { machineFacts } from './machine.ts'
 import { badRecords } from './parts/bad-records.ts'
+import { memory } from './parts/memory.ts'
 import { wholePath } from './parts/whole-path.ts'
+
+const help = `npm run bench [-- options]: what we cost beside COPY alone, in one run, interleaved, medians
+
+  --part <name>      ${['whole-path', 'bad-records', 'memory'].join(', ')}; may be repeated; all when unset
+  --form <name>      of the whole path: ${Object.keys(forms).join('; ')}
+  --quick            small data and one round, under two minutes: for a look, not for a claim
+  --mb <number>      megabytes of CSV of the whole path (1000)
+  --records <number> of a chunk with bad records (1000000)
+  --rounds <number>  of each case (3)
+  --profile <folder> CPU profiles of the functions and of the platform
+  --save             keep the results in bench/results/<date>.json
+
+Compare ratios of one run, not seconds of two: they move with the machine.`
 
 const { values } = parseArgs({
   options: {
-    part: { type: 'string', multiple: true, default: ['whole-path', 'bad-records'] },
-    mb: { type: 'string', default: '200' },
-    records: { type: 'string', default: '1000000' },
-    rounds: { type: 'string', default: '3' },
+    help: { type: 'boolean', default: false },
+    part: { type: 'string', multiple: true },
+    form: { type: 'string', multiple: true },
+    quick: { type: 'boolean', default: false },
+    mb: { type: 'string' },
+    records: { type: 'string' },
+    rounds: { type: 'string' },
+    profile: { type: 'string' },
+    save: { type: 'boolean', default: false },
   },
 })
-const rounds = Number(values.rounds)
 
-await using lab = await openLab()
-const results: Record<string, unknown> = {}
-for (const part of values.part) {
-  if (part === 'whole-path') results[part] = await wholePath(lab, { megabytes: Number(values.mb), rounds })
-  else if (part === 'bad-records') results[part] = await badRecords(lab, { records: Number(values.records), rounds })
-  else throw new Error(`no part ${part}: give whole-path or bad-records`)
+const given = (text: string | undefined, quick: number, whole: number) =>
+  text === undefined ? (values.quick ? quick : whole) : Number(text)
+const megabytes = given(values.mb, 100, 1000)
+const records = given(values.records, 100_000, 1_000_000)
+const rounds = given(values.rounds, 1, 3)
+
+type Lab = Awaited<ReturnType<typeof openLab>>
+const parts: Readonly<Record<string, (lab: Lab) => Promise<unknown>>> = {
+  'whole-path': (lab) => wholePath(lab, { megabytes, rounds, only: values.form }),
+  'bad-records': (lab) => badRecords(lab, { records, rounds }),
+  memory: (lab) => memory(lab, { megabytes }),
 }
-console.log(JSON.stringify(results, null, 2))
+
+if (values.help) console.log(help)
+else await run(values.part ?? Object.keys(parts))
+
+async function run(names: readonly string[]): Promise<void> {
+  const unknown = names.find((name) => parts[name] === undefined)
+  if (unknown !== undefined) throw new Error(`no part ${unknown}: give one of ${Object.keys(parts).join(', ')}`)
+  const results: Record<string, unknown> = { at: new Date().toISOString(), ...(await machineFacts()), rounds }
+  for (const name of names) {
+    console.error(`\n${name}`)
+    // A stack of its own for each: what one leaves must not weigh on the next.
+    await using lab = await openLab(values.profile ?? null)
+    results[name] = await parts[name]?.(lab)
+  }
+  const text = JSON.stringify(results, null, 2)
+  console.log(text)
+  if (values.save) await save(text)
+}
+
+async function save(text: string): Promise<void> {
+  const folder = new URL('results/', import.meta.url)
+  await mkdir(folder, { recursive: true })
+  const file = new URL(`${new Date().toISOString().slice(0, 10)}.json`, folder)
+  await writeFile(file, `${text}\n`)
+}

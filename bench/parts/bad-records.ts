@@ -1,5 +1,5 @@
 import type { Lab } from '../lab.ts'
-import { interleave, rounded, secondsOf } from '../measure.ts'
+import { interleave, type Measured, measure, median, rounded } from '../measure.ts'
 import { rowsWithBad, tableOfRows } from '../rows.ts'
 
 /** One chunk of this many records, about 60 MB. The bar is 10 bad ones in a million at 1.5 times a clean chunk. */
@@ -22,19 +22,22 @@ export async function badRecords(lab: Lab, { records, rounds }: { records: numbe
     await lab.put(`data/${name}.csv`, rowsWithBad(records, isBad).bytes)
   }
   const cases = Object.fromEntries(
-    names.map((name) => [name, () => timed(lab, name, records, expected.get(name) ?? 0)]),
+    names.map((name) => [name, () => measured(lab, name, records, expected.get(name) ?? 0)]),
   )
-  const seconds = await interleave(rounds, cases as Record<keyof typeof placesOfBad, () => Promise<number>>)
-  const ratios = names.map((name) => [
-    name,
-    { seconds: rounded(seconds[name]), of: rounded(seconds[name] / seconds.clean) },
-  ])
-  return { records, ...Object.fromEntries(ratios) }
+  const all = await interleave(rounds, cases)
+  const seconds = new Map(names.map((name) => [name, median((all[name] ?? []).map((round) => round.seconds))]))
+  const clean = seconds.get('clean') ?? 0
+  return {
+    records,
+    seconds: Object.fromEntries([...seconds].map(([name, value]) => [name, rounded(value)])),
+    /** Speed beside that of a clean chunk. */
+    ratios: Object.fromEntries([...seconds].map(([name, value]) => [name, rounded(clean / value)])),
+  }
 }
 
-async function timed(lab: Lab, name: string, records: number, bad: number): Promise<number> {
+async function measured(lab: Lab, name: string, records: number, bad: number): Promise<Measured> {
   await lab.sql('truncate public.bad')
-  return await secondsOf(async () => {
+  return await measure(lab.stackPid, async () => {
     const { rows } = await lab.run(jobOf(name))
     if (rows.dirty !== bad || rows.loaded !== records - bad)
       throw new Error(`${name}: ${rows.dirty} dirty and ${rows.loaded} loaded of ${records} with ${bad} bad ones`)

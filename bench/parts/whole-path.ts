@@ -1,45 +1,136 @@
+import { availableParallelism } from 'node:os'
+import { join } from 'node:path'
+import { type Form, forms, plainTable, tableWithSource } from '../forms.ts'
 import type { Lab } from '../lab.ts'
-import { interleave, rounded, secondsOf } from '../measure.ts'
-import { rowsOfBytes, tableOfRows } from '../rows.ts'
+import { createLineitem, type LineitemFile, writeLineitem } from '../lineitem.ts'
+import { caseResult, interleave, type Measured, measure } from '../measure.ts'
+import { copyFromFile, isInstalled, pgloaderCsv, psqlCopies } from '../psql.ts'
 
-/** The ceiling is two plain COPY sessions over two halves of the file; ours is plan and load of it, to the last commit. */
-export async function wholePath(lab: Lab, { megabytes, rounds }: { megabytes: number; rounds: number }) {
-  await lab.sql(`create unlogged table public.bench ${tableOfRows}`)
-  const halves = [rowsOfBytes(megabytes * 5e5, 0), rowsOfBytes(megabytes * 5e5, 1e9)]
-  const bytes = halves.reduce((sum, half) => sum + half.bytes.length, 0)
-  await lab.put('data/bench.csv', Buffer.concat(halves.map((half) => half.bytes)))
-  const copyHalf = (half: Buffer) => lab.copy('copy public.bench from stdin with (format csv)', half)
-  const emptied = async (work: () => Promise<unknown>) => {
-    await lab.sql('truncate public.bench')
-    return await secondsOf(work)
+/**
+ * The ceiling is `\copy` of one file for each core, side by side; ours is one object of the same rows, from the end of its
+ * PUT over event, plan and load to the last commit.
+ */
+export async function wholePath(lab: Lab, { megabytes, rounds, only }: WholePathOptions) {
+  const cores = availableParallelism()
+  const files = await writeParts(lab, megabytes, cores)
+  const all = { rows: sum(files.map(({ rows }) => rows)), bytes: sum(files.map(({ bytes }) => bytes)) }
+  await lab.sql(createLineitem(plainTable))
+  await lab.sql(createLineitem(tableWithSource))
+  await lab.sql(`alter table ${tableWithSource} add l_source varchar(8)`)
+  const emptied = async () => {
+    await lab.sql(`truncate ${plainTable}, ${tableWithSource}`)
+    await lab.sql('checkpoint')
   }
-  const { copy, ours } = await interleave(rounds, {
-    copy: () => emptied(() => Promise.all(halves.map((half) => copyHalf(half.bytes)))),
-    ours: () => emptied(() => lab.run(job)),
-  })
+  const paths = files.map(({ path }) => path)
+  const copies = paths.map((path) => copyFromFile(plainTable, path))
+  const copied = async (statements: readonly string[]) => {
+    await emptied()
+    return await measure(lab.stackPid, () => psqlCopies(lab.postgresUrl, statements))
+  }
+  const ceilingName = `psql, ${cores} sessions`
+  const cases: Record<string, () => Promise<Measured>> = {
+    'psql, 1 session': () => copied(copies.slice(0, 1)),
+    [ceilingName]: () => copied(copies),
+  }
+  for (const [index, [name, form]] of Object.entries(forms).entries()) {
+    if (only !== undefined && !only.includes(name)) continue
+    const job = `form-${index}`
+    const written = (await form.write?.(lab.dir, files)) ?? paths
+    await lab.store(jobOf(job, cores, form))
+    cases[name] = async () => {
+      await emptied()
+      return await measureDropped(lab, {
+        job,
+        suffix: form.suffix,
+        paths: written,
+        rows: all.rows,
+      })
+    }
+  }
+  const measured = await interleave(rounds, cases)
+  const results = Object.entries(measured).map(
+    ([name, some]) => [name, caseResult(some, name === 'psql, 1 session' ? (files[0] ?? all) : all)] as const,
+  )
+  const pgloader = await pgloaderRate(lab, emptied)
+  const ceiling = results.find(([name]) => name === ceilingName)?.[1].krowsPerSecond ?? 0
+  const ours = results.filter(([name]) => !name.startsWith('psql'))
+  const csv = results.find(([name]) => name === 'csv')?.[1].krowsPerSecond ?? 0
   return {
-    bytes,
-    rows: halves.reduce((sum, half) => sum + half.count, 0),
-    copySeconds: rounded(copy),
-    oursSeconds: rounded(ours),
-    copyMBps: rounded(bytes / 1e6 / copy),
-    oursMBps: rounded(bytes / 1e6 / ours),
-    ratio: rounded(copy / ours),
+    ...all,
+    cases: Object.fromEntries(results),
+    pgloaderKrowsPerSecond: pgloader,
+    /** Rows per second beside those of the ceiling. */
+    ratios: Object.fromEntries(ours.map(([name, { krowsPerSecond }]) => [name, ratio(krowsPerSecond, ceiling)])),
+    csvBesidePgloader: pgloader === null ? null : ratio(csv, pgloader),
   }
 }
 
+interface WholePathOptions {
+  readonly megabytes: number
+  readonly rounds: number
+  /** Names of forms; unset: all. */
+  readonly only?: readonly string[] | undefined
+}
+
+const ratio = (ours: number, theirs: number) => Number((ours / theirs).toFixed(3))
+const sum = (numbers: readonly number[]) => numbers.reduce((total, number) => total + number, 0)
+
+async function writeParts(lab: Lab, megabytes: number, parts: number): Promise<LineitemFile[]> {
+  const files: LineitemFile[] = []
+  for (let seed = 1; seed <= parts; seed += 1)
+    files.push(
+      await writeLineitem(join(lab.dir, `lineitem-${seed}.csv`), { seed, until: { bytes: (megabytes * 1e6) / parts } }),
+    )
+  return files
+}
+
+let drops = 0
+
+interface Drop {
+  readonly job: string
+  readonly suffix: string
+  readonly paths: readonly string[]
+  readonly rows: number
+}
+
+/** From the end of the PUT to the last commit. */
+async function measureDropped(lab: Lab, { job, suffix, paths, rows }: Drop): Promise<Measured> {
+  // The same bytes under the same key would be the run of the round before.
+  drops += 1
+  const key = `in/${job}/lineitem-${drops}${suffix}`
+  const { etag } = await lab.putFiles(key, paths)
+  const loaded = async () => {
+    const report = await lab.runOfObject(job, key, etag)
+    if (report.rows.loaded !== rows) throw new Error(`${report.rows.loaded} rows were loaded of ${rows}`)
+  }
+  const measured = await measure(lab.stackPid, loaded, performance.now())
+  await lab.remove([key])
+  return measured
+}
+
+/** Once, with few rows: it takes fourteen times psql's time. */
+async function pgloaderRate(lab: Lab, emptied: () => Promise<void>): Promise<number | null> {
+  if (!isInstalled('pgloader')) return null
+  const file = await writeLineitem(join(lab.dir, 'pgloader.csv'), { seed: 9, until: { bytes: 5e7 } })
+  await emptied()
+  const { seconds } = await measure(lab.stackPid, () => pgloaderCsv(lab.postgresUrl, plainTable, file.path, lab.dir))
+  return Math.round(file.rows / seconds / 1000)
+}
+
 const end = (name: string, parameter: object) => ({ name, parameter })
-const job = {
-  name: 'bench',
+
+const jobOf = (name: string, channel: number, { table, options }: Form) => ({
+  name,
+  triggers: [{ type: 'object', prefix: `in/${name}/` }],
   script: {
     job: {
       content: [
         {
-          reader: end('ossreader', { datasource: 'oss_local', object: 'data/bench.csv', column: ['*'] }),
-          writer: end('adbpgwriter', { datasource: 'adbpg_local', table: 'public.bench', column: ['*'] }),
+          reader: end('ossreader', { datasource: 'oss_local', object: '${object}', column: ['*'], ...options }),
+          writer: end('adbpgwriter', { datasource: 'adbpg_local', table, column: ['*'] }),
         },
       ],
-      setting: { speed: { channel: 2 }, errorLimit: { record: 0 } },
+      setting: { speed: { channel }, errorLimit: { record: 1_000_000 } },
     },
   },
-}
+})

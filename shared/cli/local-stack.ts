@@ -42,6 +42,7 @@ export async function startLocalStack(
     stateDir,
     environment,
     secrets: pickedFrom(caller, passedOn),
+    nodeOptions: (caller.ADBPG_SYNC_NODE_OPTIONS ?? '').split(' ').filter((option) => option !== ''),
     prepare: (file) => registerLocalDatasources(file, log),
     log,
   })

@@ -31,6 +31,8 @@ export function createCsvProjector(encoding: CsvEncoding, newline: number, proje
   )
   const needed = 1 + Math.max(-1, ...sources.map((source) => (typeof source === 'number' ? source : -1)))
 
+  const parts = partsOf(sources)
+
   /** As the record before ended, because COPY demands one style throughout. */
   let lineEnd = Buffer.from([newline])
 
@@ -38,13 +40,15 @@ export function createCsvProjector(encoding: CsvEncoding, newline: number, proje
   function write(bytes: Buffer, start: number, end: number, out: Buffer, at: number): number {
     const found = findFields(bytes, start, end)
     if (found.count < needed || (width !== null && found.count !== width)) return -1
+    const { starts, ends } = found
     let to = at
-    for (const [column, source] of sources.entries()) {
-      if (column > 0) out[to++] = delimiter
+    for (let index = 0; index < parts.length; index += 1) {
+      const part = parts[index] as Part
+      if (index > 0) out[to++] = delimiter
       to =
-        typeof source === 'number'
-          ? copyBytes(bytes, found.starts[source] ?? end, found.ends[source] ?? end, out, to)
-          : copyBytes(source, 0, source.length, out, to)
+        part.constant === null
+          ? copyBytes(bytes, starts[part.first] as number, ends[part.last] as number, out, to)
+          : copyBytes(part.constant, 0, part.constant.length, out, to)
     }
     const ending = end - found.lineEnd
     if (ending > 0 && ending !== lineEnd.length) lineEnd = Buffer.from(bytes.subarray(found.lineEnd, end))
@@ -85,6 +89,23 @@ export function createCsvProjector(encoding: CsvEncoding, newline: number, proje
       yield output.rest()
     },
   }
+}
+
+/** Fields that lie one behind the other, which are copied with the delimiters between them; or a constant. */
+type Part =
+  | { readonly first: number; readonly last: number; readonly constant: null }
+  | { readonly first: -1; readonly last: -1; readonly constant: Buffer }
+
+function partsOf(sources: readonly (number | Buffer)[]): readonly Part[] {
+  const parts: Part[] = []
+  for (const source of sources) {
+    const before = parts.at(-1)
+    if (typeof source !== 'number') parts.push({ first: -1, last: -1, constant: source })
+    else if (before?.constant === null && before.last + 1 === source)
+      parts[parts.length - 1] = { ...before, last: source }
+    else parts.push({ first: source, last: source, constant: null })
+  }
+  return parts
 }
 
 /** @param record counted from the start of the chunk; null: it is known to the caller */

@@ -1,6 +1,6 @@
 import { TransferError } from '../errors/index.ts'
-import { createCsvScanner } from './csv-scan.ts'
-import type { CsvEncoding } from './encoding.ts'
+import type { Encoding } from './encoding.ts'
+import { createRecordScanner } from './record-ends.ts'
 
 /** A place where a chunk may begin. */
 export interface Cut {
@@ -22,7 +22,7 @@ export interface Cutter {
 }
 
 export interface CutOptions {
-  readonly encoding: CsvEncoding
+  readonly encoding: Encoding
   readonly newline: number
   readonly headerRecords: number
   readonly targetBytes: number
@@ -34,7 +34,7 @@ export interface CutOptions {
  */
 export function createCutter(options: CutOptions): Cutter {
   const { newline, headerRecords, targetBytes } = options
-  const scanner = createCsvScanner(options.encoding, newline)
+  const scanner = createRecordScanner(options.encoding, newline)
   const cuts: Cut[] = headerRecords === 0 ? [{ offset: 0, records: 0 }] : []
   let base = 0
   let records = 0

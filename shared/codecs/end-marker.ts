@@ -1,7 +1,8 @@
 import { createCsvScanner } from './csv-scan.ts'
 import type { CsvEncoding } from './encoding.ts'
 
-const marker = Buffer.from('\\.')
+/** A line that is only this ends the data of a COPY. */
+export const endMarker = Buffer.from('\\.')
 const lineEnds = new Set([0x0a, 0x0d])
 
 /**
@@ -25,7 +26,7 @@ export async function* guardEndMarker(
     yield* quoted(piece.subarray(0, tail), starts, encoding.quote)
     atRecordStart = starts.endsAtStart
   }
-  if (atRecordStart && held.equals(marker)) yield Buffer.from(`${encoding.quote}\\.${encoding.quote}`)
+  if (atRecordStart && held.equals(endMarker)) yield Buffer.from(`${encoding.quote}\\.${encoding.quote}`)
   else if (held.length > 0) yield held
 }
 
@@ -51,16 +52,16 @@ function candidates(
     lastEnd = end
   })
   const endsAtStart = tail === 0 ? atStart : lastEnd === tail
-  if (piece.indexOf(marker) === -1) return { starts: { markers: [], endsAtStart }, tail }
+  if (piece.indexOf(endMarker) === -1) return { starts: { markers: [], endsAtStart }, tail }
   const markers = recordStarts.filter(
-    (at) => at + 2 <= tail && piece.compare(marker, 0, 2, at, at + 2) === 0 && lineEnds.has(piece[at + 2] ?? -1),
+    (at) => at + 2 <= tail && piece.compare(endMarker, 0, 2, at, at + 2) === 0 && lineEnds.has(piece[at + 2] ?? -1),
   )
   return { starts: { markers, endsAtStart }, tail }
 }
 
 /** `\` or `\.` at the end of a piece could be the start of a marker. */
 function holdFrom(piece: Buffer): number {
-  if (piece.length >= 2 && piece.compare(marker, 0, 2, piece.length - 2) === 0) return piece.length - 2
+  if (piece.length >= 2 && piece.compare(endMarker, 0, 2, piece.length - 2) === 0) return piece.length - 2
   return piece.at(-1) === 0x5c ? piece.length - 1 : piece.length
 }
 

@@ -1,5 +1,5 @@
 import { csvFieldFinder } from './csv-fields.ts'
-import type { CsvEncoding, Encoding, TextEncoding } from './encoding.ts'
+import type { CopyEncoding, CsvEncoding, TextEncoding } from './encoding.ts'
 
 /** Text of bytes in the charset of the records. @throws TypeError for bytes that are not of it */
 export type Decode = (bytes: Buffer) => string
@@ -7,7 +7,7 @@ export type Decode = (bytes: Buffer) => string
 /** The fields of one record, with or without its line end; null is NULL. Valid for any record that COPY would take. */
 export type ReadFields = (record: Buffer) => (string | null)[]
 
-export function fieldReader(encoding: Encoding, newline: number, decode: Decode): ReadFields {
+export function fieldReader(encoding: CopyEncoding, newline: number, decode: Decode): ReadFields {
   return encoding.format === 'csv' ? csvReader(encoding, newline, decode) : textReader(encoding, decode)
 }
 

@@ -4,9 +4,8 @@ import { type BatchOptions, openRecord, type RawRecord } from './records.ts'
 
 /** Whole records in a row, counted and not looked into. */
 export interface RecordBlock {
-  readonly pieces: readonly Buffer[]
+  readonly bytes: Buffer
   readonly records: number
-  readonly bytes: number
   /** What of the body lies before it. */
   readonly before: { readonly records: number; readonly bytes: number }
 }
@@ -22,21 +21,29 @@ export type BlockOrRecord = { readonly block: RecordBlock } | { readonly tooLarg
 /**
  * Cuts a body into blocks of at least `targetBytes`, and at most a piece and a record more. Costs what counting records
  * costs: cutting out each record takes 30 times as long, a million of 80 bytes 3 s.
+ *
+ * The bytes of a block are valid until the next but one is asked for: two buffers are used in turn. Blocks that were made of
+ * the pieces themselves kept a third of a loader's CPU busy collecting garbage (docs/decisions.md, 2026-11-25).
  */
 export async function* blocksOf(body: AsyncIterable<Uint8Array>, options: BlockOptions): AsyncIterable<BlockOrRecord> {
   const { targetBytes, maxRecordBytes } = options
   const scanner = createRecordScanner(options.encoding, options.newline)
   const open = openRecord(maxRecordBytes)
-  const block = openBlock()
+  const block = openBlock(Math.min(targetBytes(0), mostUsualBytes) + pieceRoomBytes)
+  /** Used again for each piece. */
+  const ends: number[] = []
   let begunAt = performance.now()
   for await (const raw of body) {
     const piece = Buffer.from(raw.buffer, raw.byteOffset, raw.byteLength)
-    const ends: number[] = []
-    scanner.scan(piece, (end) => void ends.push(end))
+    let count = 0
+    scanner.scan(piece, (end) => {
+      ends[count++] = end
+    })
     let taken = 0
     let start = 0
     let records = 0
-    for (const end of ends) {
+    for (let index = 0; index < count; index += 1) {
+      const end = ends[index] ?? 0
       if (!open.isBegun() && end - start <= maxRecordBytes) records += 1
       else {
         block.add(piece.subarray(taken, start), records)
@@ -49,7 +56,7 @@ export async function* blocksOf(body: AsyncIterable<Uint8Array>, options: BlockO
     }
     block.add(piece.subarray(taken, start), records)
     if (start < piece.length) open.add(piece.subarray(start))
-    if (block.bytes() >= targetBytes(performance.now() - begunAt)) {
+    if (block.length() >= targetBytes(performance.now() - begunAt)) {
       yield* block.close()
       begunAt = performance.now()
     }
@@ -58,28 +65,38 @@ export async function* blocksOf(body: AsyncIterable<Uint8Array>, options: BlockO
   yield* block.close()
 }
 
-export async function* streamOf(pieces: readonly Buffer[]): AsyncIterable<Uint8Array> {
-  yield* pieces
+/** What pg-copy-streams and the server's own buffers are fastest with (perf.md §2b). */
+const sentBytes = 256 * 1024
+
+export async function* streamOf({ bytes }: Pick<RecordBlock, 'bytes'>): AsyncIterable<Uint8Array> {
+  for (let at = 0; at < bytes.length; at += sentBytes) yield bytes.subarray(at, at + sentBytes)
 }
 
-function openBlock() {
-  let pieces: Buffer[] = []
+/** Memory that is never written to costs nothing; growing step by step would leave twice of what is needed. */
+const mostUsualBytes = 16 * 1024 * 1024
+const pieceRoomBytes = 512 * 1024
+
+function openBlock(usualBytes: number) {
+  let buffer: Buffer = Buffer.alloc(0)
+  let other: Buffer = Buffer.alloc(0)
+  let length = 0
   let records = 0
-  let bytes = 0
   const before = { records: 0, bytes: 0 }
   function add(piece: Buffer, count: number): void {
     if (count === 0) return
-    pieces.push(piece)
+    if (length + piece.length > buffer.length) buffer = grown(buffer, length, Math.max(usualBytes, piece.length))
+    piece.copy(buffer, length)
+    length += piece.length
     records += count
-    bytes += piece.length
   }
   function* close(): Iterable<BlockOrRecord> {
     if (records === 0) return
-    yield { block: { pieces, records, bytes, before: { ...before } } }
-    pass(records, bytes)
-    pieces = []
+    const block = { bytes: buffer.subarray(0, length), records, before: { ...before } }
+    ;[buffer, other] = [other, buffer]
+    pass(records, length)
+    length = 0
     records = 0
-    bytes = 0
+    yield { block }
   }
   function pass(passedRecords: number, passedBytes: number): void {
     before.records += passedRecords
@@ -88,7 +105,7 @@ function openBlock() {
   return {
     add,
     close,
-    bytes: () => bytes,
+    length: () => length,
     /** A record that lay in several pieces, or is too large. */
     *addOpen(record: Pick<RawRecord, 'bytes' | 'length' | 'isTooLarge'>): Iterable<BlockOrRecord> {
       if (!record.isTooLarge) return add(record.bytes, 1)
@@ -97,6 +114,13 @@ function openBlock() {
       pass(1, record.length)
     },
   }
+}
+
+/** Not of the pool that small buffers share, so that its memory is its own. */
+function grown(buffer: Buffer, used: number, more: number): Buffer {
+  const larger = Buffer.allocUnsafeSlow(used === 0 ? more : Math.max(used + more, 2 * used))
+  buffer.copy(larger, 0, 0, used)
+  return larger
 }
 
 const lineFeed = 0x0a
@@ -110,7 +134,7 @@ export function cutAtLine(
   block: RecordBlock,
   { encoding, newline, line }: { encoding: Encoding; newline: number; line: number },
 ): { before: RecordBlock; record: RecordBlock; behind: RecordBlock } | null {
-  const bytes = Buffer.concat(block.pieces)
+  const { bytes } = block
   const ends = [0]
   createRecordScanner(encoding, newline).scan(bytes, (end) => void ends.push(end))
   if (ends.at(-1) !== bytes.length) ends.push(bytes.length)
@@ -120,14 +144,24 @@ export function cutAtLine(
   const part = (first: number, last: number): RecordBlock => {
     const [begin = 0, end = bytes.length] = [ends[first], ends[last]]
     const before = { records: block.before.records + first, bytes: block.before.bytes + begin }
-    return { pieces: [bytes.subarray(begin, end)], records: last - first, bytes: end - begin, before }
+    return { bytes: bytes.subarray(begin, end), records: last - first, before }
   }
   return { before: part(0, behindIt - 1), record: part(behindIt - 1, behindIt), behind: part(behindIt, block.records) }
 }
 
+/** As COPY counts them: a last line needs no end. */
+export function linesOf({ bytes }: Pick<RecordBlock, 'bytes'>): number {
+  const ending = endingOf(bytes)
+  let lines = bytes.length > 0 && bytes.at(-1) !== ending ? 1 : 0
+  for (let at = bytes.indexOf(ending); at !== -1; at = bytes.indexOf(ending, at + 1)) lines += 1
+  return lines
+}
+
 /** Lines of a file end with line feeds, or all with carriage returns. */
+const endingOf = (bytes: Buffer) => (bytes.includes(lineFeed) ? lineFeed : carriageReturn)
+
 function startOfLine(bytes: Buffer, line: number): number | null {
-  const ending = bytes.includes(lineFeed) ? lineFeed : carriageReturn
+  const ending = endingOf(bytes)
   let start = 0
   for (let at = 1; at < line; at += 1) {
     const end = bytes.indexOf(ending, start)

@@ -1,9 +1,9 @@
-import type { Encoding } from './encoding.ts'
+import type { CopyEncoding } from './encoding.ts'
 
 /** Makes other records of the records of a chunk, each alone, on their way into a destination. */
 export interface RecordRewriter {
   /** Of what it gives; records end as they did, or with a line feed. */
-  readonly encoding: Encoding
+  readonly encoding: CopyEncoding
   /** @throws as `record` does, for the first record that cannot be rewritten */
   stream(body: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array>
   /**

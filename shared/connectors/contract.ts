@@ -1,6 +1,7 @@
 import type * as z from 'zod'
 import type { Projection } from '../codecs/csv-project.ts'
-import type { Encoding } from '../codecs/encoding.ts'
+import type { CopyEncoding, Encoding } from '../codecs/encoding.ts'
+import type { KeyProjection } from '../codecs/json-lines/write-record.ts'
 import type { RawRecord } from '../codecs/records.ts'
 import type { ConflictRule, MergeFacts } from '../load/merge.ts'
 import type { Overwrite, PublicationFacts } from '../load/publication.ts'
@@ -87,6 +88,8 @@ export interface PlannedSlice {
   /** null where only reading it would tell. */
   readonly bytes: number | null
   readonly records: number | null
+  /** Why a loader cannot begin in its middle, such as of a gzip stream: it is cut into staged chunks while it is read. */
+  readonly indivisible?: string
 }
 
 export interface Split {
@@ -140,7 +143,7 @@ export interface Source extends AsyncDisposable {
   columns(): Promise<readonly Column[] | null>
   split(want: SplitRequest): Promise<Split>
   /** The encoding `read` will give when the destination would like `preferred`: databases can choose, files cannot. */
-  offer(preferred: Encoding): Encoding
+  offer(preferred: CopyEncoding): Encoding
   /**
    * COPY's bytes of one slice, header lines left out. Without `onRefused`, the first record that it would be told of ends
    * the reading with its reason.
@@ -151,9 +154,9 @@ export interface Source extends AsyncDisposable {
   /**
    * null: field i is column i, in every slice. Otherwise asked for each slice, as files differ; a `null` answer means the
    * same. What COPY's column list can say (`copyOrder`) leaves the bytes as they are; anything else is picked on the way,
-   * which only CSV can be.
+   * which only CSV can be. Records of JSON always say which keys they take.
    */
-  readonly projection: null | ((slice: Slice) => Projection | null)
+  readonly projection: null | ((slice: Slice) => Projection | KeyProjection | null)
   /**
    * The rows behind `low` as far as they may be read now: asked once, when a run is planned. null: the kind cannot.
    * @throws job/invalid, job/unsupported when the column cannot serve
@@ -172,6 +175,8 @@ export interface Source extends AsyncDisposable {
    * kind cannot.
    */
   readonly pick: null | ((wanted: WantedColumns) => Source)
+  /** Its records have names and no order: without a mapping they are taken by the names of the destination's columns. */
+  readonly isNamed: boolean
   /**
    * Keeps all slices on one state of the source: resolves with a token that `read` understands in `slice.snapshot`,
    * valid until released; or with null when this server refuses. null: no server of the kind can. Slices are then read at
@@ -209,7 +214,8 @@ export interface About<O> {
 export interface Reader<O> extends About<O> {
   readonly role: 'reader'
   /**
-   * true: reading a slice twice gives the same bytes (an object pinned to its ETag), so a loader may read it directly.
+   * true: reading a slice twice gives the same bytes (an object pinned to its ETag), so a loader may read it directly, or,
+   * where it is indivisible, while it is being staged; `rest` is then never null.
    * false: a slice is staged first, because a second read may give other rows or another order.
    */
   readonly repeatable: boolean
@@ -229,8 +235,8 @@ export interface CopyTarget extends AsyncDisposable {
    */
   columns(session?: Sql): Promise<readonly Column[]>
   /** null: COPY takes it; otherwise the reason why not. */
-  refuses(encoding: Encoding): string | null
-  readonly preferred: Encoding
+  refuses(encoding: CopyEncoding): string | null
+  readonly preferred: CopyEncoding
   readonly preSql: readonly string[]
   readonly postSql: readonly string[]
   /** What becomes of a record whose key is there; null: it is refused, as by the table's own constraints. */
@@ -265,6 +271,8 @@ export interface ObjectTarget extends AsyncDisposable {
   readonly encode:
     | null
     | ((records: AsyncIterable<Uint8Array>, columns: readonly Column[] | null) => AsyncIterable<Uint8Array>)
+  /** Makes the object of header and records, as they are in `preferred`: compressed, in another charset. null: as they are. */
+  readonly pack: null | ((whole: AsyncIterable<Uint8Array>) => AsyncIterable<Uint8Array>)
   readonly putOptions: PutOptions
 }
 
@@ -278,10 +286,10 @@ export interface ChunkClaim {
 /** A destination that is no PostgreSQL: rows of a staged chunk go into it in one transaction of its own. */
 export interface RowTarget extends AsyncDisposable {
   readonly kind: 'rows'
-  readonly preferred: Encoding
+  readonly preferred: CopyEncoding
   columns(): Promise<readonly Column[]>
   /** null: it takes them; otherwise the reason why not. */
-  refuses(encoding: Encoding): string | null
+  refuses(encoding: CopyEncoding): string | null
   /** How often a row of a chunk that is delivered twice is there, and why: told by `plan`. */
   promise(): Promise<Decision>
   /** With `(…)` in the place of rows: told by `plan`. */

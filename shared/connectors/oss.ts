@@ -1,10 +1,12 @@
-import type * as z from 'zod'
+import * as z from 'zod'
 import { encodeCsvRecord } from '../codecs/csv-encode.ts'
-import { type CsvEncoding, copyText } from '../codecs/encoding.ts'
-import { compressions } from '../codecs/parquet-write/compress.ts'
+import { gzipped } from '../codecs/deflate.ts'
+import { type CsvEncoding, copyText, type Encoding, jsonLines } from '../codecs/encoding.ts'
+import { arrayAsLines } from '../codecs/json-lines/array-as-lines.ts'
 import { emptyParquet, writeParquet } from '../codecs/parquet-write/write-file.ts'
+import { canDecode, fromUtf8 } from '../codecs/to-utf8.ts'
 import { TransferError, whenSound } from '../errors/index.ts'
-import { copyRefusal } from '../load/copy-rules.ts'
+import { copyRefusal, serverCharset } from '../load/copy-rules.ts'
 import type { ObjectStore } from '../ports/index.ts'
 import {
   type ConnectorContext,
@@ -16,15 +18,24 @@ import {
   type Source,
   type WantedColumns,
 } from './contract.ts'
-import { csvReaderShape, delimiterOption, encodingOf, nullText, refuseWhatCopyRefuses } from './objects/csv-options.ts'
+import {
+  csvReaderShape,
+  decodedCharset,
+  delimiterOption,
+  encodingOf,
+  nullText,
+  refuseWhatCopyRefuses,
+} from './objects/csv-options.ts'
 import {
   columnsOfFile,
   FileColumns,
   projectionOf,
   refuseForeignConstants,
-  refuseNamesOfFields,
+  refuseKeysOfCsv,
 } from './objects/file-columns.ts'
+import { keyProjectionOf, refuseOfJson } from './objects/json-columns.ts'
 import { ObjectSlice } from './objects/object-slice.ts'
+import { nameOfFile, PackedSlice, unpackedFrom } from './objects/packed-slice.ts'
 import { parquetIn } from './objects/parquet/parquet-source.ts'
 import { splitObjects } from './objects/split-objects.ts'
 import { prepareTarget, taggedKey } from './objects/write-modes.ts'
@@ -43,9 +54,9 @@ import {
   wizardLeavings,
 } from './options/fields.ts'
 
-const later = 'this format is a later release; csv and parquet are read and written'
+const later = 'this format is a later release; csv, jsonl and parquet are read and written'
 const noOrc = 'there is no library for ORC that runs in Node.js; write Parquet, as Hive, Spark and MaxCompute can'
-const laterFormats = { orc: noOrc, jsonl: later, json: later, excel: later, binary: later, sql: later }
+const laterFormats = { orc: noOrc, excel: later, binary: later, sql: later }
 
 const noLeadingSlash = (key: string) => !key.startsWith('/')
 
@@ -89,11 +100,13 @@ const OssReaderOptions = parameters(
       }),
     path: texts().describe('What DataWorks calls `object` where the format is parquet. A leading slash is left out.'),
     column: FileColumns,
-    fileFormat: choice(['csv', 'parquet'], {
+    fileFormat: choice(['csv', 'jsonl', 'parquet'], {
       otherwise: 'csv',
-      aliases: { text: 'csv', txt: 'csv' },
+      aliases: { text: 'csv', txt: 'csv', json: 'jsonl', ndjson: 'jsonl' },
       refused: laterFormats,
-    }).describe('`text` is read as csv, as DataX does; other formats are refused.'),
+    }).describe(
+      '`text` is read as csv, as DataX does. `jsonl`, also called `json`: one JSON object a line, or one array of objects. Other formats are refused.',
+    ),
     ...csvReaderShape,
     successOnNoObject: flag(false).describe('No matching object: a run of no rows, in the place of a failure.'),
     cname: noOwnDomain(),
@@ -106,14 +119,14 @@ const OssReaderOptions = parameters(
 )
   .superRefine(refuseWhatCopyRefuses, whenSound('fieldDelimiter', 'csvReaderConfig', 'nullFormat', 'encoding'))
   .superRefine(
-    ({ column, encoding }, context) => refuseForeignConstants(column, encoding, context),
-    whenSound('column', 'encoding'),
-  )
-  .superRefine(
-    ({ column, fileFormat }, context) => {
-      if (fileFormat === 'csv') refuseNamesOfFields(column, context)
+    (options, context) => {
+      const { column, fileFormat } = options
+      if (fileFormat === 'parquet') return
+      if (fileFormat === 'jsonl') return refuseOfJson(options, context)
+      refuseKeysOfCsv(column, context)
+      refuseForeignConstants(column, encodingOf(options).charset, context)
     },
-    whenSound('column', 'fileFormat'),
+    whenSound('column', 'encoding', 'fileFormat', 'skipHeader', 'fieldDelimiter', 'csvReaderConfig', 'nullFormat'),
   )
   .superRefine(
     (options, context) => {
@@ -126,24 +139,7 @@ const OssReaderOptions = parameters(
 type OssReaderOptions = z.infer<typeof OssReaderOptions>
 
 function objectsOf({ object, path, fileFormat }: Pick<OssReaderOptions, 'object' | 'path' | 'fileFormat'>): string[] {
-  return object.length > 0 || fileFormat === 'csv' ? object : path.map((key) => key.replace(/^\/+/, ''))
-}
-
-/** What says how text lies in a file says nothing of a Parquet file. */
-const ofText = 'has no effect: a Parquet file says itself how its values lie'
-
-function ossReaderRemarks(options: OssReaderOptions): Remark[] {
-  const { fileFormat, path, object, fieldDelimiter, encoding, nullFormat, skipHeader, csvReaderConfig } = options
-  const about = (parameter: string, message: string, isGiven: boolean) => (isGiven ? [{ parameter, message }] : [])
-  if (fileFormat === 'csv') return about('path', `has no effect: ${onlyColumnar}`, path.length > 0)
-  return [
-    ...about('path', 'has no effect beside object', path.length > 0 && object.length > 0),
-    ...about('fieldDelimiter', ofText, fieldDelimiter !== ','),
-    ...about('encoding', ofText, encoding !== undefined && !/^utf-?8$/i.test(encoding)),
-    ...about('nullFormat', ofText, nullFormat !== undefined && nullFormat !== null),
-    ...about('skipHeader', ofText, skipHeader),
-    ...about('csvReaderConfig', ofText, csvReaderConfig !== undefined),
-  ]
+  return object.length > 0 || fileFormat !== 'parquet' ? object : path.map((key) => key.replace(/^\/+/, ''))
 }
 
 const writerIgnored: Readonly<Record<string, string>> = {
@@ -177,19 +173,29 @@ const OssWriterOptions = parameters(
     writeMode: choice(['truncate', 'append', 'nonConflict'], {}).describe(
       '`truncate` removes what has the prefix, `append` leaves it, `nonConflict` fails when there is something. Must be given.',
     ),
-    fileFormat: choice(['csv', 'parquet'], {
+    fileFormat: choice(['csv', 'jsonl', 'parquet'], {
       otherwise: 'csv',
+      aliases: { json: 'jsonl', ndjson: 'jsonl' },
       refused: { ...laterFormats, text: 'text joins values without quotes, so a delimiter in one is lost; use csv' },
-    }).describe('Other formats are refused.'),
+    }).describe('`jsonl`, also called `json`: one JSON object a line. Other formats are refused.'),
     fieldDelimiter: delimiterOption().describe('One character of one byte; `\\t` and `\\u0001` may be spelled out.'),
     /** Unset: NULL is an empty field, and an empty text is `""`. */
     nullFormat: nullText().describe('What NULL is written as; unset: an empty field, and an empty text is `""`.'),
     header: texts().describe('The first record of each object.'),
     writeHeader: flag(false).describe('The names of the columns are the first record of each object.'),
     suffix: optionalText().describe('End of the keys; a missing dot is added.'),
-    encoding: notYet('objects are written in UTF-8', ['utf-8', 'utf8']),
+    encoding: optionalText()
+      .refine((charset) => charset === undefined || canDecode(charset), 'is a charset that nobody here knows')
+      .describe(
+        'Charset of the objects, by its usual names; UTF-8 when unset. A character that it lacks ends the run.',
+      ),
     lineDelimiter: notYet('records end with \\n', ['\n', '\\n']),
-    compress: optionalChoice(compressions).describe('Of parquet: snappy when unset. Of csv: none.'),
+    compress: optionalChoice(['none', 'gzip', 'snappy', 'zstd'], {
+      aliases: { gz: 'gzip' },
+      refused: { bzip2: 'bzip2 is not written; use gzip', zip: 'zip is not written; use gzip' },
+    }).describe(
+      '`gzip`: each object is one gzip stream, and its key ends with `.gz`. Of parquet: how its pages are packed; `snappy` when unset.',
+    ),
     dateFormat: notYet('dates are written as yyyy-mm-dd hh:mm:ss, as the database prints them', [
       'yyyy-mm-dd hh:mm:ss',
     ]),
@@ -218,51 +224,61 @@ const OssWriterOptions = parameters(
     (options, context) => {
       if (prefixOf(options) === null)
         context.addIssue({ code: 'custom', path: ['object'], message: 'give the prefix of the keys that are written' })
-      if (options.fileFormat !== 'csv' || (options.compress ?? 'none') === 'none') return
-      const message = `compressed CSV is a later release; parquet can be ${options.compress}`
-      context.addIssue({ code: 'custom', path: ['compress'], message, params: unsupportedIssue })
+      const { fileFormat, compress } = options
+      if (fileFormat === 'parquet' || (compress !== 'snappy' && compress !== 'zstd')) return
+      const why =
+        compress === 'zstd' ? 'no engine for it on Node 20 is faster than gzip' : 'snappy packs pages of parquet'
+      context.addIssue({ code: 'custom', path: ['compress'], message: `${why}; use gzip`, params: unsupportedIssue })
     },
     whenSound('object', 'path', 'fileName', 'fileFormat', 'compress'),
   )
 type OssWriterOptions = z.infer<typeof OssWriterOptions>
 
-/** null: nothing says where to write. */
-function prefixOf({
-  object,
-  path,
-  fileName,
-  fileFormat,
-}: Pick<OssWriterOptions, 'object' | 'path' | 'fileName' | 'fileFormat'>): string | null {
-  if (object !== undefined || fileFormat === 'csv') return object ?? null
-  const parts = [path?.replace(/^\/+|\/+$/g, ''), fileName?.replace(/^\/+/, '')].filter(
-    (part) => part !== undefined && part !== '',
-  )
-  return parts.length === 0 ? null : parts.join('/')
+function prefixOf(options: Pick<OssWriterOptions, 'object' | 'path' | 'fileName' | 'fileFormat'>): string | null {
+  const { object, path, fileName, fileFormat } = options
+  if (object !== undefined || fileFormat !== 'parquet') return object ?? null
+  const parts = [path?.replace(/^\/+|\/+$/g, ''), fileName?.replace(/^\/+/, '')]
+  return parts.filter((part) => part !== undefined && part !== '').join('/') || null
 }
+
+function ossReaderRemarks(options: OssReaderOptions): Remark[] {
+  const { fileFormat, path, object, fieldDelimiter, encoding, nullFormat, skipHeader, csvReaderConfig } = options
+  const ofNulls = { nullFormat: (nullFormat ?? null) !== null, csvReaderConfig: csvReaderConfig !== undefined }
+  const ofText = { fieldDelimiter: fieldDelimiter !== ',', encoding: isForeign(encoding), skipHeader, ...ofNulls }
+  const isPathLeft = path.length > 0 && (fileFormat !== 'parquet' || object.length > 0)
+  const left = isPathLeft
+    ? withoutEffect({ path: true }, fileFormat === 'parquet' ? ' beside object' : `: ${onlyColumnar}`)
+    : []
+  if (fileFormat === 'jsonl') return [...left, ...withoutEffect(ofNulls, ' on JSON')]
+  return fileFormat === 'parquet' ? [...left, ...withoutEffect(ofText, onParquet)] : left
+}
+
+const onParquet = ': a Parquet file says itself how its values lie'
+const isForeign = (encoding: string | undefined) => encoding !== undefined && serverCharset(encoding) !== 'UTF8'
+
+/** What is given of one format beside another, such as of CSV beside JSON, where names are keys, and null is null. */
+const withoutEffect = (given: Readonly<Record<string, boolean>>, why: string): Remark[] =>
+  Object.entries(given)
+    .filter(([, isGiven]) => isGiven)
+    .map(([parameter]) => ({ parameter, message: `has no effect${why}` }))
 
 function ossWriterRemarks(options: OssWriterOptions): Remark[] {
-  return options.fileFormat === 'csv' ? csvWriterRemarks(options) : parquetWriterRemarks(options)
-}
-
-function parquetWriterRemarks(options: OssWriterOptions): Remark[] {
-  const { object, path, fileName, fieldDelimiter, nullFormat, header, writeHeader } = options
-  const about = (parameter: string, message: string, isGiven: boolean) => (isGiven ? [{ parameter, message }] : [])
-  return [
-    ...about('path', 'has no effect beside object', path !== undefined && object !== undefined),
-    ...about('fileName', 'has no effect beside object', fileName !== undefined && object !== undefined),
-    ...about('fieldDelimiter', ofText, fieldDelimiter !== ','),
-    ...about('nullFormat', ofText, nullFormat !== undefined && nullFormat !== null),
-    ...about('header', ofText, header.length > 0),
-    ...about('writeHeader', ofText, writeHeader),
-  ]
-}
-
-function csvWriterRemarks({ header, writeHeader, generateEmptyFile, path, fileName }: OssWriterOptions): Remark[] {
+  const { object, path, fileName, header, writeHeader, generateEmptyFile, fileFormat, nullFormat } = options
+  const inJson = { header: header.length > 0, writeHeader, nullFormat: (nullFormat ?? null) !== null }
+  const places = { path: path !== undefined, fileName: fileName !== undefined }
+  if (fileFormat === 'parquet') {
+    const ofText = { fieldDelimiter: options.fieldDelimiter !== ',', encoding: isForeign(options.encoding), ...inJson }
+    return [
+      ...(object === undefined ? [] : withoutEffect(places, ' beside object')),
+      ...withoutEffect(ofText, onParquet),
+    ]
+  }
+  const left = withoutEffect(places, `: ${onlyColumnar}`)
+  if (fileFormat === 'jsonl') return [...left, ...withoutEffect(inJson, ' on JSON')]
   const beside = header.length > 0 && writeHeader
   const kept = 'has no effect: a table without rows leaves one object, with its header if it has one'
   return [
-    ...(path === undefined ? [] : [{ parameter: 'path', message: `has no effect: ${onlyColumnar}` }]),
-    ...(fileName === undefined ? [] : [{ parameter: 'fileName', message: `has no effect: ${onlyColumnar}` }]),
+    ...left,
     ...(beside ? [{ parameter: 'writeHeader', message: 'has no effect beside header' }] : []),
     ...(generateEmptyFile ? [] : [{ parameter: 'generateEmptyFile', message: kept }]),
   ]
@@ -282,7 +298,7 @@ export const reader = defineReader<OssReaderOptions>({
   incremental: null,
   async open(options, context) {
     const store = await context.openStore(options.connection)
-    if (options.fileFormat === 'csv') return objectsIn(store, options, context, null)
+    if (options.fileFormat !== 'parquet') return objectsIn(store, options, context, null)
     return parquetIn(store, { ...options, object: objectsOf(options) }, context.signal, null)
   },
 })
@@ -301,17 +317,51 @@ export const writer = defineWriter<OssWriterOptions>({
     const store = await context.openStore(options.connection)
     const { writeMode: mode } = options
     const prefix = prefixOf(options) ?? ''
-    const suffix = dotted(options.suffix ?? '')
+    const suffix = packedSuffix(dotted(options.suffix ?? ''), options)
     return {
       kind: 'object',
       store,
       prepare: (runTag) => prepareTarget(store, { prefix, runTag, mode }),
       keyOf: (runTag, sliceIndex) => taggedKey(prefix, runTag, sliceIndex, suffix),
-      ...(options.fileFormat === 'csv' ? asCsv(options) : asParquet(options)),
+      ...(options.fileFormat === 'parquet' ? asParquet(options) : asRecords(options)),
       async [Symbol.asyncDispose]() {},
     }
   },
 })
+
+type Written = Pick<ObjectTarget, 'preferred' | 'header' | 'encode' | 'pack' | 'putOptions'>
+
+function asRecords(options: OssWriterOptions): Written {
+  const encoding = writtenEncoding(options)
+  const isJson = options.fileFormat === 'jsonl'
+  return {
+    preferred: isJson ? jsonLines : encoding,
+    header(columns) {
+      if (isJson) return new Uint8Array()
+      if (options.header.length > 0) return encodeCsvRecord(options.header, encoding)
+      const names = options.writeHeader ? (columns ?? []).map((column) => column.name) : []
+      return names.length === 0 ? new Uint8Array() : encodeCsvRecord(names, encoding)
+    },
+    encode: null,
+    pack: packerOf(options),
+    putOptions: { contentType: contentTypeOf(options) },
+  }
+}
+
+function asParquet({ compress = 'snappy' }: OssWriterOptions): Written {
+  return {
+    preferred: copyText,
+    header: (columns) => emptyParquet(columns ?? []),
+    encode: (records, columns) => writeParquet(records, columns ?? [], compress),
+    pack: null,
+    putOptions: { contentType: 'application/vnd.apache.parquet' },
+  }
+}
+
+function contentTypeOf({ compress, encoding, fileFormat }: OssWriterOptions): string {
+  if (compress === 'gzip') return 'application/gzip'
+  return fileFormat === 'jsonl' ? 'application/x-ndjson' : `text/csv; charset=${encoding ?? 'utf-8'}`
+}
 
 // ---------------------------------------------------------------------------------------------------------------------
 
@@ -321,38 +371,60 @@ function objectsIn(
   context: ConnectorContext,
   wanted: WantedColumns | null,
 ): Source {
-  const { column, maxRecordBytes } = options
-  const encoding = encodingOf(options)
+  const { column, fileFormat, maxRecordBytes } = options
+  const encoding: Encoding = fileFormat === 'jsonl' ? jsonLines : encodingOf(options)
   const listed = columnsOfFile(column)
+  const charset = decodedCharset(options)
+  const unpackingUntil = (signal: AbortSignal) => ({ charset, maxInflateRatio: options.maxInflateRatio, signal })
   return {
     async columns() {
       const names = wanted === null ? null : await wanted()
       return names === null ? listed : names.map((name) => ({ name, type: 'text', nullable: true }))
     },
-    split: (want) => splitObjects(store, options, want, { encoding, wanted, signal: context.signal }),
+    split(want) {
+      const { signal } = context
+      return splitObjects(store, options, want, { encoding, wanted, signal, unpacking: unpackingUntil(signal) })
+    },
     offer: () => encoding,
     async read(slice, _, signal) {
       const range = parseSlice(slice)
       const { key, start, newline, firstRecord } = range
-      const origin = { name: `oss://${store.bucket}/${key}`, start, firstRecord }
-      return { encoding, newline, maxRecordBytes, origin, body: store.readRange(key, { ...range, signal }) }
+      const plainName = `oss://${store.bucket}/${key}`
+      const counted = 'packing' in range ? nameOfFile(store.bucket, range, charset) : plainName
+      const name = 'records' in range && range.records === null ? `${plainName} from byte ${start}` : counted
+      const origin = { name, start, firstRecord }
+      const body =
+        'packing' in range
+          ? unpackedFrom(store, range, unpackingUntil(signal))
+          : store.readRange(key, { ...range, signal })
+      if (encoding.format !== 'jsonl') return { encoding, newline, maxRecordBytes, origin, body }
+      const lines = newline === lineFeed ? body : arrayAsLines(body)
+      return { encoding, newline: lineFeed, maxRecordBytes, origin, body: lines }
     },
     async describe(slice) {
-      const { key, etag, size, start, end } = parseSlice(slice)
-      return { object: `oss://${store.bucket}/${key}`, etag, objectBytes: size, start, end }
+      const range = parseSlice(slice)
+      const { key, etag, size } = range
+      const bounds = 'packing' in range ? { start: range.from, end: range.to } : { start: range.start, end: range.end }
+      return { object: `oss://${store.bucket}/${key}`, etag, objectBytes: size, ...bounds }
     },
     projection:
       listed === null && wanted === null
         ? null
         : (slice) => {
-            const { fields, pick } = parseSlice(slice)
-            return projectionOf(column, fields, pick?.split(',').map(Number) ?? null)
+            const { fields, pick, keys } = parseSlice(slice)
+            const places = pick?.split(',').map(Number) ?? null
+            return fileFormat === 'jsonl'
+              ? keyProjectionOf(column, places, keys === undefined ? null : Keys.parse(JSON.parse(keys)))
+              : projectionOf(column, fields, places)
           },
     pick: wanted === null ? (names) => objectsIn(store, options, context, names) : null,
+    isNamed: fileFormat === 'jsonl' && listed === null,
     rest(slice, consumed) {
       const range = parseSlice(slice)
       const start = range.start + consumed.bytes
       const firstRecord = range.firstRecord + consumed.records
+      if ('packing' in range) return { ...slice, start, firstRecord }
+      if (range.records === null) return { ...slice, start, firstRecord: 1 }
       return { ...slice, start, firstRecord, records: range.records - consumed.records }
     },
     cutSmaller: null,
@@ -362,34 +434,12 @@ function objectsIn(
   }
 }
 
-type Written = Pick<ObjectTarget, 'preferred' | 'header' | 'encode' | 'putOptions'>
-
-function asCsv(options: OssWriterOptions): Written {
-  const encoding = writtenEncoding(options)
-  return {
-    preferred: encoding,
-    header(columns) {
-      if (options.header.length > 0) return encodeCsvRecord(options.header, encoding)
-      const names = options.writeHeader ? (columns ?? []).map((column) => column.name) : []
-      return names.length === 0 ? new Uint8Array() : encodeCsvRecord(names, encoding)
-    },
-    encode: null,
-    putOptions: { contentType: 'text/csv; charset=utf-8' },
-  }
-}
-
-function asParquet({ compress = 'snappy' }: OssWriterOptions): Written {
-  return {
-    preferred: copyText,
-    header: (columns) => emptyParquet(columns ?? []),
-    encode: (records, columns) => writeParquet(records, columns ?? [], compress),
-    putOptions: { contentType: 'application/vnd.apache.parquet' },
-  }
-}
+const lineFeed = 0x0a
+const Keys = z.array(z.string())
 
 /** @throws event/invalid for a slice that no planner of ours has made */
-function parseSlice(slice: Slice): ObjectSlice {
-  const parsed = ObjectSlice.safeParse(slice)
+function parseSlice(slice: Slice): ObjectSlice | PackedSlice {
+  const parsed = 'packing' in slice ? PackedSlice.safeParse(slice) : ObjectSlice.safeParse(slice)
   if (parsed.success) return parsed.data
   throw new TransferError('event/invalid', 'the slice is not one of oss', {}, { cause: parsed.error })
 }
@@ -401,3 +451,13 @@ function writtenEncoding(options: { fieldDelimiter: string; nullFormat?: string 
 
 /** osswriter adds the dot that is missing (dataworks-datax.md §3.5). */
 const dotted = (suffix: string) => (suffix === '' || suffix.startsWith('.') ? suffix : `.${suffix}`)
+
+/** So that readers, ours among them, see what it is. */
+const packedSuffix = (suffix: string, { compress, fileFormat }: Pick<OssWriterOptions, 'compress' | 'fileFormat'>) =>
+  compress !== 'gzip' || fileFormat === 'parquet' || /\.(gz|gzip)$/i.test(suffix) ? suffix : `${suffix}.gz`
+
+function packerOf({ compress, encoding }: OssWriterOptions): ObjectTarget['pack'] {
+  const charset = encoding === undefined || serverCharset(encoding) === 'UTF8' ? null : encoding
+  if (charset === null) return compress === 'gzip' ? gzipped : null
+  return (whole) => (compress === 'gzip' ? gzipped(fromUtf8(whole, charset)) : fromUtf8(whole, charset))
+}

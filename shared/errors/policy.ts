@@ -82,7 +82,6 @@ export const policies: Record<ErrorCode, Policy> = {
     'source',
     'The object is another one than was planned, and nothing of it was loaded. What `adbpg-sync status <run>` counts as loaded stays in the table: take those rows out, or let the writer replace by key or load `atomic`, then run the job again.',
   ),
-  'source/corrupt': never('source', 'Upload the file again; if it is damaged where it comes from, pack it anew.'),
   'source/empty': never(
     'source',
     'The run succeeds with no rows. If there should have been some, look at what writes the source.',
@@ -97,6 +96,16 @@ export const policies: Record<ErrorCode, Policy> = {
     'source',
     'Close the quoted field, or check the delimiter and quote settings of the reader.',
   ),
+  'source/corrupt': never('source', 'Upload the file again; if it is damaged where it comes from, pack it anew.'),
+  'source/inflates-too-much': never(
+    'source',
+    'Look at what the file holds; if it is meant, raise maxInflateRatio of the reader.',
+  ),
+  'source/undecodable': never('source', 'Check `encoding` of the reader, or save the file as UTF-8.'),
+  'source/malformed': never(
+    'source',
+    'Correct the file at the place shown, or write it as JSON Lines, where one bad line spoils no other.',
+  ),
   'source/sql-failed': never('source', 'Correct the SQL of the reader; the message of the server is attached.'),
   'source/unsplittable-deadline': never(
     'source',
@@ -110,6 +119,7 @@ export const policies: Record<ErrorCode, Policy> = {
   'target/column-count': never('job', 'Give reader and writer the same number of columns.'),
   'target/bucket-missing': never('target', 'Check the bucket name and region of the datasource.'),
   'target/object-exists': never('target', 'Choose another `object` prefix, or writeMode truncate or append.'),
+  'target/unencodable': never('target', 'Write the objects in UTF-8 or GB18030, which have every character.'),
   'target/sql-failed': never('target', 'Correct the statement; the message of the server is attached.'),
   'target/read-only': again('target', 'The instance is being upgraded or failed over; the work is repeated by itself.'),
   'target/busy': again(

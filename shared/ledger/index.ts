@@ -17,6 +17,7 @@ export {
   type PublishedRow,
   type RunListRow,
   type RunRow,
+  type SliceProgress,
   TriggerFact,
 } from './rows.ts'
 export * from './runs.ts'

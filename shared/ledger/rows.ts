@@ -96,6 +96,24 @@ export type PlanRow = z.infer<typeof PlanRow>
 
 export const SliceDescriptor = z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null()]))
 
+/** Of a slice whose chunks become known one by one: how many, and what of the slice they hold. */
+export const SliceProgress = z
+  .object({ parts: z.number().int(), records: Count, source_bytes: Count })
+  .transform((row) => ({ parts: row.parts, records: row.records, sourceBytes: row.source_bytes }))
+export type SliceProgress = z.infer<typeof SliceProgress>
+
+/** What a staged object was cut from, where that can be read again: places are told in it, and fields are picked as of it. */
+export const CutFrom = z.object({
+  slice: SliceDescriptor,
+  name: z.string(),
+  /** Of the first byte of the object. */
+  start: z.number().int(),
+  firstRecord: z.number().int(),
+  newline: z.number().int(),
+  maxRecordBytes: z.number().int(),
+})
+export type CutFrom = z.infer<typeof CutFrom>
+
 /**
  * Where the bytes of a chunk are: an object that `stage` wrote, or a slice of a source that can be read again
  * and gives the same bytes.
@@ -109,6 +127,8 @@ export const ChunkSource = z.discriminatedUnion('from', [
     end: z.number().int(),
     firstRecord: z.number().int(),
     encoding: z.unknown(),
+    /** Absent: COPY text of rows that no second read would give again. */
+    cutFrom: CutFrom.optional(),
   }),
   z.object({ from: z.literal('source'), slice: SliceDescriptor }),
 ])

@@ -1,7 +1,7 @@
 import type * as z from 'zod'
 import type { RunId } from '../job/index.ts'
 import type { Sql } from '../ports/index.ts'
-import { type Decisions, PlanRow, SliceRow, SliceTotals, UploadRow } from './rows.ts'
+import { type Decisions, PlanRow, SliceProgress, SliceRow, SliceTotals, UploadRow } from './rows.ts'
 import { statements } from './statements.ts'
 
 export interface NewPlan {
@@ -67,6 +67,28 @@ export async function insertSliceDone(sql: Sql, seal: Seal): Promise<void> {
   const { runId, epoch, slice, records, bytes, upload, at } = seal
   const values = [runId, epoch, slice, records, bytes, upload?.key ?? null, upload?.uploadId ?? null, at]
   await sql.query(statements['insert-slice-done'], values)
+}
+
+/** How far the chunks of a slice go that become known one by one. */
+export async function readSliceProgress(sql: Sql, at: SlicePlace): Promise<SliceProgress> {
+  const { rows } = await sql.query(statements['read-slice-progress'], [at.runId, at.epoch, at.slice])
+  return SliceProgress.parse(rows[0])
+}
+
+interface SlicePlace {
+  readonly runId: RunId
+  readonly epoch: number
+  readonly slice: number
+}
+
+/** Inside the transaction that makes its chunk known; the other of two attempts at the same part gets 23505. */
+export async function insertSlicePart(
+  sql: Sql,
+  at: SlicePlace,
+  part: { part: number; ordinal: number; records: number; sourceBytes: number },
+): Promise<void> {
+  const values = [at.runId, at.epoch, at.slice, part.part, part.ordinal, part.records, part.sourceBytes]
+  await sql.query(statements['insert-slice-part'], values)
 }
 
 /** Inside the transaction that seals the slice. */

@@ -1,4 +1,4 @@
-import type { CsvEncoding, Encoding } from '../codecs/encoding.ts'
+import type { CopyEncoding, CsvEncoding } from '../codecs/encoding.ts'
 
 /*
  * Charsets by the names users write, and PostgreSQL's names for them. All embed ASCII and never use the bytes of a
@@ -34,7 +34,7 @@ export function serverCharset(charset: string): string | null {
 const forbiddenInText = /[\\.a-z0-9]/
 
 /** null: COPY takes it; otherwise the reason why not. The rules are those of the server's `ProcessCopyOptions`. */
-export function copyRefusal(encoding: Encoding): string | null {
+export function copyRefusal(encoding: CopyEncoding): string | null {
   const { format, delimiter, null: nullText, charset } = encoding
   const marks = format === 'csv' ? [delimiter, encoding.quote, encoding.escape] : [delimiter]
   const wide = marks.find((mark) => !isOneByte(mark))

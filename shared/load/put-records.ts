@@ -1,4 +1,4 @@
-import type { Encoding } from '../codecs/encoding.ts'
+import type { CopyEncoding } from '../codecs/encoding.ts'
 import type { Sql } from '../ports/index.ts'
 import type { TableName } from '../schema/index.ts'
 import { copyFromStatement } from './copy-statement.ts'
@@ -14,7 +14,12 @@ export interface PutCounts {
 /** Brings bytes of whole records into the table, inside the transaction of a chunk. All of them or, on an error, none. */
 export type PutRecords = (body: AsyncIterable<Uint8Array>, signal?: AbortSignal) => Promise<PutCounts>
 
-export function appendRecords(sql: Sql, table: TableName, columns: readonly string[], encoding: Encoding): PutRecords {
+export function appendRecords(
+  sql: Sql,
+  table: TableName,
+  columns: readonly string[],
+  encoding: CopyEncoding,
+): PutRecords {
   const statement = copyFromStatement(table, columns, encoding)
   return async (body, signal) => {
     const { rows } = await sql.copyIn(statement, body, signal)
@@ -27,7 +32,7 @@ export async function mergeRecords(
   sql: Sql,
   plan: MergePlan,
   columns: readonly string[],
-  encoding: Encoding,
+  encoding: CopyEncoding,
 ): Promise<PutRecords> {
   const statement = copyFromStatement(plan.staging, columns, encoding)
   await sql.query(plan.create)

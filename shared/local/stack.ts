@@ -58,6 +58,8 @@ export interface StackOptions {
   readonly durable?: boolean
   /** First wait before the async queue repeats a failed task; the cloud's own is not documented. */
   readonly retryBaseMs?: number
+  /** Options of Node for the processes of functions, such as `--cpu-prof`. */
+  readonly nodeOptions?: readonly string[]
   /** false: nothing is fired by the clock. */
   readonly timers?: boolean
   /** Done before other commands can find the stack. */
@@ -225,6 +227,7 @@ async function startFc(
     issueRoleCredentials: roleKeys.issue,
     ...(options.retryBaseMs === undefined ? {} : { retryBaseMs: options.retryBaseMs }),
     ...(options.timers === undefined ? {} : { timers: options.timers }),
+    ...(options.nodeOptions === undefined ? {} : { nodeOptions: options.nodeOptions }),
     log: options.log.child({ server: 'fc' }),
   })
 }

@@ -1,4 +1,5 @@
 import type { Projection } from '../codecs/csv-project.ts'
+import type { KeyProjection } from '../codecs/json-lines/write-record.ts'
 import type { Decision, PlannedSlice, Slice, Split, Target } from '../connectors/contract.ts'
 import { TransferError } from '../errors/index.ts'
 import type { Column } from '../schema/index.ts'
@@ -11,7 +12,7 @@ export interface WorkFacts {
   readonly repeatable: boolean
   readonly target: Target['kind']
   /** Fields that are left out, used twice or made up, of the first slice where any are; null: they go as they lie. */
-  readonly picked: Projection | null
+  readonly picked: Projection | KeyProjection | null
   /** What is done to the fields of each record, by its short names; empty: nothing. */
   readonly steps: readonly string[]
   /** What a destination says of its writing, such as what becomes of records whose key is there; and why. */
@@ -29,27 +30,33 @@ export interface PlannedChunk {
 }
 
 export interface WorkPlan {
-  /** true: `stage` reads each slice first. false: each slice is a chunk that `load` reads from the source. */
-  readonly staged: boolean
   readonly slices: readonly Slice[]
+  /** Those of them that `stage` reads. Each other one is a chunk that `load` reads from the source. */
+  readonly toStage: readonly Slice[]
   readonly chunks: readonly PlannedChunk[]
   readonly decisions: readonly Decision[]
   readonly snapshot: string | null
 }
 
+/** A decision lists no more keys. */
+const maxListed = 30
+
 /** @throws target/column-count */
 export function planWork(facts: WorkFacts): WorkPlan {
   checkColumnCount(facts.columns)
-  const direct = facts.repeatable && facts.target === 'copy'
+  const isDirect = ({ indivisible }: PlannedSlice) =>
+    facts.repeatable && facts.target === 'copy' && indivisible === undefined
   const held = (slice: Slice): Slice => (facts.snapshot === null ? slice : { ...slice, snapshot: facts.snapshot })
-  const slices = facts.split.slices.map((planned) => held(planned.slice))
+  const toStage = facts.split.slices.filter((planned) => !isDirect(planned)).map((planned) => held(planned.slice))
   return {
-    staged: !direct,
-    slices,
-    chunks: direct ? facts.split.slices.map(chunkOf) : [],
+    slices: facts.split.slices.map((planned) => held(planned.slice)),
+    toStage,
+    chunks: facts.split.slices
+      .filter(isDirect)
+      .map((planned, index) => chunkOf(planned, index, toStage.length + index)),
     decisions: [
       ...facts.split.decisions,
-      pathDecision(facts),
+      ...pathDecisions(facts),
       ...(facts.steps.length > 0 ? [transformDecision(facts)] : pickDecision(facts)),
       ...facts.writing,
       ...snapshotDecision(facts),
@@ -68,26 +75,45 @@ function checkColumnCount({ source, target }: WorkFacts['columns']): void {
   )
 }
 
-function chunkOf({ slice, bytes, records }: PlannedSlice, index: number): PlannedChunk {
-  return { ordinal: index, part: 0, slice: index, source: { from: 'source', slice }, records, bytes: bytes ?? 0 }
+/** @param number of its slice: behind those that are staged */
+function chunkOf({ slice, bytes, records }: PlannedSlice, ordinal: number, number: number): PlannedChunk {
+  return { ordinal, part: 0, slice: number, source: { from: 'source', slice }, records, bytes: bytes ?? 0 }
 }
 
-function pathDecision(facts: WorkFacts): Decision {
+function pathDecisions(facts: WorkFacts): Decision[] {
   if (facts.target === 'object')
-    return { what: 'staging is the delivery', why: 'the destination takes each slice as one object' }
+    return [{ what: 'staging is the delivery', why: 'the destination takes each slice as one object' }]
   if (facts.target === 'rows')
-    return { what: 'slices are staged', why: 'the destination takes rows, which are read from chunks in COPY text' }
-  return facts.repeatable
-    ? { what: 'loaders read the source', why: 'COPY takes its encoding, and a second read gives the same bytes' }
-    : { what: 'slices are staged', why: 'a second read of the source may give other rows or another order' }
+    return [{ what: 'slices are staged', why: 'the destination takes rows, which are read from chunks in COPY text' }]
+  if (!facts.repeatable)
+    return [{ what: 'slices are staged', why: 'a second read of the source may give other rows or another order' }]
+  const { slices } = facts.split
+  const isRewritten = facts.picked !== null && 'keys' in facts.picked
+  const way = isRewritten ? 'records are rewritten on the way' : 'COPY takes its encoding'
+  const read = { what: 'loaders read the source', why: `${way}, and a second read gives the same bytes` }
+  const reasons = slices.map(({ indivisible }) => indivisible).filter((reason) => reason !== undefined)
+  const cut = [...new Set(reasons)].map((why) => ({
+    what: `${reasons.filter((reason) => reason === why).length} of ${slices.length} slices are cut into chunks while they are read`,
+    why,
+  }))
+  return reasons.length < slices.length || slices.length === 0 ? [read, ...cut] : cut
 }
 
 function pickDecision({ picked }: WorkFacts): Decision[] {
   if (picked === null) return []
+  if ('keys' in picked) return [keysDecision(picked)]
   const { width, fields } = picked
   const constants = fields.filter((field) => 'value' in field).length
   const taken = `${fields.length - constants} fields of ${width ?? 'an unknown number'} and ${constants} constants`
   return [{ what: 'loaders pick the fields', why: `the columns are ${taken}; COPY's column list only says an order` }]
+}
+
+function keysDecision({ keys }: KeyProjection): Decision {
+  const names = keys.flatMap((field) => ('key' in field ? [field.key] : []))
+  const constants = names.length === keys.length ? '' : ` and ${keys.length - names.length} constants`
+  const more = names.length > maxListed ? ', …' : ''
+  const why = `the columns are the keys ${names.slice(0, maxListed).join(', ')}${more}${constants}; a key that a record lacks is NULL`
+  return { what: 'loaders make COPY text of JSON', why }
 }
 
 function transformDecision({ steps, target }: WorkFacts): Decision {

@@ -1,27 +1,30 @@
-import { createCsvProjector, type Projection } from '../codecs/csv-project.ts'
-import { copyText, Encoding } from '../codecs/encoding.ts'
+import { type CopyEncoding, Encoding } from '../codecs/encoding.ts'
 import type { RecordRewriter } from '../codecs/record-rewriter.ts'
-import type { Body, CopyTarget, RowTarget, Slice, Source } from '../connectors/contract.ts'
+import type { Body, CopyTarget, RowTarget } from '../connectors/contract.ts'
 import { TransferError } from '../errors/index.ts'
 import type * as ledger from '../ledger/index.ts'
-import { copyOrder } from '../load/copy-order.ts'
-import type { ChangeFields } from '../transform/compile.ts'
-import { transformRecords } from '../transform/rewrite.ts'
+import type { Sql } from '../ports/index.ts'
+import type { Column } from '../schema/index.ts'
 import { openSource } from './ends.ts'
+import { askedForm, sentForm } from './record-form.ts'
 import type { RunContext } from './run-context.ts'
 import { changesOf } from './transforming.ts'
+import { type WayOfFields, wayOfFields } from './way-of-fields.ts'
 
 /** The bytes of a chunk, wherever they lie, readable more than once. */
 export interface OpenedChunk extends AsyncDisposable {
   /** Of its records in their source. */
   readonly encoding: Encoding
   /** Of its records when the destination gets them. */
-  readonly sent: Encoding
-  /** Columns of the destination in the order of the fields. */
-  columns(): Promise<string[]>
+  readonly sent: CopyEncoding
+  /** Columns of the destination in the order of the fields. @param session in its database; unset: it opens one */
+  columns(session?: Sql): Promise<readonly Column[]>
   read(): Promise<Body>
-  /** What is done to records of a body on their way; null where they go as they lie. Counts of its own for each body. */
-  rewriterOf(body: Pick<Body, 'encoding' | 'newline'>): RecordRewriter | null
+  /**
+   * What is done to records of a body on their way; null where they go as they lie. Counts of its own for each body.
+   * @param columns as `columns` gave them
+   */
+  rewriterOf(body: Pick<Body, 'encoding' | 'newline'>, columns: readonly Column[]): RecordRewriter | null
   /** What remains of a chunk can be handed over to another invocation. */
   readonly canRest: boolean
   /** The next part, behind what was taken. */
@@ -64,7 +67,14 @@ function nextPart(
 type StagedSource = Extract<ledger.ChunkSource, { from: 'stage' }>
 type DirectSource = Extract<ledger.ChunkSource, { from: 'source' }>
 
-const namesOf = async (target: CopyTarget | RowTarget) => (await target.columns()).map(({ name }) => name)
+async function columnsInOrder(
+  target: CopyTarget | RowTarget,
+  order: WayOfFields['order'],
+  session: Sql | undefined,
+): Promise<readonly Column[]> {
+  const columns = target.kind === 'copy' ? await target.columns(session) : await target.columns()
+  return order === null ? columns : order.flatMap((column) => columns[column] ?? [])
+}
 
 async function openStaged(
   context: RunContext,
@@ -75,19 +85,27 @@ async function openStaged(
 ): Promise<OpenedChunk> {
   const { world, deadline } = context
   const { key, etag, start, end, firstRecord } = source
-  const change = await changesOfSource(context)
   const encoding = Encoding.parse(source.encoding)
+  const from = source.cutFrom ?? {
+    name: `slice ${chunk.slice}, chunk ${id.ordinal}`,
+    start: 0,
+    firstRecord: 1,
+    newline: 0x0a,
+    maxRecordBytes: maxStagedRecordBytes,
+  }
+  const origin = { name: from.name, start: from.start + start, firstRecord: from.firstRecord + firstRecord - 1 }
+  const fields = await fieldsOfStaged(context, source)
   return {
     encoding,
-    sent: change === null ? encoding : copyText,
-    columns: () => namesOf(target),
-    rewriterOf: (from) => (change === null ? null : transformRecords({ from, to: copyText, projection: null, change })),
+    sent: sentForm(encoding, fields.isChanged),
+    columns: (session) => columnsInOrder(target, fields.order, session),
+    rewriterOf: fields.rewriterOf,
     canRest: true,
     read: async () => ({
       encoding,
-      newline: 0x0a,
-      maxRecordBytes: maxStagedRecordBytes,
-      origin: { name: `slice ${chunk.slice}, chunk ${id.ordinal}`, start, firstRecord },
+      newline: from.newline,
+      maxRecordBytes: from.maxRecordBytes,
+      origin,
       body: world.store.readRange(key, { start, end, etag, signal: deadline.signal }),
     }),
     rest: (consumed) => {
@@ -106,16 +124,13 @@ async function openDirect(
   target: CopyTarget | RowTarget,
 ): Promise<OpenedChunk> {
   const source = await openSource(context)
-  const encoding = source.offer(target.preferred)
+  const encoding = source.offer(askedForm(target))
   const change = await changesOf(context, source)
-  const fields = wayOfFields(source, direct.slice, change)
+  const fields = wayOfFields(source.projection?.(direct.slice) ?? null, change)
   return {
     encoding,
-    sent: change === null ? encoding : copyText,
-    columns: async () => {
-      const names = await namesOf(target)
-      return fields.order === null ? names : fields.order.map((column) => names[column] ?? '')
-    },
+    sent: sentForm(encoding, fields.isChanged),
+    columns: (session) => columnsInOrder(target, fields.order, session),
     rewriterOf: fields.rewriterOf,
     canRest: source.rest !== null,
     read: () => source.read(direct.slice, encoding, context.deadline.signal),
@@ -129,29 +144,13 @@ async function openDirect(
   }
 }
 
-interface WayOfFields extends Pick<OpenedChunk, 'rewriterOf'> {
-  /** COPY's column list says which field goes where, so that the bytes stay as they are; null: in the order of the table. */
-  readonly order: readonly number[] | null
-}
-
-function wayOfFields(source: Source, slice: Slice, change: ChangeFields | null): WayOfFields {
-  const projection = source.projection?.(slice) ?? null
-  if (change !== null)
-    return { order: null, rewriterOf: (from) => transformRecords({ from, to: copyText, projection, change }) }
-  const order = projection === null ? null : copyOrder(projection)
-  const picked = order === null ? projection : null
-  return { order, rewriterOf: (body) => (picked === null ? null : csvProjector(body, picked)) }
-}
-
-/** @throws internal/bug for another format: only files of text have fields to pick, and their connectors say so */
-function csvProjector({ encoding, newline }: Pick<Body, 'encoding' | 'newline'>, projection: Projection) {
-  if (encoding.format === 'csv') return createCsvProjector(encoding, newline, projection)
-  throw new TransferError('internal/bug', `fields of ${encoding.format} cannot be picked`)
-}
-
-/** A staged chunk does not know the types of its source, which decide how values are compared; a job without steps needs none. */
-async function changesOfSource(context: RunContext): Promise<ChangeFields | null> {
-  if ((context.run.spec.transform ?? []).length === 0) return null
+/**
+ * A staged chunk knows neither the types of its source, which decide how values are compared, nor which fields are picked;
+ * rows of a database have been picked already, and without steps there is nothing to ask.
+ */
+async function fieldsOfStaged(context: RunContext, { cutFrom }: StagedSource): Promise<WayOfFields> {
+  if (cutFrom === undefined && (context.run.spec.transform ?? []).length === 0) return wayOfFields(null, null)
   await using source = await openSource(context)
-  return await changesOf(context, source)
+  const projection = cutFrom === undefined ? null : (source.projection?.(cutFrom.slice) ?? null)
+  return wayOfFields(projection, await changesOf(context, source))
 }

@@ -6,6 +6,7 @@ export const crashPoints = [
   'start/after-run-row',
   'plan/after-rows',
   'stage/mid-object',
+  'stage/after-part',
   'stage/after-object',
   'stage/after-ledger-row',
   'load/mid-copy',

@@ -1,4 +1,5 @@
 import type { Projection } from '../codecs/csv-project.ts'
+import type { KeyProjection } from '../codecs/json-lines/write-record.ts'
 import type { Decision, Slice, Source, Target } from '../connectors/contract.ts'
 import { TransferError } from '../errors/index.ts'
 import { copyOrder } from '../load/copy-order.ts'
@@ -9,6 +10,7 @@ import type { PlannedIncrement } from './increment.ts'
 import { mergePlanOf } from './put-of.ts'
 import { isAtomic, tryPublication } from './run-staging.ts'
 import { changesOf } from './transforming.ts'
+import { sentEncoding } from './write-statements.ts'
 
 /**
  * Gathers the facts and lets the planner decide.
@@ -61,15 +63,26 @@ export async function refuseUnfit(
   isIncremental: boolean,
 ): Promise<void> {
   if (isIncremental) refuseOverwrittenTable(target)
-  refuseRewriting(source, target)
+  refuseRewriting(context, source, target)
+  await refuseTwins(source, target)
   await changesOf(context, source)
 }
 
 /** Staging does not rewrite bytes, so what COPY cannot take as it lies cannot go in. */
-function refuseRewriting(source: Source, target: Target): void {
-  const refusal = target.kind === 'object' ? null : target.refuses(source.offer(target.preferred))
+function refuseRewriting(context: EndsContext, source: Source, target: Target): void {
+  const refusal = target.kind === 'object' ? null : target.refuses(sentEncoding(context, source, target))
   if (refusal === null) return
   throw new TransferError('job/unsupported', `this reader and writer do not fit so far: ${refusal}`)
+}
+
+/** Of two members of one name, readers of JSON take the last and lose the first. */
+async function refuseTwins(source: Source, target: Target): Promise<void> {
+  if (target.preferred.format !== 'jsonl') return
+  const names = ((await source.columns()) ?? []).map(({ name }) => name)
+  const twin = names.find((name, index) => names.indexOf(name) !== index)
+  if (twin === undefined) return
+  const message = `two columns are called ${twin}, and an object of JSON can hold but one; give one another name (… as …)`
+  throw new TransferError('job/invalid', message, { column: twin })
 }
 
 /** A partition or the rows of a condition may be what the increment holds whole; the table never is. */
@@ -93,7 +106,7 @@ export async function writingDecisions({ world, deadline }: EndsContext, target:
 }
 
 /** The fields of a slice, where COPY's column list cannot say which goes where. */
-function pickedBy(source: Source, slice: Slice): Projection | null {
+function pickedBy(source: Source, slice: Slice): Projection | KeyProjection | null {
   const projection = source.projection?.(slice) ?? null
   return projection === null || copyOrder(projection) !== null ? null : projection
 }

@@ -25,7 +25,7 @@ export async function openSource(context: EndsContext): Promise<Source> {
   const { kind, options } = context.run.spec.reader
   const reader = await context.world.findReader(kind)
   const source = await reader.open(reader.options.parse(options), connectorContext(context))
-  const wanted = wantedColumns(context)
+  const wanted = wantedColumns(context, source.isNamed)
   if (wanted === null) return source
   if (source.pick !== null) return source.pick(wanted)
   await source[Symbol.asyncDispose]()
@@ -37,8 +37,8 @@ export async function openSource(context: EndsContext): Promise<Source> {
 }
 
 /** Of a job that maps by the same name, the destination knows them. */
-function wantedColumns(context: EndsContext): WantedColumns | null {
-  const { mapping } = context.run.spec
+function wantedColumns(context: EndsContext, isNamed: boolean): WantedColumns | null {
+  const mapping = context.run.spec.mapping ?? (isNamed ? 'byName' : null)
   if (mapping === null) return null
   if (mapping !== 'byName') return async () => mapping
   let asked: Promise<readonly string[]> | null = null

@@ -118,7 +118,15 @@ async function publishOne(
 /** An export of no rows leaves one object, with its header if it has one (DataX `generateEmptyFile`). */
 async function headerOf(context: RunContext, target: Target & { kind: 'object' }): Promise<Uint8Array> {
   await using source = await openSource(context)
-  return target.header(await source.columns())
+  const header = target.header(await source.columns())
+  if (target.pack === null) return header
+  const pieces: Uint8Array[] = []
+  for await (const piece of target.pack(only(header))) pieces.push(piece)
+  return Buffer.concat(pieces)
+}
+
+async function* only(bytes: Uint8Array): AsyncIterable<Uint8Array> {
+  yield bytes
 }
 
 async function endBadly(context: RunContext, halt: 'failed' | 'stopped'): Promise<void> {

@@ -37,13 +37,13 @@ export async function isolateBlock(block: RecordBlock, isolation: BlockIsolation
 }
 
 /** Placed as they are in the body. */
-async function* recordsOf({ pieces, before }: RecordBlock, body: BlockIsolation['body']): AsyncIterable<RawRecord[]> {
+async function* recordsOf(block: RecordBlock, body: BlockIsolation['body']): AsyncIterable<RawRecord[]> {
   const bounds = { maxRecords: 20_000, maxBytes: 4 * 1024 * 1024 }
-  for await (const batch of batchesOf(streamOf(pieces), { ...body, ...bounds }))
+  for await (const batch of batchesOf(streamOf(block), { ...body, ...bounds }))
     yield batch.map((record) => ({
       ...record,
-      number: record.number + before.records,
-      offset: record.offset + before.bytes,
+      number: record.number + block.before.records,
+      offset: record.offset + block.before.bytes,
     }))
 }
 

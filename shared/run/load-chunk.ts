@@ -4,6 +4,7 @@ import * as ledger from '../ledger/index.ts'
 import { appendRecords } from '../load/put-records.ts'
 import type { Sql } from '../ports/index.ts'
 import { takeSlot } from '../postgres/connection-slots.ts'
+import type { Column } from '../schema/index.ts'
 import { dirtyPrefixOfChunk } from '../staging/keys.ts'
 import { type OpenedChunk, openChunk } from './chunk-source.ts'
 import { removeDirty } from './dirty-log.ts'
@@ -40,10 +41,10 @@ async function moveChunk(context: RunContext, id: ledger.ChunkId, chunk: ledger.
   await using target = await openTarget(context)
   if (target.kind === 'object') throw new TransferError('internal/bug', 'a chunk has no way into this destination')
   await using opened = await openChunk(context, id, chunk, target)
-  const columns = await opened.columns()
-  if (target.kind === 'rows') return await loadRows(context, id, chunk, target, opened, columns)
-  if (!isSameDatabase(target.connection, context.address))
-    return await copyElsewhere(context, id, chunk, target, opened, columns)
+  if (target.kind === 'rows') return await loadRows(context, id, chunk, target, opened, await opened.columns())
+  const isHere = isSameDatabase(target.connection, context.address)
+  const columns = await opened.columns(isHere ? context.sql : undefined)
+  if (!isHere) return await copyElsewhere(context, id, chunk, target, opened, columns)
   await using _slot = await takeSlot(context.sql, target.connection)
   return await copyChunk(context, context.sql, id, chunk, target, opened, columns)
 }
@@ -55,7 +56,7 @@ async function copyElsewhere(
   chunk: ledger.ChunkRow,
   target: CopyTarget,
   opened: OpenedChunk,
-  columns: readonly string[],
+  columns: readonly Column[],
 ): Promise<ledger.ChunkCounts> {
   await using session = await context.world.connectSql(target.connection, context.deadline.signal)
   await ledger.migrate(session, context.world.clock.now())
@@ -80,11 +81,12 @@ async function copyChunk(
   chunk: ledger.ChunkRow,
   target: CopyTarget,
   opened: OpenedChunk,
-  columns: readonly string[],
+  columns: readonly Column[],
 ): Promise<ledger.ChunkCounts> {
+  const names = columns.map(({ name }) => name)
   const openPut = isAtomic(target)
-    ? async () => appendRecords(sql, stagingOf(id.runId), columns, opened.sent)
-    : await putInto(context, sql, target, { encoding: opened.sent, columns })
+    ? async () => appendRecords(sql, stagingOf(id.runId), names, opened.sent)
+    : await putInto(context, sql, target, { encoding: opened.sent, columns: names })
   const move = { context, sql, id, chunk, opened, columns, openPut }
   if (target.conflict === null || isAtomic(target)) return await inClaim(move, () => moveInBlocks(move))
   // A merge costs the same for many records as for few, so it is tried with all of them first.

@@ -1,6 +1,7 @@
 import type { RowTarget } from '../connectors/contract.ts'
 import { TransferError } from '../errors/index.ts'
 import * as ledger from '../ledger/index.ts'
+import type { Column } from '../schema/index.ts'
 import type { OpenedChunk } from './chunk-source.ts'
 import { moveInBlocks } from './move-blocks.ts'
 import { isDirtyChunk, type Move, moveWhole } from './move-records.ts'
@@ -17,7 +18,7 @@ export async function loadRows(
   chunk: ledger.ChunkRow,
   target: RowTarget,
   opened: OpenedChunk,
-  columns: readonly string[],
+  columns: readonly Column[],
 ): Promise<ledger.ChunkCounts> {
   await using rows = await target.openChunk(id)
   if (rows.before !== null) return await countBefore(context, id, opened, parseCounts(rows.before))

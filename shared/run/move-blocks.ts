@@ -7,6 +7,7 @@ import { openDirtyLog } from './dirty-log.ts'
 import { type BlockMove, moveBlockOrRecord } from './move-block.ts'
 import { countsDiffer, crashing, type Move, refuseUnlessPlanned } from './move-records.ts'
 import { capped } from './rate-cap.ts'
+import { openScreen } from './screen.ts'
 
 /*
  * What is put at once: while no record was refused, what makes the cost of a savepoint and a COPY small (1.5 ms, perf.md §8);
@@ -35,7 +36,8 @@ export async function moveInBlocks(move: Move, maxAttemptRecords?: number): Prom
   )
   const dirty = openDirtyLog(context.world.store, dirtyPrefixOfChunk(id), guard)
   try {
-    const moved = await moveAll({ ...move, put, body, dirty, maxAttemptRecords })
+    const screen = openScreen(body, opened.rewriterOf(body, columns) === null ? columns : null)
+    const moved = await moveAll({ ...move, put, body, dirty, screen, maxAttemptRecords })
     // Written before the commit: a dirty record that the ledger counts is never missing.
     return { ...moved, dirty: dirty.count(), dirtyObject: dirty.count() === 0 ? null : await dirty.close() }
   } catch (error) {
@@ -45,9 +47,9 @@ export async function moveInBlocks(move: Move, maxAttemptRecords?: number): Prom
   }
 }
 
-type Moved = Omit<ledger.ChunkCounts, 'dirty' | 'dirtyObject'>
+type ChunkMoved = Omit<ledger.ChunkCounts, 'dirty' | 'dirtyObject'>
 
-async function moveAll(move: BlockMove): Promise<Moved> {
+async function moveAll(move: BlockMove): Promise<ChunkMoved> {
   const { context, body, dirty } = move
   let blockBytes = cleanBlockBytes
   const targetBytes = (gatheredMs: number) => (isOutOfTime(move) || gatheredMs > gatherWithinMs ? 0 : blockBytes)
@@ -57,11 +59,10 @@ async function moveAll(move: BlockMove): Promise<Moved> {
       moved.handedOver = true
       break
     }
-    const dirtyBefore = dirty.count()
-    const { loaded, filtered } = await moveBlockOrRecord(move, next)
-    blockBytes = nextBlockBytes(blockBytes, dirty.count() - dirtyBefore)
+    const { loaded, filtered, refused } = await moveBlockOrRecord(move, next)
+    blockBytes = nextBlockBytes(blockBytes, refused)
     moved.read += 'block' in next ? next.block.records : 1
-    moved.bytes += 'block' in next ? next.block.bytes : next.tooLarge.length
+    moved.bytes += 'block' in next ? next.block.bytes.length : next.tooLarge.length
     moved.loaded += loaded
     moved.filtered += filtered
   }
@@ -71,9 +72,9 @@ async function moveAll(move: BlockMove): Promise<Moved> {
   return moved
 }
 
-/** @param dirty how many records of the block before were */
-function nextBlockBytes(blockBytes: number, dirty: number): number {
-  if (dirty > 0) return Math.max(leastBlockBytes, Math.min(dirtyBlockBytes, blockBytes / dirty))
+/** @param refused how often the block before, or a part of it, was sent for nothing; the first time teaches something */
+function nextBlockBytes(blockBytes: number, refused: number): number {
+  if (refused > 1) return Math.max(leastBlockBytes, Math.min(dirtyBlockBytes, blockBytes / refused))
   return blockBytes >= dirtyBlockBytes ? blockBytes : blockBytes * 2
 }
 

@@ -7,6 +7,7 @@ import type * as ledger from '../ledger/index.ts'
 import type { PutRecords } from '../load/put-records.ts'
 import { isRecordError } from '../load/record-error.ts'
 import type { Sql } from '../ports/index.ts'
+import type { Column } from '../schema/index.ts'
 import type { OpenedChunk } from './chunk-source.ts'
 import { capped } from './rate-cap.ts'
 import type { RunContext } from './run-context.ts'
@@ -18,7 +19,7 @@ export interface Move {
   readonly chunk: ledger.ChunkRow
   readonly opened: OpenedChunk
   /** Asked before the connection was taken, as asking takes one too, and a datasource may allow but one. */
-  readonly columns: readonly string[]
+  readonly columns: readonly Column[]
   readonly sql: Pick<Sql, 'savepoint'>
   /** Inside the transaction: a merge makes its temporary table there. */
   readonly openPut: () => Promise<PutRecords>
@@ -26,10 +27,10 @@ export interface Move {
 
 /** All records of the chunk at once. @throws the refusal of a record, for `isDirtyChunk` to tell */
 export async function moveWhole(move: Move): Promise<ledger.ChunkCounts> {
-  const { context, opened } = move
+  const { context, opened, columns } = move
   const put = await move.openPut()
   const { body, counted } = await readCounted(move)
-  const rewriter = opened.rewriterOf(body)
+  const rewriter = opened.rewriterOf(body, columns)
   const sent = rewriter?.stream(counted.body) ?? counted.body
   const { copied, loaded } = await put(guarded(sent, opened.sent, body.newline), context.deadline.signal)
   const records = counted.records()

@@ -40,7 +40,7 @@ export async function planRun(context: RunContext): Promise<void> {
   if (plan.slices.length === 0 && planned === null) await tellEmpty(context, plan)
   context.world.reach('plan/after-rows')
   await sendOneWaiting(context)
-  await sendFirst(context, { epoch, slices: plan.slices.length, staged: plan.staged })
+  await sendFirst(context, { epoch, slices: plan.toStage.length })
   if (snapshot === null) return
   await holdUntilRead(context, epoch)
   await snapshot[Symbol.asyncDispose]()
@@ -95,13 +95,13 @@ async function recordAll(
   if (target.kind === 'copy' && !here) await runElsewhere(context, target.connection, first)
   if (target.kind === 'rows') await target.prepare()
   await sql.transaction(async () => {
-    const { slices, staged, decisions } = plan
+    const { toStage: slices, decisions } = plan
     const held = plan.snapshot !== null
     await ledger.insertPlan(sql, {
       runId: run.runId,
       epoch,
       slices,
-      staged,
+      staged: slices.length > 0,
       held,
       decisions,
       capabilities,
@@ -159,11 +159,12 @@ async function runFirst(sql: Sql, { list, statements }: FirstStatements): Promis
   for (const statement of statements) await sql.query(statement)
 }
 
-async function sendFirst(context: RunContext, plan: { epoch: number; slices: number; staged: boolean }): Promise<void> {
+async function sendFirst(context: RunContext, plan: { epoch: number; slices: number }): Promise<void> {
   const { concurrent } = context.run.spec.settings
-  const first = [...Array(Math.min(concurrent, plan.slices)).keys()]
-  if (plan.staged) for (const slice of first) await send(context, { step: 'stage', epoch: plan.epoch, slice })
-  else await sendChunksInTurn(context, first)
+  const first = (count: number) => [...Array(Math.min(concurrent, count)).keys()]
+  for (const slice of first(plan.slices)) await send(context, { step: 'stage', epoch: plan.epoch, slice })
+  const { chunks } = await ledger.countChunks(context.sql, context.run.runId)
+  await sendChunksInTurn(context, first(chunks))
   await finishIfComplete(context)
 }
 

@@ -47,7 +47,7 @@ export async function previewPlan(world: World, spec: JobSpec, deadline: Deadlin
   const encoding = sentEncoding(context, source, target)
   const texts = await textsOf(plan.slices, (slice) => source.describe(slice, encoding))
   return {
-    staged: plan.staged,
+    staged: plan.toStage.length > 0,
     pieces: plan.slices.length,
     ...sumOf(plan),
     decisions: plan.decisions,
@@ -87,8 +87,8 @@ function objectsOf(texts: readonly SliceText[]): PlanPreview['objects'] {
   return { count: found.size, first: [...found.values()].slice(0, told.objects) }
 }
 
-function sumOf({ staged, chunks }: WorkPlan): { bytes: number | null; records: number | null } {
-  if (staged) return { bytes: null, records: null }
+function sumOf({ toStage, chunks }: WorkPlan): { bytes: number | null; records: number | null } {
+  if (toStage.length > 0) return { bytes: null, records: null }
   const bytes = chunks.reduce((sum, chunk) => sum + chunk.bytes, 0)
   return {
     // Of chunks whose bytes only reading tells, nothing is said.

@@ -1,4 +1,4 @@
-import type { Encoding } from '../codecs/encoding.ts'
+import type { CopyEncoding } from '../codecs/encoding.ts'
 import type { CopyTarget } from '../connectors/contract.ts'
 import { TransferError } from '../errors/index.ts'
 import * as ledger from '../ledger/index.ts'
@@ -10,7 +10,7 @@ import type { RunContext } from './run-context.ts'
 
 /** How records lie, and which columns of the destination their fields are. */
 export interface PutShape {
-  readonly encoding: Encoding
+  readonly encoding: CopyEncoding
   readonly columns: readonly string[]
 }
 

@@ -1,9 +1,12 @@
 import { countRecords } from '../codecs/count-records.ts'
+import { encodeJsonLines } from '../codecs/json-lines/encode.ts'
 import type { Body, ObjectTarget } from '../connectors/contract.ts'
+import { TransferError } from '../errors/index.ts'
 import type { RunId } from '../job/index.ts'
 import * as ledger from '../ledger/index.ts'
 import type { ChangeFields } from '../transform/compile.ts'
 import type { StageEvent } from './events.ts'
+import { askedForm } from './record-form.ts'
 import type { RunContext } from './run-context.ts'
 import { sealOf } from './seal-slice.ts'
 import { type TransformedSlice, transformSlice } from './stage-transformed.ts'
@@ -19,7 +22,7 @@ export interface SliceToStage {
 
 /**
  * Uploads the slice as the destination's object and leaves it unseen. A record of any length may pass that is not
- * transformed: its bytes go through in parts, and nothing is decided about it.
+ * transformed and does not become JSON: its bytes go through in parts, and nothing is decided about it.
  */
 export async function stageObject(
   context: RunContext,
@@ -28,7 +31,7 @@ export async function stageObject(
   { body, change, ...slice }: SliceToStage,
 ): Promise<void> {
   if (change === null) return await uploadAndSeal(context, event, target, { ...slice, body, transformed: null })
-  await using transformed = transformSlice(context, event, body, { change, to: target.preferred })
+  await using transformed = transformSlice(context, event, body, { change, to: askedForm(target) })
   await uploadAndSeal(context, event, target, { ...slice, body: transformed.body, transformed })
 }
 
@@ -45,7 +48,8 @@ async function uploadAndSeal(
   const { world, run } = context
   const key = target.keyOf(run.runId, event.slice)
   const unbounded = { ...body, maxRecordBytes: Number.MAX_SAFE_INTEGER, shouldStop: () => false }
-  const counted = countRecords(crashing(context, body), unbounded)
+  const sent = asPreferred(target, { ...body, body: crashing(context, body) }, columns)
+  const counted = countRecords(sent.body, { ...unbounded, encoding: sent.encoding })
   let upload: { uploadId: string } | null
   try {
     upload = await uploadUnlessEmpty(target, key, columns, counted.body, signal)
@@ -64,6 +68,13 @@ async function uploadAndSeal(
     await transformed?.forget(error)
     if (upload !== null) await target.store.abortUpload(key, upload.uploadId)
   }
+}
+
+/** JSON is made of COPY text on its way. */
+function asPreferred({ preferred }: ObjectTarget, body: Body, columns: SliceToStage['columns']): Body {
+  if (preferred.format !== 'jsonl') return body
+  if (columns === null) throw new TransferError('internal/bug', 'columns without names cannot be written as JSON')
+  return { ...body, encoding: preferred, body: encodeJsonLines(body.body, columns, body.maxRecordBytes) }
 }
 
 /** In one transaction with what became of the records that are not in the object. */
@@ -110,7 +121,8 @@ async function uploadUnlessEmpty(
     yield* { [Symbol.asyncIterator]: () => pieces }
   }
   const whole = target.encode?.(records(), columns) ?? behind(target.header(columns), records())
-  const { uploadId } = await target.store.prepareUpload(key, whole, { ...target.putOptions, signal })
+  const packed = target.pack?.(whole) ?? whole
+  const { uploadId } = await target.store.prepareUpload(key, packed, { ...target.putOptions, signal })
   return { uploadId }
 }
 

@@ -1,24 +1,27 @@
-import { copyText, type Encoding } from '../codecs/encoding.ts'
+import { type CopyEncoding, copyText } from '../codecs/encoding.ts'
 import type { OnRefused, Slice, Source, Target } from '../connectors/contract.ts'
 import { TransferError } from '../errors/index.ts'
 import * as ledger from '../ledger/index.ts'
 import type { Clock } from '../ports/index.ts'
-import { placeOf, sendAgainIfLost } from './dispatch.ts'
+import { placeOf, sendAgainIfLost, sendAnew } from './dispatch.ts'
 import { openSource, openTarget } from './ends.ts'
 import type { StageEvent } from './events.ts'
 import { capped } from './rate-cap.ts'
+import { askedForm } from './record-form.ts'
 import type { RunContext } from './run-context.ts'
 import { sealOf, sealOnce } from './seal-slice.ts'
 import { sendOneWaiting } from './slot-waits.ts'
 import { stageChunks } from './stage-chunks.ts'
 import { emptyObjectOf, stageObject } from './stage-object.ts'
+import { stageParts } from './stage-parts.ts'
 import { changesOf } from './transforming.ts'
 import { finishIfComplete, sendChunksInTurn, sendSliceAfter, sendSlicesInTurn } from './window.ts'
 
 /**
  * Reads one slice of a source. Towards a database it becomes chunk objects; towards OSS it becomes the destination object,
  * uploaded but not yet visible. Nothing of it counts before the slice is sealed in the ledger: an attempt that dies
- * leaves no trace but bytes that `finish` removes, and of two attempts the first to seal wins.
+ * leaves no trace but bytes that `finish` removes, and of two attempts the first to seal wins. A slice that gives the same
+ * bytes each time is the exception: its chunks count one by one (stage-parts.ts).
  */
 export async function stageSlice(context: RunContext, event: StageEvent): Promise<void> {
   const { sql, run } = context
@@ -67,13 +70,20 @@ async function readPinned(context: RunContext, event: StageEvent, slice: Slice):
 
 /**
  * What is not read by the function's soft deadline is given up and cut smaller, as a query cannot go on in its middle: the
- * parts are slices of their own (design §4, promise 5).
+ * parts are slices of their own (design §4, promise 5). What gives the same bytes again goes on in another invocation.
+ * @returns null when that, or another attempt, has what is left to do
  * @throws source/unsplittable-deadline
  */
-async function readOrCut(context: RunContext, event: StageEvent, slice: Slice): Promise<Became> {
+async function readOrCut(context: RunContext, event: StageEvent, slice: Slice): Promise<Became | null> {
   await using source = await openSource(context)
   await using target = await openTarget(context)
   using soft = abortAt(context.deadline.softAt, context.world.clock)
+  const reader = await context.world.findReader(context.run.spec.reader.kind)
+  if (reader.repeatable && target.kind === 'copy') {
+    const outcome = await stageParts(context, event, { slice, source, target, soft: soft.signal })
+    if (outcome === 'handed-over') await sendAnew(context, { step: 'stage', epoch: event.epoch, slice: event.slice })
+    return outcome === 'sealed' ? nothing : null
+  }
   try {
     return await readWhole(context, event, slice, source, target, soft.signal)
   } catch (error) {
@@ -93,14 +103,14 @@ async function readWhole(
   soft: AbortSignal,
 ): Promise<Became> {
   const signal = AbortSignal.any([context.deadline.signal, soft])
-  const read = (encoding: Encoding, onRefused?: OnRefused) =>
+  const read = (encoding: CopyEncoding, onRefused?: OnRefused) =>
     source.read(slice, source.offer(encoding), signal, onRefused)
   if (target.kind !== 'object') {
     const readRows = (onRefused: OnRefused) => read(target.preferred, onRefused)
     return { ...nothing, ordinals: await stageChunks(context, event, target, readRows, signal) }
   }
   const change = await changesOf(context, source)
-  const body = await capped(context, 'stage', await read(change === null ? target.preferred : copyText))
+  const body = await capped(context, 'stage', await read(change === null ? askedForm(target) : copyText))
   await stageObject(context, event, target, { body, change, signal, columns: await source.columns() })
   return nothing
 }

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import type { Encoding } from '../codecs/encoding.ts'
+import type { CopyEncoding } from '../codecs/encoding.ts'
 import type { RecordRewriter } from '../codecs/record-rewriter.ts'
 import { batchesOf } from '../codecs/records.ts'
 import type { Body } from '../connectors/contract.ts'
@@ -30,14 +30,14 @@ export function transformSlice(
   context: RunContext,
   event: StageEvent,
   body: Body,
-  { change, to }: { readonly change: ChangeFields; readonly to: Encoding },
+  { change, to }: { readonly change: ChangeFields; readonly to: CopyEncoding },
 ): TransformedSlice {
   const { store } = context.world
   const guard: DirtyGuard = openDirtyGuard(context, event, 1)
   const attempt = randomBytes(6).toString('hex')
   const prefix = dirtyPrefixOfSlice({ runId: context.run.runId, slice: event.slice, attempt })
   const dirty = openDirtyLog(store, prefix, guard)
-  const rewriter = transformRecords({ from: body, to, projection: null, change })
+  const rewriter = transformRecords({ from: { ...body, encoding: forCopy(body) }, to, projection: null, change })
   return {
     body: { ...body, encoding: to, body: sentOf(body, rewriter, dirty) },
     leftOut: rewriter.leftOut,
@@ -49,6 +49,12 @@ export function transformSlice(
     },
     [Symbol.asyncDispose]: () => guard[Symbol.asyncDispose](),
   }
+}
+
+/** @throws internal/bug: a slice that goes into an object comes from a database */
+function forCopy({ encoding }: Body): CopyEncoding {
+  if (encoding.format !== 'jsonl') return encoding
+  throw new TransferError('internal/bug', 'fields of JSON Lines are found by their keys, where a chunk is loaded')
 }
 
 const atOnce = { maxRecords: 20_000, maxBytes: 1024 * 1024 }

@@ -1,4 +1,4 @@
-import { copyText, type Encoding } from '../codecs/encoding.ts'
+import type { CopyEncoding } from '../codecs/encoding.ts'
 import type { CopyTarget, ObjectTarget, Source, Statements, Target } from '../connectors/contract.ts'
 import { copyOrder } from '../load/copy-order.ts'
 import { copyFromStatement } from '../load/copy-statement.ts'
@@ -7,11 +7,12 @@ import type { Sql } from '../ports/index.ts'
 import { probeCapabilities } from '../postgres/capabilities.ts'
 import type { EndsContext } from './ends.ts'
 import { mergePlanOf } from './put-of.ts'
+import { askedForm, sentForm } from './record-form.ts'
 import { isAtomic, publicationPlanOf } from './run-staging.ts'
 
 /** How records are written when they leave their source, or when they were changed on the way. */
-export const sentEncoding = ({ run }: EndsContext, source: Source, target: Target): Encoding =>
-  (run.spec.transform ?? []).length > 0 ? copyText : source.offer(target.preferred)
+export const sentEncoding = ({ run }: EndsContext, source: Source, target: Target): CopyEncoding =>
+  sentForm(source.offer(askedForm(target)), (run.spec.transform ?? []).length > 0)
 
 /**
  * What a run would send to its destination, made by the functions that make it for a run. A claim and the counts of each
@@ -43,11 +44,11 @@ async function columnsOf(
   sql: Sql,
   source: Source,
   target: CopyTarget,
-  { staged, slices: [first] }: WorkPlan,
+  { slices: [first] }: WorkPlan,
 ): Promise<readonly string[]> {
   const names = (await target.columns(sql)).map(({ name }) => name)
   const isChanged = (run.spec.transform ?? []).length > 0
-  const projection = staged || isChanged || first === undefined ? null : (source.projection?.(first) ?? null)
+  const projection = isChanged || first === undefined ? null : (source.projection?.(first) ?? null)
   const order = projection === null ? null : copyOrder(projection)
   return order === null ? names : order.map((column) => names[column] ?? '')
 }
@@ -56,7 +57,7 @@ async function copyStatements(
   sql: Sql,
   target: CopyTarget,
   columns: readonly string[],
-  encoding: Encoding,
+  encoding: CopyEncoding,
 ): Promise<Statements> {
   const { preSql, postSql, table, conflict } = target
   const capabilities = await probeCapabilities(sql)

@@ -1,7 +1,7 @@
 import { encodeCopyText } from '../codecs/copy-text.ts'
 import { encodeCsvRecord } from '../codecs/csv-encode.ts'
 import type { Projection } from '../codecs/csv-project.ts'
-import type { Encoding } from '../codecs/encoding.ts'
+import type { CopyEncoding } from '../codecs/encoding.ts'
 import { fieldReader } from '../codecs/read-fields.ts'
 import type { RecordRewriter } from '../codecs/record-rewriter.ts'
 import { wholeRecords } from '../codecs/whole-records.ts'
@@ -14,8 +14,8 @@ type Field = string | null
 
 /** Records as they lie in their source, and as the destination takes them. */
 export interface Rewriting {
-  readonly from: { readonly encoding: Encoding; readonly newline: number }
-  readonly to: Encoding
+  readonly from: { readonly encoding: CopyEncoding; readonly newline: number }
+  readonly to: CopyEncoding
   /** null: field i is column i. */
   readonly projection: Projection | null
   readonly change: ChangeFields
@@ -79,7 +79,7 @@ function picked(given: readonly Field[], projection: Projection | null): readonl
 const otherFields = () =>
   new TransferError('record/column-count', 'the record has another number of fields than the file, or too few')
 
-function encoded(fields: readonly Field[], to: Encoding): Buffer {
+function encoded(fields: readonly Field[], to: CopyEncoding): Buffer {
   if (fields.some((field) => field !== null && hasHalfCharacter(field)))
     throw new TransferError('record/transform', 'the transformation cut a character of two UTF-16 units in two')
   return to.format === 'csv' ? encodeCsvRecord(fields, to) : encodeCopyText(fields)

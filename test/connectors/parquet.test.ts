@@ -5,9 +5,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { defaultCsv } from '../../shared/codecs/encoding.ts'
 import { compressions } from '../../shared/codecs/parquet-write/compress.ts'
 import { emptyParquet, writeParquet } from '../../shared/codecs/parquet-write/write-file.ts'
-import { streamOf } from '../../shared/codecs/record-blocks.ts'
 import { asTransferError } from '../../shared/errors/index.ts'
-import { openParquetLab, type ParquetLab } from '../support/parquet-lab.ts'
+import { openParquetLab, type ParquetLab, streamOf } from '../support/parquet-lab.ts'
 import { tempDir } from '../support/temp-dir.ts'
 
 const dataDir = await tempDir('parquet-connector')

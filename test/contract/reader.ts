@@ -6,6 +6,7 @@ import type { ConnectorContext, Reader, Slice, Source } from '../../shared/conne
 import { asTransferError, type ErrorCode } from '../../shared/errors/index.ts'
 import { copyFromStatement } from '../../shared/load/copy-statement.ts'
 import type { SqlSession } from '../../shared/ports/index.ts'
+import { forCopy } from '../support/for-copy.ts'
 import type { KeptLog } from '../support/log.ts'
 
 /** A key, which may be the split key, and a text. */
@@ -201,10 +202,10 @@ export function describeReader<O>(reader: Reader<O>, suite: ReaderSuite<O>): voi
       for (const { slice } of slices) {
         const { encoding, body, newline } = await picked.read(slice, picked.offer(copyText), never)
         const projection = picked.projection?.(slice) ?? null
-        const isPicked = projection !== null && encoding.format === 'csv'
+        const isPicked = projection !== null && 'fields' in projection && encoding.format === 'csv'
         const fields = isPicked ? createCsvProjector(encoding, newline, projection).stream(body) : body
         const table = { schema: null, table: 'contract_picked' }
-        await world.oracle.copyIn(copyFromStatement(table, ['name', 'id', 'again'], encoding), fields)
+        await world.oracle.copyIn(copyFromStatement(table, ['name', 'id', 'again'], forCopy(encoding)), fields)
       }
       const { rows: found } = await world.oracle.query<{ id: string; name: string; again: string }>(
         'select id, name, again from contract_picked',
@@ -260,7 +261,11 @@ export function describeReader<O>(reader: Reader<O>, suite: ReaderSuite<O>): voi
       await world.oracle.query('delete from contract_oracle')
       for (const slice of slices) {
         const { encoding, body } = await source.read(slice, source.offer(copyText), never)
-        const statement = copyFromStatement({ schema: null, table: 'contract_oracle' }, ['id', 'name'], encoding)
+        const statement = copyFromStatement(
+          { schema: null, table: 'contract_oracle' },
+          ['id', 'name'],
+          forCopy(encoding),
+        )
         await world.oracle.copyIn(statement, body)
       }
       const { rows } = await world.oracle.query<{ id: string | null; name: string | null }>(

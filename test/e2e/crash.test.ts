@@ -1,3 +1,4 @@
+import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { RunId } from '../../shared/job/index.ts'
 import { type CrashPoint, crashPoints } from '../../shared/run/crash-points.ts'
@@ -56,6 +57,18 @@ describe('a function that is killed', () => {
     await stack.world.store.put(`data/${table}.csv`, Buffer.from(csv))
     await stack.crashAt(point)
     const report = await startAndTick(dataxJob(table, fromOss(`data/${table}.csv`), intoAdbpg(`public.${table}`)))
+    expect(await contents(table)).toEqual(whole)
+    return report
+  }
+
+  /** A gzip stream: its chunks are loaded while it is being read, and the second attempt goes on behind them. */
+  async function importPacked(point: CrashPoint) {
+    const table = unique('crash_packed')
+    await stack.sql(`create table public.${table} (id bigint, note text)`)
+    await stack.world.store.put(`data/${table}.csv.gz`, gzipSync(csv))
+    await stack.crashAt(point)
+    const report = await startAndTick(dataxJob(table, fromOss(`data/${table}.csv.gz`), intoAdbpg(`public.${table}`)))
+    expect(report.chunks).toBeGreaterThan(3)
     expect(await contents(table)).toEqual(whole)
     return report
   }
@@ -176,8 +189,9 @@ describe('a function that is killed', () => {
   const scenarios: Record<CrashPoint, readonly ((point: CrashPoint) => Promise<RunReport>)[]> = {
     'start/after-run-row': [importObject],
     'plan/after-rows': [importObject, exportTable, readOn, appendElsewhere],
-    'stage/mid-object': [importTable, exportTable],
-    'stage/after-object': [importTable, exportTable],
+    'stage/mid-object': [importTable, exportTable, importPacked],
+    'stage/after-part': [importPacked],
+    'stage/after-object': [importTable, exportTable, importPacked],
     'stage/after-ledger-row': [importTable, exportTable, readOn],
     'load/mid-copy': [importObject, importTable],
     'load/after-copy': [importObject, importTable],

@@ -102,6 +102,8 @@ describe('a machine that is killed', () => {
     'start/after-run-row': all,
     'plan/after-rows': all,
     'stage/mid-object': [importTable, exportTable],
+    // Of a slice that is loaded while it is read: test/e2e/crash.test.ts.
+    'stage/after-part': [],
     'stage/after-object': [importTable, exportTable],
     'stage/after-ledger-row': [importTable, exportTable],
     'load/mid-copy': [importObject, importTable],

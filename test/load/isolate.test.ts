@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { defaultCsv, type Encoding } from '../../shared/codecs/encoding.ts'
+import { type CopyEncoding, defaultCsv } from '../../shared/codecs/encoding.ts'
 import { asTransferError, TransferError } from '../../shared/errors/index.ts'
 import { type IsolationRequest, loadIsolating } from '../../shared/load/isolate.ts'
 import type { SourceRecord } from '../../shared/load/look-ahead.ts'
@@ -19,7 +19,7 @@ afterAll(async () => {
 })
 
 const table = { schema: null, table: 'isolated' }
-const put = (sql: Sql, encoding: Encoding = defaultCsv) => appendRecords(sql, table, ['id', 'n', 'name'], encoding)
+const put = (sql: Sql, encoding: CopyEncoding = defaultCsv) => appendRecords(sql, table, ['id', 'n', 'name'], encoding)
 
 beforeEach(async () => {
   await session.query('drop table if exists isolated')

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import type { FunctionName } from '../../shared/ports/index.ts'
 import { FinishEvent, LoadEvent, PlanEvent, StageEvent, StartEvent } from '../../shared/run/events.ts'
@@ -24,10 +25,26 @@ const ample: Deadline = { signal, softAt: new Date(8.64e15) }
 /** The time for new records is over before the first one came. */
 const over: Deadline = { signal, softAt: new Date(0) }
 
+/** The time is over once there was one look at it: a stage makes one chunk and no more. */
+const overAtSecondLook = (): Deadline => {
+  let looks = 0
+  return {
+    signal,
+    get softAt() {
+      looks += 1
+      return looks === 1 ? ample.softAt : over.softAt
+    },
+  }
+}
+
 type DeadlineOf = (step: FunctionName, count: number) => Deadline
 
 /** Runs the steps here, one after the other, in the order in which they are sent. `count`: how many of the step came before. */
-async function drive(job: ReturnType<typeof dataxJob> & { readonly transform?: unknown }, deadlineOf: DeadlineOf) {
+async function drive(
+  job: ReturnType<typeof dataxJob> & { readonly transform?: unknown },
+  deadlineOf: DeadlineOf,
+  { stagesAtOnce = 1, ...settings }: Partial<World['settings']> & { stagesAtOnce?: number } = {},
+) {
   const sent: [FunctionName, unknown][] = []
   const counts: Partial<Record<FunctionName, number>> = {}
   const invokeAsync = async (name: FunctionName, event: unknown) => {
@@ -36,7 +53,7 @@ async function drive(job: ReturnType<typeof dataxJob> & { readonly transform?: u
   }
   const world: World = {
     ...stack.world,
-    settings: { ...stack.world.settings, chunkBytes: 2_000_000, stageChunkBytes: 2_000_000 },
+    settings: { ...stack.world.settings, chunkBytes: 2_000_000, stageChunkBytes: 2_000_000, ...settings },
     invoker: { ...stack.world.invoker, invokeAsync },
   }
   const { runId } = await startJob(world, StartEvent.parse({ job }), ample)
@@ -56,7 +73,12 @@ async function drive(job: ReturnType<typeof dataxJob> & { readonly transform?: u
       )
       planning.add(plan)
     }
-    if (name === 'stage') await runStep(world, StageEvent.parse(event), deadline, stageSlice)
+    if (name === 'stage') {
+      // Each with chunks of its own size, so that nothing can hang on both cutting alike.
+      const sizes = Array.from({ length: stagesAtOnce }, (_, index) => world.settings.stageChunkBytes * (1 + index / 3))
+      const worlds = sizes.map((stageChunkBytes) => ({ ...world, settings: { ...world.settings, stageChunkBytes } }))
+      await Promise.all(worlds.map((one) => runStep(one, StageEvent.parse(event), deadline, stageSlice)))
+    }
     if (name === 'load') await runStep(world, LoadEvent.parse(event), deadline, loadChunk)
     if (name === 'finish') await finishRun(world, FinishEvent.parse(event), deadline)
   }
@@ -89,6 +111,44 @@ it('a load that meets its deadline commits what it has and hands over the rest: 
   expect(report).toMatchObject({ state: 'succeeded', rows: { read: rows, loaded: rows } })
   expect(loads).toBeGreaterThan((report?.chunks ?? 0) + 3)
   expect(await contents(table)).toEqual({ rows, ids: rows, length: notes.reduce((sum, note) => sum + note.length, 0) })
+})
+
+it('so does a stage that inflates a file: the next one inflates it again, and goes on behind the chunks that are there', async () => {
+  const table = unique('inflated')
+  await stack.sql(`create table public.${table} (id bigint, note text)`)
+  const notes = [...Array(rows).keys()].map((n) => `note ${n}\n${'x'.repeat(n % 40)}`)
+  const csv = notes.map((note, n) => `${n},"${note}"\n`).join('')
+  await stack.world.store.put(`data/${table}.csv.gz`, gzipSync(`id,note\n${csv}`))
+  const { stages, report } = await drive(
+    dataxJob(table, fromOss(`data/${table}.csv.gz`, { skipHeader: true }), intoAdbpg(`public.${table}`)),
+    (step) => (step === 'stage' ? overAtSecondLook() : ample),
+    { stageChunkBytes: 131_072 },
+  )
+  expect(report).toMatchObject({ state: 'succeeded', rows: { read: rows, loaded: rows } })
+  expect(stages).toBeGreaterThanOrEqual(report?.chunks ?? 100)
+  expect(report?.chunks).toBeGreaterThan(5)
+  expect(await contents(table)).toEqual({ rows, ids: rows, length: notes.reduce((sum, note) => sum + note.length, 0) })
+})
+
+it('of two stages of one file at once, the chunks of one count at each place, and every row is there once', async () => {
+  const table = unique('twice')
+  await stack.sql(`create table public.${table} (id bigint, note text)`)
+  const csv = [...Array(rows).keys()].map((n) => `${n},${'x'.repeat(n % 40)}\n`).join('')
+  await stack.world.store.put(`data/${table}.csv.gz`, gzipSync(csv))
+  const job = dataxJob(table, fromOss(`data/${table}.csv.gz`), intoAdbpg(`public.${table}`))
+  const { report } = await drive(job, () => ample, { stagesAtOnce: 3, stageChunkBytes: 98_304 })
+  expect(report).toMatchObject({ state: 'succeeded', rows: { read: rows, loaded: rows } })
+  expect(await contents(table)).toMatchObject({ rows, ids: rows })
+})
+
+it('a stage that finds no time for one chunk of a file says what took it', async () => {
+  const table = unique('slow')
+  await stack.sql(`create table public.${table} (id bigint, note text)`)
+  await stack.world.store.put(`data/${table}.csv.gz`, gzipSync('1,x\n'))
+  const job = dataxJob(table, fromOss(`data/${table}.csv.gz`), intoAdbpg(`public.${table}`))
+  const { report } = await drive(job, (step) => (step === 'stage' ? over : ample))
+  expect(report).toMatchObject({ state: 'failed', error: { code: 'source/unsplittable-deadline' } })
+  expect(report?.error?.message).toContain('has to be read from its beginning')
 })
 
 const ofTable = (kind: 'postgresql' | 'adbpg', table: string, parameter: Record<string, unknown> = {}) => ({

@@ -107,3 +107,7 @@ export async function openParquetLab(dataDir: string): Promise<ParquetLab> {
 async function* bytesOf(source: Source, slices: readonly Slice[]): AsyncIterable<Uint8Array> {
   for (const slice of slices) yield* (await source.read(slice, copyText, never)).body
 }
+
+export async function* streamOf(pieces: readonly Uint8Array[]): AsyncIterable<Uint8Array> {
+  yield* pieces
+}

@@ -25,6 +25,7 @@ const drops = [
   { job: 'airports', file: 'airports.csv' },
   { job: 'birdstrikes', file: 'birdstrikes.csv' },
   { job: 'sp500', file: 'sp500-2000.csv' },
+  { job: 'flights', file: 'flights-200k.json' },
   { job: 'flights_3m', file: 'flights-3m.parquet' },
 ] as const
 

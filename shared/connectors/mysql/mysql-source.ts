@@ -61,6 +61,7 @@ export function openMysqlSource(options: MysqlReaderOptions, context: ConnectorC
     projection: null,
     // Its `column` and `querySql` already name what is wanted, in any order.
     pick: null,
+    isNamed: false,
     askIncrement: (low) =>
       asking(async (sql) => {
         if (options.incremental === undefined) throw new TransferError('internal/bug', 'the job is not incremental')

@@ -1,4 +1,4 @@
-import { copyText, type Encoding } from '../../codecs/encoding.ts'
+import { type CopyEncoding, copyText } from '../../codecs/encoding.ts'
 import { TransferError } from '../../errors/index.ts'
 import { runAuthorSql } from '../../load/author-sql.ts'
 import type { MysqlSession } from '../../ports/index.ts'
@@ -154,7 +154,7 @@ function transactionOn(
 /** DataX puts the table's name in place of `@table`. */
 const naming = (statement: string, table: MysqlTableName) => statement.replaceAll('@table', () => quoteTableName(table))
 
-function rowsRefusal({ format, delimiter, null: nullText, charset }: Encoding): string | null {
+function rowsRefusal({ format, delimiter, null: nullText, charset }: CopyEncoding): string | null {
   const isCopyText = format === 'text' && delimiter === '\t' && nullText === '\\N' && charset === 'utf-8'
   return isCopyText ? null : 'rows are read from COPY text in UTF-8'
 }

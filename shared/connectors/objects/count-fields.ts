@@ -22,8 +22,11 @@ export function countFields(
   if (start === undefined || end === undefined || start === end) return null
   // Between the records of one line, a delimiter outside quotes ends a field just as a newline ends a record.
   let fields = 1
-  createCsvScanner(encoding, encoding.delimiter.charCodeAt(0)).scan(head.subarray(start, end), () => {
-    fields += 1
-  })
+  createCsvScanner({ ...encoding, multiLine: true }, encoding.delimiter.charCodeAt(0)).scan(
+    head.subarray(start, end),
+    () => {
+      fields += 1
+    },
+  )
   return fields
 }

@@ -1,7 +1,9 @@
 import * as z from 'zod'
 import type { CsvEncoding } from '../../codecs/encoding.ts'
+import { canDecode } from '../../codecs/to-utf8.ts'
 import { copyRefusal, serverCharset } from '../../load/copy-rules.ts'
-import { flag, foldedNames, notYet, optionalText } from '../options/fields.ts'
+import { choice, count, flag, foldedNames, notYet, optionalText } from '../options/fields.ts'
+import { compressions } from './packed-files.ts'
 
 /** `\t` and `\u0001` are often written as text in scripts. */
 const spelled = (value: unknown) => {
@@ -53,13 +55,18 @@ export const csvReaderShape = {
   fieldDelimiter: delimiterOption().describe('One character of one byte; `\\t` and `\\u0001` may be spelled out.'),
   encoding: optionalText()
     .refine(
-      (charset) => charset === undefined || serverCharset(charset) !== null,
-      'is a charset that COPY does not know; UTF-8, GBK, GB18030, Big5 and Latin-1 are known',
+      (charset) => charset === undefined || serverCharset(charset) !== null || canDecode(charset),
+      'is a charset that nobody here knows; UTF-8, UTF-16, GBK, GB18030, Big5, Shift_JIS and Latin-1 are some that are',
     )
-    .describe('Charset of the file, by its usual names; UTF-8 when unset. The server converts.'),
+    .describe(
+      'Charset of the file, by its usual names; UTF-8 when unset. The server converts what COPY takes (UTF-8, GBK, GB2312, GB18030, Big5, Latin-1, windows-1252); others, such as UTF-16, are decoded while the file is read from its beginning.',
+    ),
   /** Unset: an empty unquoted field is NULL, a quoted one an empty text. */
   nullFormat: nullText().describe(
     'What an unquoted field must be to mean NULL. Unset: an empty one is NULL, and `""` is an empty text.',
+  ),
+  multiLine: flag(true).describe(
+    '`false`: no field holds a newline. Files are then cut without being read first; a newline in quotes makes two dirty records.',
   ),
   skipHeader: flag(false).describe('The first record of each file is its header, which `mapping` reads.'),
   csvReaderConfig: z
@@ -68,7 +75,21 @@ export const csvReaderShape = {
       CsvReaderConfig.optional(),
     )
     .describe('The properties of the CSV parser of DataX. What COPY does by itself is taken, the rest refused.'),
-  compress: notYet('compressed files are a later release; unpack them first', ['none', 'NONE']),
+  compress: choice(compressions, {
+    otherwise: 'auto',
+    aliases: { gz: 'gzip', zst: 'zstd' },
+    refused: Object.fromEntries(
+      ['bzip2', 'bz2', 'lzo', 'lzo_deflate', 'hadoop-snappy', 'framing-snappy', 'snappy'].map((name) => [
+        name,
+        `${name} is not read: pack the files with gzip or zstd`,
+      ]),
+    ),
+  }).describe(
+    '`gzip` (several members too), `zstd`, or `zip`, of which each entry is a file of its own. `auto`: by the end of the key (`.gz`, `.zst`, `.zip`), where the first bytes agree.',
+  ),
+  maxInflateRatio: count({ min: 1, max: 1_000_000, otherwise: 200 }).describe(
+    'Inflated bytes for each compressed one, above 1 GiB in all: what holds more ends the run. Our own option.',
+  ),
   lineDelimiter: notYet('records end with \\n, \\r\\n or \\r, as the first one does', [
     '\n',
     '\r\n',
@@ -87,9 +108,14 @@ export function encodingOf(options: CsvReaderOptions): CsvEncoding {
     quote,
     escape: options.csvReaderConfig?.escapeMode === 2 ? '\\' : quote,
     null: options.nullFormat ?? '',
-    charset: options.encoding ?? 'utf-8',
+    charset: decodedCharset(options) === null ? (options.encoding ?? 'utf-8') : 'utf-8',
+    ...(options.multiLine ? {} : { multiLine: false }),
   }
 }
+
+/** The charset that has to be decoded before COPY sees the file; null: none. */
+export const decodedCharset = ({ encoding }: Pick<CsvReaderOptions, 'encoding'>): string | null =>
+  encoding === undefined || serverCharset(encoding) !== null ? null : encoding
 
 /** A check of an options schema: what COPY would refuse for every file is refused while the job is parsed. */
 export function refuseWhatCopyRefuses(options: CsvReaderOptions, context: z.core.$RefinementCtx): void {

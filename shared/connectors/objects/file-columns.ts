@@ -30,7 +30,7 @@ const FieldIndex = z.preprocess(
   z.union([z.number().int().min(0), z.string()]).optional(),
 )
 
-const unclear = 'give either index (a field, from 0) or value (a constant)'
+const neitherOrBoth = 'give either index (a field, from 0) or value (a constant)'
 
 const FileColumnObject = z
   .strictObject({
@@ -46,21 +46,26 @@ const FileColumnObject = z
       .describe('Pattern of a date, of those that the server reads by itself.'),
     name: z
       .preprocess(unsetWhenBlank, z.string().optional())
-      .describe('A name for `mapping`; of Parquet without index, the column of this name. Our own option.'),
+      .describe(
+        'Of JSON, the key: `city`, or `customer.city` within an object. Of Parquet, the column. Of CSV, a name for `mapping`: our own option.',
+      ),
   })
   .superRefine((column, context) => {
-    const { index, value, name } = column
-    const isBoth = index !== undefined && value !== undefined
-    // Columns of Parquet have names, of which one is enough; what is left of a CSV is checked when the format is known.
-    if (isBoth || (index === undefined && value === undefined && name === undefined))
-      context.addIssue({ code: 'custom', message: unclear })
+    const isKey = column.index === undefined && column.value === undefined && column.name !== undefined
+    if (!isKey && (column.index === undefined) === (column.value === undefined))
+      context.addIssue({ code: 'custom', message: neitherOrBoth })
     if (column.format !== undefined && !readableDates.test(column.format)) {
       const message = `dates in the form ${column.format} are not read yet; yyyy-MM-dd, yyyyMMdd and yyyy-MM-dd HH:mm:ss are`
       context.addIssue({ code: 'custom', path: ['format'], message, params: unsupportedIssue })
     }
   })
 
-const FileColumn = z.preprocess(foldedNames(['index', 'value', 'type', 'format', 'name']), FileColumnObject)
+/** A name alone is a column of JSON. */
+const asObject = (value: unknown) => (typeof value === 'string' ? { name: value } : value)
+const FileColumn = z.preprocess(
+  (value) => foldedNames(['index', 'value', 'type', 'format', 'name'])(asObject(value)),
+  FileColumnObject,
+)
 
 /** `["*"]` takes every field as it lies. */
 export const FileColumns = z
@@ -69,12 +74,28 @@ export const FileColumns = z
     z.union([z.tuple([z.literal('*')]), z.array(FileColumn).min(1)]).default(['*']),
   )
   .describe(
-    '`["*"]`: every field, in the order of the file. Or a list of fields and constants, in the order of the writer.',
+    '`["*"]`: every field, in the order of the file; of JSON, the keys that are called as the columns of the writer. Or a list of fields, keys and constants, in the order of the writer.',
   )
 export type FileColumns = z.infer<typeof FileColumns>
 type FileColumn = z.infer<typeof FileColumn>
 
-const isColumn = (column: FileColumns[number]): column is FileColumn => column !== '*'
+export const isColumn = (column: FileColumns[number]): column is FileColumn => column !== '*'
+
+/** A check of an options schema: a column of CSV is a field or a constant, and a name alone is neither. */
+export function refuseKeysOfCsv(columns: FileColumns, context: z.core.$RefinementCtx): void {
+  for (const [index, column] of columns.entries()) {
+    if (!isColumn(column)) continue
+    const path = ['column', index]
+    if (typeof column.index === 'string')
+      context.addIssue({
+        code: 'custom',
+        path: [...path, 'index'],
+        message: 'must be a number: fields of a CSV are counted, from 0',
+      })
+    else if (column.index === undefined && column.value === undefined)
+      context.addIssue({ code: 'custom', path, message: neitherOrBoth })
+  }
+}
 
 /** null for `["*"]`: only the records know. */
 export function columnsOfFile(columns: FileColumns): readonly Column[] | null {
@@ -94,22 +115,6 @@ export function listedColumns(columns: FileColumns): readonly FileColumn[] | nul
 }
 
 export const constantType = (type: keyof typeof typeNames): string => typeNames[type]
-
-/** A check of an options schema: fields of a CSV have places alone. */
-export function refuseNamesOfFields(columns: FileColumns, context: z.core.$RefinementCtx): void {
-  for (const [position, column] of columns.entries()) {
-    if (!isColumn(column)) continue
-    const path = ['column', position]
-    if (typeof column.index === 'string')
-      context.addIssue({
-        code: 'custom',
-        path: [...path, 'index'],
-        message: 'must be a number: fields of a CSV are counted, from 0',
-      })
-    else if (column.index === undefined && column.value === undefined)
-      context.addIssue({ code: 'custom', path, message: unclear })
-  }
-}
 
 /**
  * @param width fields of a record of the file; null when unknown

@@ -7,10 +7,11 @@ export const ObjectSlice = z.object({
   size: z.number().int().min(0),
   start: z.number().int().min(0),
   end: z.number().int().min(0),
-  /** Counted from 1, header left out. */
+  /** Counted from 1, header left out; where records were not counted, from the start of the range. */
   firstRecord: z.number().int().min(1),
-  records: z.number().int().min(0),
-  /** The byte that ends records. */
+  /** null: the object was cut without being read (cut-unscanned.ts). */
+  records: z.number().int().min(0).nullable(),
+  /** The byte that ends records: in an array of JSON a comma, of those between its elements. */
   newline: z.number().int(),
   /** Fields of the first record of the object; null when it is longer than what was looked at. */
   fields: z.number().int().min(1).nullable(),
@@ -19,8 +20,10 @@ export const ObjectSlice = z.object({
     .string()
     .regex(/^\d+(,\d+)*$/)
     .optional(),
+  /** Keys of JSON that are taken, as a JSON list in the order of the columns. Absent: those of the reader's own list. */
+  keys: z.string().optional(),
 })
 export type ObjectSlice = z.infer<typeof ObjectSlice>
 
 /** Before it is known which of its columns are taken. */
-export type ObjectRange = Omit<ObjectSlice, 'pick'>
+export type ObjectRange = Omit<ObjectSlice, 'pick' | 'keys'>

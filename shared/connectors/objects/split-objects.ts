@@ -1,12 +1,18 @@
-import type { CsvEncoding } from '../../codecs/encoding.ts'
+import type { Encoding } from '../../codecs/encoding.ts'
 import { TransferError } from '../../errors/index.ts'
 import { matchDecision, matchNames } from '../../plan/match-names.ts'
 import type { ObjectHead, ObjectStore } from '../../ports/index.ts'
 import type { ArrivedObject, Decision, PlannedSlice, Split, SplitRequest, WantedColumns } from '../contract.ts'
 import { printBytes } from '../sql/split-strategy.ts'
+import { cutJson } from './cut-json.ts'
 import { type CutObject, cutObjects } from './cut-objects.ts'
+import { cutUnscanned } from './cut-unscanned.ts'
 import { columnsOfFile, type FileColumns } from './file-columns.ts'
 import { findObjects, matchesKey } from './find-objects.ts'
+import { keysOfColumns } from './json-columns.ts'
+import { type Compression, headFiles, plannedSlice, sortObjects } from './packed-files.ts'
+import type { Unpacking } from './packed-slice.ts'
+import { matchKeys } from './sample-keys.ts'
 
 /** What of a reader's options decides which objects are read. */
 export interface FindOptions {
@@ -18,14 +24,21 @@ export interface FindOptions {
 export interface SplitOptions extends FindOptions {
   readonly column: FileColumns
   readonly skipHeader: boolean
+  readonly compress: Compression
   readonly nullFormat?: string | null | undefined
 }
 
 export interface SplitWork {
-  readonly encoding: CsvEncoding
+  readonly encoding: Encoding
   /** Columns by name; null: as they lie. */
   readonly wanted: WantedColumns | null
+  readonly unpacking: Unpacking
   readonly signal: AbortSignal
+}
+
+function cuttingOf(encoding: Encoding) {
+  if (encoding.format === 'jsonl') return cutJson
+  return encoding.format === 'csv' && encoding.multiLine === false ? cutUnscanned : cutObjects
 }
 
 /** @throws source/no-objects, source/column-missing naming the object whose header lacks a wanted column */
@@ -33,7 +46,7 @@ export async function splitObjects(
   store: ObjectStore,
   options: SplitOptions,
   want: SplitRequest,
-  { encoding, wanted, signal }: SplitWork,
+  { encoding, wanted, unpacking, signal }: SplitWork,
 ): Promise<Split> {
   const objects = await findSplitObjects(store, options, want.arrived)
   const slices: PlannedSlice[] = []
@@ -41,20 +54,60 @@ export async function splitObjects(
   const request = { encoding, headerRecords: options.skipHeader ? 1 : 0, targetBytes: want.targetBytes, signal }
   const names = wanted === null ? null : await wanted()
   const unused = new Set<string>()
-  for await (const cut of cutObjects(store, objects, request)) {
-    if (cut.ranges.length === 0) empty.push(cut.key)
-    const pick = names === null || cut.ranges.length === 0 ? {} : { pick: pickOf(cut, options.column, names, unused) }
-    for (const range of cut.ranges)
-      slices.push({ slice: { ...range, ...pick }, bytes: range.end - range.start, records: range.records })
+  const picking = { encoding, names, column: options.column, unused }
+  const { plain, packed } = await sortObjects(store, objects, { ...unpacking, compress: options.compress })
+  for await (const { slice, ...file } of headFiles(store, packed, request, unpacking)) {
+    if (slice === null) empty.push(file.key)
+    else slices.push(plannedSlice(slice, pickedOf(file, picking)))
   }
-  const named = names === null ? [] : [matchDecision(names, [...unused])]
-  const decisions = [...decide(objects, slices, want), ...emptyDecision(empty), ...nullDecision(options), ...named]
+  const cutting = cuttingOf(encoding)
+  for await (const cut of cutting(
+    store,
+    plain.filter(({ size }) => size > 0),
+    request,
+  )) {
+    if (cut.ranges.length === 0) empty.push(cut.key)
+    const picked = cut.ranges.length === 0 ? {} : pickedOf(cut, picking)
+    for (const range of cut.ranges)
+      slices.push({ slice: { ...range, ...picked }, bytes: range.end - range.start, records: range.records })
+  }
+  const told =
+    encoding.format === 'jsonl' ? keysDecision([...unused]) : [...nullDecision(options), ...matched(names, unused)]
+  const decisions = [...decide(objects, slices, want), ...emptyDecision(empty), ...told]
   return { slices, decisions }
+}
+
+interface Picking {
+  readonly encoding: Encoding
+  /** Columns by name; null: as they lie. */
+  readonly names: readonly string[] | null
+  readonly column: FileColumns
+  /** Gathers what is not read, or of keys what was not found. */
+  readonly unused: Set<string>
+}
+
+/** What slices of an object carry of its columns, as files differ. */
+function pickedOf(
+  cut: Pick<CutObject, 'key' | 'names'>,
+  { encoding, names, column, unused }: Picking,
+): Record<string, string> {
+  const listed = columnsOfFile(column)
+  if (encoding.format === 'jsonl' && (names === null || listed === null)) {
+    const match = matchKeys(names ?? keysOfColumns(column), cut.names ?? [])
+    if ('refusal' in match)
+      throw new TransferError('source/column-missing', `${cut.key}: ${match.refusal}`, {
+        key: cut.key,
+        column: match.column,
+      })
+    for (const key of match.unseen) unused.add(key)
+    return listed === null ? { keys: JSON.stringify(match.keys) } : {}
+  }
+  return names === null ? {} : { pick: pickOf(cut, column, names, encoding.format === 'jsonl' ? new Set() : unused) }
 }
 
 /** Names are those of `column` where it is a list, and of the header of each object where it is `*`. */
 function pickOf(
-  { key, names: header }: CutObject,
+  { key, names: header }: Pick<CutObject, 'key' | 'names'>,
   column: FileColumns,
   wanted: readonly string[],
   unused: Set<string>,
@@ -111,10 +164,35 @@ function refuseOtherVersion(
 
 function decide(objects: readonly ObjectHead[], slices: readonly PlannedSlice[], want: SplitRequest): Decision[] {
   const bytes = objects.reduce((sum, head) => sum + head.size, 0)
-  const records = slices.reduce((sum, slice) => sum + (slice.records ?? 0), 0)
   const what = `${slices.length} slices of ${objects.length} objects`
-  const size = `${printBytes(bytes)} with ${records} records`
-  return [{ what, why: `${size}, cut behind the first record that reaches ${printBytes(want.targetBytes)}` }]
+  const size = printBytes(bytes)
+  const target = printBytes(want.targetBytes)
+  const cut = slices.filter(({ indivisible }) => indivisible === undefined)
+  if (cut.length === 0 && slices.length > 0) return [{ what, why: `${size}, each file a slice of its own` }]
+  if (cut.some(({ records }) => records === null))
+    return [
+      {
+        what,
+        why: `${size}, cut behind the first line that reaches ${target} without being read: no field holds a newline`,
+      },
+    ]
+  const records = cut.reduce((sum, slice) => sum + (slice.records ?? 0), 0)
+  const counted = `${records} records${cut.length < slices.length ? ' in those that are plain' : ''}`
+  return [{ what, why: `${size} with ${counted}, cut behind the first record that reaches ${target}` }]
+}
+
+const matched = (names: readonly string[] | null, unused: ReadonlySet<string>): Decision[] =>
+  names === null ? [] : [matchDecision(names, [...unused])]
+
+/** A misspelt key is NULL in every record, so those that may be are told. */
+function keysDecision(unseen: readonly string[]): Decision[] {
+  if (unseen.length === 0) return []
+  return [
+    {
+      what: `keys that may be missing: ${unseen.join(', ')}`,
+      why: 'the first records of an object lack them; they are NULL there',
+    },
+  ]
 }
 
 export function emptyDecision([first, ...others]: readonly string[]): Decision[] {

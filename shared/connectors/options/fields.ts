@@ -104,8 +104,15 @@ export const choice = <const T extends string>(
 }
 
 /** As `choice`, where none of them is a choice too. */
-export const optionalChoice = <const T extends string>(values: readonly T[]) =>
-  z.preprocess(unsetWhenBlank, choice(values, {}).optional()).meta({ enum: [...values] })
+export const optionalChoice = <const T extends string>(
+  values: readonly T[],
+  options: Omit<Parameters<typeof choice<T>>[1], 'otherwise'>,
+) => {
+  const chosen = choice(values, options)
+  return z
+    .preprocess(unsetWhenBlank, chosen.optional())
+    .meta({ enum: [...values, ...Object.keys(options.aliases ?? {})] })
+}
 
 const isBlank = (value: unknown) =>
   unsetWhenBlank(value) === undefined ||

@@ -1,4 +1,4 @@
-import type { Encoding } from '../../codecs/encoding.ts'
+import type { CopyEncoding, Encoding } from '../../codecs/encoding.ts'
 import { TransferError } from '../../errors/index.ts'
 import { copyRefusal } from '../../load/copy-rules.ts'
 import { copyToStatement } from '../../load/copy-statement.ts'
@@ -71,10 +71,11 @@ export function openPostgresSource(
     },
     async describe(slice, encoding) {
       const chosen = await (found ?? asking(select))
-      return { statement: copyToStatement(selectText(chosen, predicateOf(slice)), encoding) }
+      return { statement: copyToStatement(selectText(chosen, predicateOf(slice)), forCopy(encoding)) }
     },
     projection: null,
     pick: wanted === null ? (columns) => openPostgresSource(options, context, columns) : null,
+    isNamed: false,
     askIncrement: (low) =>
       asking(async (sql) => {
         if (options.incremental === undefined) throw new TransferError('internal/bug', 'the job is not incremental')
@@ -122,7 +123,7 @@ export function openPostgresSource(
       const text = selectText(await select(sql), predicate)
       await sql.query(catalog.beginReading)
       if (typeof slice.snapshot === 'string') await useSnapshot(sql, slice.snapshot)
-      yield* sql.copyOut(copyToStatement(text, encoding), signal)
+      yield* sql.copyOut(copyToStatement(text, forCopy(encoding)), signal)
       await sql.query(catalog.endReading)
     } catch (error) {
       throw asSourceError(error)
@@ -130,6 +131,12 @@ export function openPostgresSource(
       await sql[Symbol.asyncDispose]()
     }
   }
+}
+
+/** `offer` has chosen it. @throws internal/bug */
+function forCopy(encoding: Encoding): CopyEncoding {
+  if (encoding.format !== 'jsonl') return encoding
+  throw new TransferError('internal/bug', 'COPY gives no JSON Lines')
 }
 
 async function columnsOf(sql: Sql, selected: Selected): Promise<readonly Column[]> {

@@ -7,6 +7,8 @@ import { pathToFileURL } from 'node:url'
 const codeDir = process.env.FC_FUNC_CODE_PATH
 // Nothing outlives the server: when it dies, however it dies, the pipe closes.
 process.on('disconnect', () => process.exit(0))
+// What Node was asked to do at its end, such as writing a profile, is done by `exit` alone.
+process.on('SIGTERM', () => process.exit(0))
 
 async function load(handler) {
   const [file, name] = handler.split('.')

@@ -35,16 +35,17 @@ export interface InstanceOptions {
   readonly definition: FunctionDefinition
   readonly environment: Readonly<Record<string, string>>
   readonly contextOf: (requestId: string) => object
+  readonly nodeOptions: readonly string[]
   readonly guardian: Guardian
 }
 
 const logBytes = 4096
 
 export function startInstance(id: string, options: InstanceOptions): Instance {
-  const { definition, contextOf, guardian } = options
+  const { definition, contextOf, guardian, nodeOptions } = options
   const { memorySize, handler, timeout } = definition
   const { initializer, preStop } = definition.instanceLifecycleConfig
-  const runtime = startRuntime({ environment: { ...options.environment, FC_INSTANCE_ID: id }, memorySize })
+  const runtime = startRuntime({ environment: { ...options.environment, FC_INSTANCE_ID: id }, memorySize, nodeOptions })
   const { pid } = runtime
   if (pid !== undefined) {
     guardian.watch(pid)
@@ -88,8 +89,7 @@ export function startInstance(id: string, options: InstanceOptions): Instance {
       await limits.within(preStop.timeout, ask('PreStop', preStop.handler, call))
       limits.stop()
     }
-    runtime.kill()
-    await runtime.ended
+    await runtime.dismiss()
   }
 
   return {

@@ -31,17 +31,24 @@ export interface RuntimeProcess {
   /** What was written since the last call. */
   takeLog(): string
   kill(): void
+  /** Lets it end by itself, which it does once nobody asks any more; killed when it takes too long. */
+  dismiss(): Promise<void>
 }
+
+/** What Node does at its end, such as writing a profile, takes less. */
+const endWithinMs = 2_000
 
 export interface RuntimeOptions {
   readonly environment: Readonly<Record<string, string>>
   readonly memorySize: number
+  /** Of Node, such as `--cpu-prof`. */
+  readonly nodeOptions: readonly string[]
 }
 
-export function startRuntime({ environment, memorySize }: RuntimeOptions): RuntimeProcess {
+export function startRuntime({ environment, memorySize, nodeOptions }: RuntimeOptions): RuntimeProcess {
   const child = fork(fileURLToPath(new URL('bootstrap.mjs', import.meta.url)), {
     env: environment,
-    execArgv: [`--max-old-space-size=${Math.floor(memorySize * 0.75)}`],
+    execArgv: [`--max-old-space-size=${Math.floor(memorySize * 0.75)}`, ...nodeOptions],
     serialization: 'advanced',
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     // A group of its own: Ctrl+C is the server's to handle, and what a function starts is killed with it.
@@ -102,6 +109,13 @@ export function startRuntime({ environment, memorySize }: RuntimeOptions): Runti
     kill() {
       killed = true
       if (!dead) killGroup()
+    },
+    async dismiss() {
+      killed = true
+      child.kill('SIGTERM')
+      const timer = setTimeout(killGroup, endWithinMs)
+      await ended
+      clearTimeout(timer)
     },
   }
 }

@@ -28,6 +28,8 @@ export interface FcServerOptions {
   /** What timers go by. */
   readonly clock?: Clock
   readonly retryBaseMs?: number
+  /** Of every instance: for profiles of them. */
+  readonly nodeOptions?: readonly string[]
   /** Requests that may run at once in the whole account; 100 on most pages of the vendor (fc-oss.md §3.4). */
   readonly accountConcurrency?: number
   readonly log: Log

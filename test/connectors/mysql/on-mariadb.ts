@@ -9,6 +9,7 @@ import { connectMysql } from '../../../shared/mysql/session.ts'
 import type { MysqlConnection, SqlSession } from '../../../shared/ports/index.ts'
 import { describeDirty, type Found } from '../../../shared/run/dirty.ts'
 import { startTestServer, type TestServer } from '../../contract/postgres-server.ts'
+import { forCopy } from '../../support/for-copy.ts'
 import type { TestMariadb } from '../../support/mariadb.ts'
 import { testSecrets } from '../../support/postgres.ts'
 
@@ -58,7 +59,7 @@ export function onMariadb(server: TestMariadb) {
     await oracle.query('drop table if exists taken')
     await oracle.query(`create table taken (n serial, value ${type})`)
     const { body, encoding } = await source.read({ by: 'whole' }, copyText, never)
-    await oracle.copyIn(copyFromStatement({ schema: null, table: 'taken' }, ['value'], encoding), body)
+    await oracle.copyIn(copyFromStatement({ schema: null, table: 'taken' }, ['value'], forCopy(encoding)), body)
     const { rows } = await oracle.query<{ value: string | null }>('select value::text from taken order by n')
     return rows.map((row) => row.value)
   }

@@ -90,7 +90,13 @@ describe('an instance', () => {
   it('is not handed out once it is to be killed, though its end has not been seen yet', async () => {
     const guardian = openGuardian()
     const definition = await onlyFunction({ code })
-    const instance = startInstance('i-1', { definition, environment: {}, contextOf: () => ({}), guardian })
+    const instance = startInstance('i-1', {
+      definition,
+      environment: {},
+      contextOf: () => ({}),
+      nodeOptions: [],
+      guardian,
+    })
     instance.kill()
     expect(instance.isAlive()).toBe(false)
     await instance.stop()

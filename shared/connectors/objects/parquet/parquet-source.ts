@@ -49,6 +49,8 @@ export function parquetIn(
     },
     projection: null,
     pick: wanted === null ? (names) => parquetIn(store, options, signal, names) : null,
+    // Files have an order of columns; `mapping` takes them by name.
+    isNamed: false,
     rest(slice, consumed) {
       const { skip, firstRecord, records } = parseSlice(slice)
       return {

@@ -1,0 +1,86 @@
+import { pipeline } from 'node:stream'
+import { createGunzip, createInflateRaw } from 'node:zlib'
+import * as z from 'zod'
+import { TransferError } from '../errors/index.ts'
+
+/** How the bytes of a file are packed: `deflate` and `stored` are those of zip, `stored` is any file as it lies. */
+export const Packing = z.enum(['gzip', 'zstd', 'deflate', 'stored'])
+export type Packing = z.infer<typeof Packing>
+
+/** Large windows: a call into zlib and a turn of the event loop for each, 4,000 of them a GB. */
+const windowBytes = 256 * 1024
+
+/**
+ * The bytes of a packed file, in windows, no faster than they are taken. Of gzip all members, each against its own
+ * checksum; what is cut short or damaged is an error, never an end.
+ * @throws source/corrupt
+ */
+export async function* inflated(source: AsyncIterable<Uint8Array>, packing: Packing): AsyncIterable<Uint8Array> {
+  if (packing === 'stored') return yield* source
+  if (packing === 'zstd') {
+    // Its engine is of no use to other files.
+    const { unzstd } = await import('./unzstd.ts')
+    return yield* unzstd(source)
+  }
+  const options = { chunkSize: windowBytes }
+  const engine = packing === 'gzip' ? createGunzip(options) : createInflateRaw(options)
+  let failed: Error | null = null
+  pipeline(source, engine, (error) => {
+    failed ??= error ?? null
+  })
+  try {
+    yield* engine as AsyncIterable<Buffer>
+  } catch (error) {
+    throw isOfZlib(error) ? corrupt(error.message) : (failed ?? error)
+  }
+}
+
+const isOfZlib = (error: unknown): error is Error & { code: string } =>
+  error instanceof Error && 'code' in error && /^Z_/.test(String(error.code))
+
+export const corrupt = (reason: string) =>
+  new TransferError('source/corrupt', `the compressed file is damaged or cut short: ${reason}`)
+
+/** @throws source/inflates-too-much as soon as more bytes came than are allowed */
+export async function* atMost(
+  source: AsyncIterable<Uint8Array>,
+  maxBytes: number,
+  packedBytes: number,
+): AsyncIterable<Uint8Array> {
+  let bytes = 0
+  for await (const piece of source) {
+    bytes += piece.length
+    if (bytes > maxBytes) {
+      const message = `${packedBytes} compressed bytes hold more than the ${maxBytes} that maxInflateRatio allows`
+      throw new TransferError('source/inflates-too-much', message, { packedBytes, maxBytes })
+    }
+    yield piece
+  }
+}
+
+/** Without its first bytes. */
+export async function* skipBytes(source: AsyncIterable<Uint8Array>, count: number): AsyncIterable<Uint8Array> {
+  let left = count
+  for await (const piece of source) {
+    if (left === 0) yield piece
+    else if (piece.length > left) {
+      yield piece.subarray(left)
+      left = 0
+    } else left -= piece.length
+  }
+}
+
+/** The beginning of a file, and whether that is all of it; the rest is not read. */
+export async function headOf(
+  source: AsyncIterable<Uint8Array>,
+  maxBytes: number,
+): Promise<{ head: Buffer; isWhole: boolean }> {
+  const pieces: Uint8Array[] = []
+  let bytes = 0
+  for await (const piece of source) {
+    pieces.push(piece)
+    bytes += piece.length
+    if (bytes > maxBytes) return { head: Buffer.concat(pieces), isWhole: false }
+  }
+  return { head: Buffer.concat(pieces), isWhole: true }
+}

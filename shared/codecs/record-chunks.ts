@@ -1,0 +1,165 @@
+import { TransferError } from '../errors/index.ts'
+import type { Encoding } from './encoding.ts'
+import { createRecordScanner } from './record-ends.ts'
+
+/** Whole records, to be staged as one object. */
+export interface RecordChunk {
+  /** Valid until the second chunk after this one is asked for: two buffers take turns. */
+  readonly bytes: Buffer
+  readonly records: number
+  /** Bytes of the body that went into it: more than it holds where a record that is too large was cut off. */
+  readonly sourceBytes: number
+}
+
+export interface ChunkOptions {
+  readonly encoding: Encoding
+  readonly newline: number
+  /** No chunk is larger, unless one record alone is. */
+  readonly targetBytes: number
+  /** Of a record that is longer, one byte more than this is kept: enough for a loader to refuse it. It ends its chunk. */
+  readonly maxRecordBytes: number
+  /** Where the body begins in its file, for the place of a quote that is not closed. */
+  readonly origin: { readonly start: number; readonly firstRecord: number }
+}
+
+/**
+ * Cuts a body into chunks of whole records, whatever newlines their fields hold. Memory is two chunks, or one chunk and one
+ * record of the longest allowed; each byte is copied once.
+ * @throws source/unclosed-quote when the body ends inside a quoted field
+ */
+export async function* recordChunksOf(
+  body: AsyncIterable<Uint8Array>,
+  options: ChunkOptions,
+): AsyncIterable<RecordChunk> {
+  const scanner = createRecordScanner(options.encoding, options.newline)
+  const filling = fillChunks(options)
+  for await (const raw of body) {
+    const piece = Buffer.from(raw.buffer, raw.byteOffset, raw.byteLength)
+    const ends: number[] = []
+    scanner.scan(piece, (end) => void ends.push(end))
+    let from = { at: 0, next: 0 }
+    for (;;) {
+      const taken = filling.take(piece, ends, from)
+      if (taken === null) break
+      yield taken.chunk
+      from = taken.from
+    }
+  }
+  if (scanner.isInQuotes()) throw filling.unclosed()
+  const rest = filling.rest()
+  if (rest !== null) yield rest
+}
+
+/** A place in a piece, and the first record end behind it. */
+interface Place {
+  readonly at: number
+  readonly next: number
+}
+
+function fillChunks({ targetBytes, maxRecordBytes, origin }: ChunkOptions) {
+  let buffer: Buffer = Buffer.allocUnsafeSlow(targetBytes)
+  let spare: Buffer | null = null
+  let filled = 0
+  /** Bytes and records of the whole records in the buffer. */
+  let whole = 0
+  let records = 0
+  /** Bytes of the record under way that are not kept. */
+  let dropped = 0
+  const done = { bytes: 0, records: 0 }
+
+  function add(piece: Buffer, start: number, end: number): void {
+    piece.copy(buffer, filled, start, end)
+    filled += end - start
+  }
+
+  /** Hands over the whole records; the beginning of the one behind them moves to the other buffer. */
+  function emit(): RecordChunk {
+    const chunk = { bytes: buffer.subarray(0, whole), records, sourceBytes: whole + dropped }
+    const open = filled - whole
+    const other: Buffer =
+      open <= targetBytes && spare !== null ? spare : Buffer.allocUnsafeSlow(Math.max(targetBytes, open))
+    buffer.copy(other, 0, whole, filled)
+    // A buffer that grew for one record would stay for all.
+    spare = buffer.length === targetBytes ? buffer : null
+    buffer = other
+    filled = open
+    done.bytes += chunk.sourceBytes
+    done.records += records
+    whole = 0
+    records = 0
+    dropped = 0
+    return chunk
+  }
+
+  /** Room for a record that is longer than a chunk. */
+  function grow(bytes: number): void {
+    const larger = Buffer.allocUnsafeSlow(Math.min(maxRecordBytes + 1, Math.max(bytes, 2 * buffer.length)))
+    buffer.copy(larger, 0, 0, filled)
+    buffer = larger
+  }
+
+  /** The last record end that fits, as its place in `ends`; -1 when none does. */
+  function lastFitting(ends: readonly number[], { at, next }: Place): number {
+    for (let index = ends.length - 1; index >= next; index -= 1)
+      if (filled + (ends[index] ?? 0) - at <= buffer.length) return index
+    return -1
+  }
+
+  /** Of a record that fills the buffer alone: keeps what may be kept of it. @returns null while it has no end */
+  function takeLong(piece: Buffer, ends: readonly number[], { at, next }: Place): { at: number; cut: boolean } {
+    const end = ends[next] ?? piece.length
+    const kept = Math.min(end - at, Math.max(0, maxRecordBytes + 1 - filled))
+    if (filled + kept > buffer.length) grow(filled + kept)
+    add(piece, at, at + kept)
+    dropped += end - at - kept
+    return { at: end, cut: next < ends.length }
+  }
+
+  return {
+    /** Takes bytes of a piece until a chunk is full. @returns null once all of the piece is taken */
+    take(piece: Buffer, ends: readonly number[], start: Place): { chunk: RecordChunk; from: Place } | null {
+      let from = start
+      while (from.at < piece.length) {
+        const isLong = dropped > 0
+        if (!isLong && filled + piece.length - from.at <= buffer.length) {
+          const last = ends.at(-1)
+          if (last !== undefined && ends.length > from.next) {
+            whole = filled + last - from.at
+            records += ends.length - from.next
+          }
+          add(piece, from.at, piece.length)
+          return null
+        }
+        const fitting = isLong ? -1 : lastFitting(ends, from)
+        if (fitting >= 0) {
+          const end = ends[fitting] ?? 0
+          add(piece, from.at, end)
+          whole = filled
+          records += fitting + 1 - from.next
+          from = { at: end, next: fitting + 1 }
+          return { chunk: emit(), from }
+        }
+        if (whole > 0) return { chunk: emit(), from }
+        const long = takeLong(piece, ends, from)
+        from = { at: long.at, next: from.next + (long.cut ? 1 : 0) }
+        if (!long.cut) continue
+        whole = filled
+        records = 1
+        return { chunk: emit(), from }
+      }
+      return null
+    },
+    /** A last record needs no newline. */
+    rest(): RecordChunk | null {
+      if (filled > whole) records += 1
+      whole = filled
+      return filled === 0 ? null : emit()
+    },
+    unclosed(): TransferError {
+      const record = origin.firstRecord + done.records + records
+      const offset = origin.start + done.bytes + whole
+      const message = `the quote opened in record ${record}, which begins at byte ${offset}, is not closed at the end of the file`
+      return new TransferError('source/unclosed-quote', message, { record, offset })
+    },
+  }
+}

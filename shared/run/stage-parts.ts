@@ -1,0 +1,164 @@
+import { randomBytes } from 'node:crypto'
+import { oneAhead } from '../codecs/one-ahead.ts'
+import { type RecordChunk, recordChunksOf } from '../codecs/record-chunks.ts'
+import type { Body, CopyTarget, Slice, Source } from '../connectors/contract.ts'
+import { TransferError } from '../errors/index.ts'
+import * as ledger from '../ledger/index.ts'
+import { formatStagedChunk } from '../staging/keys.ts'
+import type { StageEvent } from './events.ts'
+import { capped } from './rate-cap.ts'
+import type { RunContext } from './run-context.ts'
+import { sealOf, sealOnce } from './seal-slice.ts'
+import { sendChunksInTurn } from './window.ts'
+
+/** What an attempt at a slice came to: `left` is one that another attempt has overtaken, or whose run is over. */
+export type StagedParts = 'sealed' | 'handed-over' | 'left'
+
+/** A slice that can be read again but not from its middle, such as a gzip stream. */
+interface PartsToStage {
+  readonly slice: Slice
+  readonly source: Source
+  readonly target: CopyTarget
+  /** Aborts at the soft deadline. */
+  readonly soft: AbortSignal
+}
+
+/**
+ * Cuts the slice into chunks that are loaded while it is still being read. Each is a fact by itself: it commits with a row
+ * that says how far the reading has come, and whoever comes next, after a crash or at the deadline, reads the same bytes
+ * again up to there and goes on. So no chunk depends on where an earlier attempt would have cut.
+ * @throws source/unsplittable-deadline when not one chunk was made in time
+ */
+export async function stageParts(context: RunContext, event: StageEvent, work: PartsToStage): Promise<StagedParts> {
+  const { world, run, sql, deadline } = context
+  const at = { runId: run.runId, epoch: event.epoch, slice: event.slice }
+  const before = await ledger.readSliceProgress(sql, at)
+  const making = { context, event, attempt: randomBytes(6).toString('hex'), ...(await openRest(context, work, before)) }
+  let progress = before
+  const isOutOfTime = () => work.soft.aborted || world.clock.now() >= deadline.softAt
+  try {
+    // One is uploaded while the next is filled, so two are in memory.
+    const { body } = making
+    const origin = { ...body.origin, start: startOf(body) }
+    const options = { ...body, origin, targetBytes: world.settings.stageChunkBytes / 2 }
+    for await (const chunk of oneAhead(recordChunksOf(making.body.body, options))) {
+      const ordinal = await makePart(making, progress, chunk)
+      if (ordinal === null) return 'left'
+      world.reach('stage/after-part')
+      await sendChunksInTurn(context, [ordinal])
+      progress = progressWith(progress, chunk)
+      if ((await ledger.readHalt(sql, run.runId, run.generation)) !== null) return 'left'
+      if (isOutOfTime()) return 'handed-over'
+    }
+  } catch (error) {
+    if (!isOutOfTime() || deadline.signal.aborted) throw naming(making.body.origin.name, error)
+    if (progress.parts === before.parts) throw tooSlow(event, before, error)
+    return 'handed-over'
+  }
+  world.reach('stage/after-object')
+  const total = { records: progress.records, bytes: progress.sourceBytes }
+  const sealed = await sealOnce(context, event, async () => {
+    await ledger.insertSliceDone(sql, sealOf(context, event, [total], null))
+    return true
+  })
+  return sealed === null ? 'left' : 'sealed'
+}
+
+interface Making {
+  readonly context: RunContext
+  readonly event: StageEvent
+  /** Keeps the objects of two attempts apart. */
+  readonly attempt: string
+  /** What was not read yet when the attempt began, and where that was. */
+  readonly body: Body
+  readonly slice: Slice
+  readonly before: ledger.SliceProgress
+}
+
+async function openRest(
+  context: RunContext,
+  { slice, source, target, soft }: PartsToStage,
+  before: ledger.SliceProgress,
+): Promise<Pick<Making, 'body' | 'slice' | 'before'>> {
+  if (source.rest === null)
+    throw new TransferError('internal/bug', 'a source that gives the same bytes again has no rest')
+  const rest = source.rest(slice, { bytes: before.sourceBytes, records: before.records })
+  const signal = AbortSignal.any([context.deadline.signal, soft])
+  const body = await source.read(rest, source.offer(target.preferred), signal)
+  return { body: await capped(context, 'stage', body), slice, before }
+}
+
+const progressWith = (progress: ledger.SliceProgress, { records, sourceBytes }: RecordChunk): ledger.SliceProgress => ({
+  parts: progress.parts + 1,
+  records: progress.records + records,
+  sourceBytes: progress.sourceBytes + sourceBytes,
+})
+
+/** The object first, then the transaction that makes it known. @returns its ordinal; null when another attempt was faster */
+async function makePart(making: Making, progress: ledger.SliceProgress, chunk: RecordChunk): Promise<number | null> {
+  const { context, event, attempt } = making
+  const { world, run, sql, deadline } = context
+  const at = { runId: run.runId, epoch: event.epoch, slice: event.slice }
+  const key = formatStagedChunk({ runId: run.runId, slice: event.slice, attempt, index: progress.parts })
+  const options = { contentType: 'application/octet-stream', signal: deadline.signal }
+  const { etag } = await world.store.put(key, chunk.bytes, options)
+  world.reach('stage/mid-object')
+  const { parts: part } = progress
+  const { records, sourceBytes } = chunk
+  for (;;) {
+    try {
+      return await sql.transaction(async () => {
+        const ordinal = await ledger.nextOrdinal(sql, run.runId)
+        await ledger.insertChunks(sql, run.runId, [chunkRow(making, progress, chunk, { key, etag, ordinal })])
+        await ledger.insertSlicePart(sql, at, { part, ordinal, records, sourceBytes })
+        return ordinal
+      })
+    } catch (error) {
+      if (!ledger.isDuplicate(error)) throw error
+      if ((await ledger.readSliceProgress(sql, at)).parts <= part) continue
+      await world.store.remove([key])
+      return null
+    }
+  }
+}
+
+function chunkRow(
+  { event, body, slice, before }: Making,
+  progress: ledger.SliceProgress,
+  { bytes, records }: RecordChunk,
+  { key, etag, ordinal }: { key: string; etag: string; ordinal: number },
+): ledger.NewChunk {
+  const { encoding, newline, maxRecordBytes, origin } = body
+  const start = startOf(body) + progress.sourceBytes - before.sourceBytes
+  const firstRecord = origin.firstRecord + progress.records - before.records
+  const cutFrom = { slice: { ...slice }, name: origin.name, start, firstRecord, newline, maxRecordBytes }
+  return {
+    ordinal,
+    part: 0,
+    slice: event.slice,
+    source: { from: 'stage', key, etag, start: 0, end: bytes.length, firstRecord: 1, encoding, cutFrom },
+    records,
+    bytes: bytes.length,
+  }
+}
+
+/** What is wrong in a file is found without knowing which file it is. */
+function naming(name: string, error: unknown): unknown {
+  if (!(error instanceof TransferError) || !error.code.startsWith('source/')) return error
+  const { code, message, context, cause } = error
+  return new TransferError(code, `${name}: ${message}`, context, { cause })
+}
+
+function tooSlow({ slice }: StageEvent, { sourceBytes }: ledger.SliceProgress, cause: unknown): TransferError {
+  const message = `slice ${slice} has to be read from its beginning to go on behind byte ${sourceBytes}, which took all the time that the stage function has`
+  return new TransferError('source/unsplittable-deadline', message, { slice, sourceBytes }, { cause })
+}
+
+/** What is staged in parts is one file from its beginning, so its records have bytes. @throws internal/bug */
+function startOf({ origin }: Body): number {
+  if (origin.start !== null) return origin.start
+  throw new TransferError(
+    'internal/bug',
+    `records of ${origin.name} have no bytes of their own, and cannot be staged in parts`,
+  )
+}
