@@ -110,8 +110,11 @@ export interface Split {
 /** Where bytes stand in their source, for people who look for a rejected record. */
 export interface Origin {
   readonly name: string
-  /** Of the first byte of the body; below 0 for a part that does not begin the body. */
-  readonly start: number
+  /**
+   * Of the first byte of the body; below 0 for a part that does not begin the body. null where records have no bytes of their
+   * own, as in a file of columns.
+   */
+  readonly start: number | null
   /** As `start`. */
   readonly firstRecord: number
   /** Which slice of a body of several; absent: the body is one. */
@@ -298,8 +301,15 @@ export interface ObjectTarget extends AsyncDisposable {
   /** Once per run, before the first slice: truncate or check the prefix. Safe to repeat: never touches objects of `runTag`. */
   prepare(runTag: string): Promise<void>
   keyOf(runTag: string, sliceIndex: number): string
-  /** Bytes before the first record of each object; empty for none. */
+  /** Bytes before the first record of each object; empty for none. Where `encode` is given: the object without records. */
   header(columns: readonly Column[] | null): Uint8Array
+  /**
+   * Makes the object of the records of a slice, which come in `preferred`. null: the records are the object, behind `header`.
+   * The iterable ends with the records, and throws record/* for one that has no place in the format.
+   */
+  readonly encode:
+    | null
+    | ((records: AsyncIterable<Uint8Array>, columns: readonly Column[] | null) => AsyncIterable<Uint8Array>)
   /** Makes the object of header and records, as they are in `preferred`: compressed, in another charset. null: as they are. */
   readonly pack: null | ((whole: AsyncIterable<Uint8Array>) => AsyncIterable<Uint8Array>)
   readonly putOptions: PutOptions

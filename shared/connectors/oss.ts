@@ -1,8 +1,9 @@
 import * as z from 'zod'
 import { encodeCsvRecord } from '../codecs/csv-encode.ts'
 import { gzipped } from '../codecs/deflate.ts'
-import { type CsvEncoding, type Encoding, jsonLines } from '../codecs/encoding.ts'
+import { type CsvEncoding, copyText, type Encoding, jsonLines } from '../codecs/encoding.ts'
 import { arrayAsLines } from '../codecs/json-lines/array-as-lines.ts'
+import { emptyParquet, writeParquet } from '../codecs/parquet-write/write-file.ts'
 import { canDecode, fromUtf8 } from '../codecs/to-utf8.ts'
 import { TransferError, whenSound } from '../errors/index.ts'
 import { copyRefusal, serverCharset } from '../load/copy-rules.ts'
@@ -36,6 +37,7 @@ import { keyProjectionOf, refuseOfJson } from './objects/json-columns.ts'
 import { ObjectSlice } from './objects/object-slice.ts'
 import { mayHaveToBeUnpacked } from './objects/packed-files.ts'
 import { nameOfFile, PackedSlice, unpackedFrom } from './objects/packed-slice.ts'
+import { parquetIn } from './objects/parquet/parquet-source.ts'
 import { splitObjects } from './objects/split-objects.ts'
 import { prepareTarget, taggedKey } from './objects/write-modes.ts'
 import { OssConnectionOption } from './options/connections.ts'
@@ -44,20 +46,23 @@ import {
   flag,
   notYet,
   oneText,
+  optionalChoice,
   optionalText,
   parameters,
   recordBytes,
   texts,
+  unsupportedIssue,
   wizardLeavings,
 } from './options/fields.ts'
 
-const later = 'this format is a later release; csv and jsonl are read and written'
-const laterFormats = { parquet: later, orc: later, excel: later, binary: later, sql: later }
+const later = 'this format is a later release; csv, jsonl and parquet are read and written'
+const noOrc = 'there is no library for ORC that runs in Node.js; write Parquet, as Hive, Spark and MaxCompute can'
+const laterFormats = { orc: noOrc, excel: later, binary: later, sql: later }
 
 const noLeadingSlash = (key: string) => !key.startsWith('/')
 
 const viaProxy = 'functions reach OSS without a proxy'
-const onlyColumnar = 'it has a meaning only for parquet and orc'
+const onlyColumnar = 'it has a meaning only for parquet'
 const onlySql = 'it has a meaning only for fileFormat sql'
 
 /** What osswriter and ossreader have in common beyond the file itself (dataworks-datax.md §3.5). */
@@ -69,9 +74,7 @@ const bothIgnored: Readonly<Record<string, string>> = {
   proxyPassword: viaProxy,
   proxyDomain: viaProxy,
   proxyWorkstation: viaProxy,
-  path: onlyColumnar,
-  parquetSchema: onlyColumnar,
-  hadoopConfig: onlyColumnar,
+  hadoopConfig: 'objects are reached through the datasource',
 }
 const noOwnDomain = () =>
   notYet('a domain of your own (cname) is a later release; give the endpoint of the region', [false, 'false'])
@@ -82,6 +85,7 @@ const readerIgnored: Readonly<Record<string, string>> = {
   balanceThreshold: 'objects are cut into ranges, so large and small ones balance by themselves',
   blockSizeInByte: 'objects are cut into ranges by size, whatever their format',
   excelReaderConfig: 'it has a meaning only for excel',
+  parquetSchema: 'a Parquet file says itself what its columns are',
 }
 
 /** dataworks-datax.md §3.5. `text` is read as csv: DataX reads both with one parser. */
@@ -89,15 +93,15 @@ const OssReaderOptions = parameters(
   {
     connection: OssConnectionOption,
     object: texts()
-      .refine((objects) => objects.length > 0, 'give the key of an object, or a pattern with * or ?')
       .refine((objects) => objects.every(noLeadingSlash), 'a key does not begin with /')
       .meta({
         description:
           'Keys, or patterns: `*` any characters, `?` one, `[0-9]` one of these. All files have the same columns.',
         examples: ['orders/${bizdate}/*.csv', '${object}'],
       }),
+    path: texts().describe('What DataWorks calls `object` where the format is parquet. A leading slash is left out.'),
     column: FileColumns,
-    fileFormat: choice(['csv', 'jsonl'], {
+    fileFormat: choice(['csv', 'jsonl', 'parquet'], {
       otherwise: 'csv',
       aliases: { text: 'csv', txt: 'csv', json: 'jsonl', ndjson: 'jsonl' },
       refused: laterFormats,
@@ -118,19 +122,32 @@ const OssReaderOptions = parameters(
   .superRefine(
     (options, context) => {
       const { column, fileFormat } = options
+      if (fileFormat === 'parquet') return
       if (fileFormat === 'jsonl') return refuseOfJson(options, context)
       refuseKeysOfCsv(column, context)
       refuseForeignConstants(column, encodingOf(options).charset, context)
     },
     whenSound('column', 'encoding', 'fileFormat', 'skipHeader', 'fieldDelimiter', 'csvReaderConfig', 'nullFormat'),
   )
+  .superRefine(
+    (options, context) => {
+      if (objectsOf(options).length > 0) return
+      const message = 'give the key of an object, or a pattern with * or ?'
+      context.addIssue({ code: 'custom', path: ['object'], message })
+    },
+    whenSound('object', 'path', 'fileFormat'),
+  )
 type OssReaderOptions = z.infer<typeof OssReaderOptions>
+
+function objectsOf({ object, path, fileFormat }: Pick<OssReaderOptions, 'object' | 'path' | 'fileFormat'>): string[] {
+  return object.length > 0 || fileFormat !== 'parquet' ? object : path.map((key) => key.replace(/^\/+/, ''))
+}
 
 const writerIgnored: Readonly<Record<string, string>> = {
   ...bothIgnored,
   column: 'the columns are those of the reader, in its order',
-  fileName: onlyColumnar,
-  dataxParquetMode: onlyColumnar,
+  parquetSchema: 'columns have the names and types of the reader; cast them in its querySql to have others',
+  dataxParquetMode: 'nested columns are written as texts',
   table: onlySql,
   quoteChar: onlySql,
   commitSize: onlySql,
@@ -147,14 +164,17 @@ const OssWriterOptions = parameters(
     connection: OssConnectionOption,
     object: oneText()
       .refine(noLeadingSlash, 'a key does not begin with /')
+      .optional()
       .meta({
-        description: 'Prefix of the keys that are written; run and slice follow it.',
+        description: 'Prefix of the keys that are written; run and slice follow it. Must be given.',
         examples: ['export/orders-${bizdate}'],
       }),
+    path: optionalText().describe('With `fileName`, what DataWorks calls `object` where the format is parquet.'),
+    fileName: optionalText().describe('The end of `path`.'),
     writeMode: choice(['truncate', 'append', 'nonConflict'], {}).describe(
       '`truncate` removes what has the prefix, `append` leaves it, `nonConflict` fails when there is something. Must be given.',
     ),
-    fileFormat: choice(['csv', 'jsonl'], {
+    fileFormat: choice(['csv', 'jsonl', 'parquet'], {
       otherwise: 'csv',
       aliases: { json: 'jsonl', ndjson: 'jsonl' },
       refused: { ...laterFormats, text: 'text joins values without quotes, so a delimiter in one is lost; use csv' },
@@ -171,15 +191,12 @@ const OssWriterOptions = parameters(
         'Charset of the objects, by its usual names; UTF-8 when unset. A character that it lacks ends the run.',
       ),
     lineDelimiter: notYet('records end with \\n', ['\n', '\\n']),
-    compress: choice(['none', 'gzip'], {
-      otherwise: 'none',
+    compress: optionalChoice(['none', 'gzip', 'snappy', 'zstd'], {
       aliases: { gz: 'gzip' },
-      refused: {
-        zstd: 'no engine for it on Node 20 is faster than gzip; use gzip',
-        bzip2: 'bzip2 is not written; use gzip',
-        zip: 'zip is not written; use gzip',
-      },
-    }).describe('`gzip`: each object is one gzip stream, and its key ends with `.gz`.'),
+      refused: { bzip2: 'bzip2 is not written; use gzip', zip: 'zip is not written; use gzip' },
+    }).describe(
+      '`gzip`: each object is one gzip stream, and its key ends with `.gz`. Of parquet: how its pages are packed; `snappy` when unset.',
+    ),
     dateFormat: notYet('dates are written as yyyy-mm-dd hh:mm:ss, as the database prints them', [
       'yyyy-mm-dd hh:mm:ss',
     ]),
@@ -196,33 +213,73 @@ const OssWriterOptions = parameters(
     partition: notYet('partition paths are a later release; put them into object'),
   },
   writerIgnored,
-).superRefine(
-  (options, context) => {
-    const reason = copyRefusal(writtenEncoding(options))
-    if (reason !== null) context.addIssue({ code: 'custom', message: reason })
-  },
-  whenSound('fieldDelimiter', 'nullFormat'),
 )
+  .superRefine(
+    (options, context) => {
+      const reason = copyRefusal(writtenEncoding(options))
+      if (reason !== null) context.addIssue({ code: 'custom', message: reason })
+    },
+    whenSound('fieldDelimiter', 'nullFormat'),
+  )
+  .superRefine(
+    (options, context) => {
+      if (prefixOf(options) === null)
+        context.addIssue({ code: 'custom', path: ['object'], message: 'give the prefix of the keys that are written' })
+      const { fileFormat, compress } = options
+      if (fileFormat === 'parquet' || (compress !== 'snappy' && compress !== 'zstd')) return
+      const why =
+        compress === 'zstd' ? 'no engine for it on Node 20 is faster than gzip' : 'snappy packs pages of parquet'
+      context.addIssue({ code: 'custom', path: ['compress'], message: `${why}; use gzip`, params: unsupportedIssue })
+    },
+    whenSound('object', 'path', 'fileName', 'fileFormat', 'compress'),
+  )
 type OssWriterOptions = z.infer<typeof OssWriterOptions>
 
-function ossReaderRemarks({ fileFormat, nullFormat, csvReaderConfig }: OssReaderOptions): Remark[] {
-  if (fileFormat !== 'jsonl') return []
-  return withoutEffect({ nullFormat: (nullFormat ?? null) !== null, csvReaderConfig: csvReaderConfig !== undefined })
+function prefixOf(options: Pick<OssWriterOptions, 'object' | 'path' | 'fileName' | 'fileFormat'>): string | null {
+  const { object, path, fileName, fileFormat } = options
+  if (object !== undefined || fileFormat !== 'parquet') return object ?? null
+  const parts = [path?.replace(/^\/+|\/+$/g, ''), fileName?.replace(/^\/+/, '')]
+  return parts.filter((part) => part !== undefined && part !== '').join('/') || null
 }
 
-/** What is given of CSV beside JSON, where names are keys, and null is null. */
-const withoutEffect = (given: Readonly<Record<string, boolean>>): Remark[] =>
+function ossReaderRemarks(options: OssReaderOptions): Remark[] {
+  const { fileFormat, path, object, fieldDelimiter, encoding, nullFormat, skipHeader, csvReaderConfig } = options
+  const ofNulls = { nullFormat: (nullFormat ?? null) !== null, csvReaderConfig: csvReaderConfig !== undefined }
+  const ofText = { fieldDelimiter: fieldDelimiter !== ',', encoding: isForeign(encoding), skipHeader, ...ofNulls }
+  const isPathLeft = path.length > 0 && (fileFormat !== 'parquet' || object.length > 0)
+  const left = isPathLeft
+    ? withoutEffect({ path: true }, fileFormat === 'parquet' ? ' beside object' : `: ${onlyColumnar}`)
+    : []
+  if (fileFormat === 'jsonl') return [...left, ...withoutEffect(ofNulls, ' on JSON')]
+  return fileFormat === 'parquet' ? [...left, ...withoutEffect(ofText, onParquet)] : left
+}
+
+const onParquet = ': a Parquet file says itself how its values lie'
+const isForeign = (encoding: string | undefined) => encoding !== undefined && serverCharset(encoding) !== 'UTF8'
+
+/** What is given of one format beside another, such as of CSV beside JSON, where names are keys, and null is null. */
+const withoutEffect = (given: Readonly<Record<string, boolean>>, why: string): Remark[] =>
   Object.entries(given)
     .filter(([, isGiven]) => isGiven)
-    .map(([parameter]) => ({ parameter, message: 'has no effect on JSON' }))
+    .map(([parameter]) => ({ parameter, message: `has no effect${why}` }))
 
 function ossWriterRemarks(options: OssWriterOptions): Remark[] {
-  const { header, writeHeader, generateEmptyFile, fileFormat, nullFormat } = options
+  const { object, path, fileName, header, writeHeader, generateEmptyFile, fileFormat, nullFormat } = options
   const inJson = { header: header.length > 0, writeHeader, nullFormat: (nullFormat ?? null) !== null }
-  if (fileFormat === 'jsonl') return withoutEffect(inJson)
+  const places = { path: path !== undefined, fileName: fileName !== undefined }
+  if (fileFormat === 'parquet') {
+    const ofText = { fieldDelimiter: options.fieldDelimiter !== ',', encoding: isForeign(options.encoding), ...inJson }
+    return [
+      ...(object === undefined ? [] : withoutEffect(places, ' beside object')),
+      ...withoutEffect(ofText, onParquet),
+    ]
+  }
+  const left = withoutEffect(places, `: ${onlyColumnar}`)
+  if (fileFormat === 'jsonl') return [...left, ...withoutEffect(inJson, ' on JSON')]
   const beside = header.length > 0 && writeHeader
   const kept = 'has no effect: a table without rows leaves one object, with its header if it has one'
   return [
+    ...left,
     ...(beside ? [{ parameter: 'writeHeader', message: 'has no effect beside header' }] : []),
     ...(generateEmptyFile ? [] : [{ parameter: 'generateEmptyFile', message: kept }]),
   ]
@@ -246,7 +303,11 @@ export const reader = defineReader<OssReaderOptions>({
     return isThatAlone && !mayBePacked ? { ...options, object: [key] } : null
   },
   incremental: null,
-  open: async (options, context) => objectsIn(await context.openStore(options.connection), options, context, null),
+  async open(options, context) {
+    const store = await context.openStore(options.connection)
+    if (options.fileFormat !== 'parquet') return objectsIn(store, options, context, null)
+    return parquetIn(store, { ...options, object: objectsOf(options) }, context.signal, null)
+  },
 })
 
 export const writer = defineWriter<OssWriterOptions>({
@@ -262,29 +323,48 @@ export const writer = defineWriter<OssWriterOptions>({
   oncePerRun: null,
   async open(options, context): Promise<ObjectTarget> {
     const store = await context.openStore(options.connection)
-    const { object: prefix, writeMode: mode } = options
-    const encoding = writtenEncoding(options)
-    const isJson = options.fileFormat === 'jsonl'
-    const suffix = packedSuffix(dotted(options.suffix ?? ''), options.compress)
-    const pack = packerOf(options)
+    const { writeMode: mode } = options
+    const prefix = prefixOf(options) ?? ''
+    const suffix = packedSuffix(dotted(options.suffix ?? ''), options)
     return {
       kind: 'object',
-      preferred: isJson ? jsonLines : encoding,
       store,
       prepare: (runTag) => prepareTarget(store, { prefix, runTag, mode }),
       keyOf: (runTag, sliceIndex) => taggedKey(prefix, runTag, sliceIndex, suffix),
-      header(columns) {
-        if (isJson) return new Uint8Array()
-        if (options.header.length > 0) return encodeCsvRecord(options.header, encoding)
-        const names = options.writeHeader ? (columns ?? []).map((column) => column.name) : []
-        return names.length === 0 ? new Uint8Array() : encodeCsvRecord(names, encoding)
-      },
-      pack,
-      putOptions: { contentType: contentTypeOf(options) },
+      ...(options.fileFormat === 'parquet' ? asParquet(options) : asRecords(options)),
       async [Symbol.asyncDispose]() {},
     }
   },
 })
+
+type Written = Pick<ObjectTarget, 'preferred' | 'header' | 'encode' | 'pack' | 'putOptions'>
+
+function asRecords(options: OssWriterOptions): Written {
+  const encoding = writtenEncoding(options)
+  const isJson = options.fileFormat === 'jsonl'
+  return {
+    preferred: isJson ? jsonLines : encoding,
+    header(columns) {
+      if (isJson) return new Uint8Array()
+      if (options.header.length > 0) return encodeCsvRecord(options.header, encoding)
+      const names = options.writeHeader ? (columns ?? []).map((column) => column.name) : []
+      return names.length === 0 ? new Uint8Array() : encodeCsvRecord(names, encoding)
+    },
+    encode: null,
+    pack: packerOf(options),
+    putOptions: { contentType: contentTypeOf(options) },
+  }
+}
+
+function asParquet({ compress = 'snappy' }: OssWriterOptions): Written {
+  return {
+    preferred: copyText,
+    header: (columns) => emptyParquet(columns ?? []),
+    encode: (records, columns) => writeParquet(records, columns ?? [], compress),
+    pack: null,
+    putOptions: { contentType: 'application/vnd.apache.parquet' },
+  }
+}
 
 function contentTypeOf({ compress, encoding, fileFormat }: OssWriterOptions): string {
   if (compress === 'gzip') return 'application/gzip'
@@ -390,8 +470,8 @@ function writtenEncoding(options: { fieldDelimiter: string; nullFormat?: string 
 const dotted = (suffix: string) => (suffix === '' || suffix.startsWith('.') ? suffix : `.${suffix}`)
 
 /** So that readers, ours among them, see what it is. */
-const packedSuffix = (suffix: string, compress: OssWriterOptions['compress']) =>
-  compress === 'none' || /\.(gz|gzip)$/i.test(suffix) ? suffix : `${suffix}.gz`
+const packedSuffix = (suffix: string, { compress, fileFormat }: Pick<OssWriterOptions, 'compress' | 'fileFormat'>) =>
+  compress !== 'gzip' || fileFormat === 'parquet' || /\.(gz|gzip)$/i.test(suffix) ? suffix : `${suffix}.gz`
 
 function packerOf({ compress, encoding }: OssWriterOptions): ObjectTarget['pack'] {
   const charset = encoding === undefined || serverCharset(encoding) === 'UTF8' ? null : encoding

@@ -9,8 +9,8 @@ export const DirtyRecord = z.object({
   source: z.string(),
   /** Counted from 1, header lines left out. */
   record: z.number().int(),
-  /** Byte offset in the source object. */
-  offset: z.number().int(),
+  /** Byte offset in the source object; null where a record has none, as in a file of columns. */
+  offset: z.number().int().nullable(),
   /** Of the whole record, line end included. */
   bytes: z.number().int(),
   column: z.string().nullable(),

@@ -23,7 +23,7 @@ export function describeDirty(record: RawRecord, reason: RecordReason, origin: O
     ...(origin.part === undefined ? {} : { part: origin.part }),
     source: origin.name,
     record: origin.firstRecord + record.number - 1,
-    offset: origin.start + record.offset,
+    offset: origin.start === null ? null : origin.start + record.offset,
     bytes: record.length,
     column: reason.column,
     code: reason.code,

@@ -75,7 +75,12 @@ export function joinSlices(
     const part = indexAt(offset)
     const { origin, before } = parts[part] ?? lost()
     const { name, start, firstRecord } = origin
-    return { name, start: start - before.bytes, firstRecord: firstRecord - before.records, part }
+    return {
+      name,
+      start: start === null ? null : start - before.bytes,
+      firstRecord: firstRecord - before.records,
+      part,
+    }
   }
 
   return {

@@ -96,8 +96,10 @@ function objectsOf(texts: readonly SliceText[]): PlanPreview['objects'] {
 
 function sumOf({ toStage, chunks }: WorkPlan): { bytes: number | null; records: number | null } {
   if (toStage.length > 0) return { bytes: null, records: null }
+  const bytes = chunks.reduce((sum, chunk) => sum + chunk.bytes, 0)
   return {
-    bytes: chunks.reduce((sum, chunk) => sum + chunk.bytes, 0),
+    // Of chunks whose bytes only reading tells, nothing is said.
+    bytes: bytes === 0 && chunks.length > 0 ? null : bytes,
     records: chunks.reduce((sum, chunk) => sum + (chunk.records ?? 0), 0),
   }
 }

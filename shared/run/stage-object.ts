@@ -52,7 +52,7 @@ async function uploadAndSeal(
   const counted = countRecords(sent.body, { ...unbounded, encoding: sent.encoding })
   let upload: { uploadId: string } | null
   try {
-    upload = await uploadUnlessEmpty(target, key, target.header(columns), counted.body, signal)
+    upload = await uploadUnlessEmpty(target, key, columns, counted.body, signal)
   } catch (error) {
     await transformed?.forget(error)
     throw error
@@ -109,19 +109,24 @@ async function* crashing({ world }: RunContext, { body }: Body): AsyncIterable<U
 async function uploadUnlessEmpty(
   target: ObjectTarget,
   key: string,
-  header: Uint8Array,
+  columns: SliceToStage['columns'],
   body: AsyncIterable<Uint8Array>,
   signal: AbortSignal,
 ): Promise<{ uploadId: string } | null> {
   const pieces = body[Symbol.asyncIterator]()
   const first = await pieces.next()
   if (first.done === true) return null
-  const whole = async function* () {
-    if (header.length > 0) yield header
+  const records = async function* () {
     yield first.value
     yield* { [Symbol.asyncIterator]: () => pieces }
   }
-  const packed = target.pack?.(whole()) ?? whole()
+  const whole = target.encode?.(records(), columns) ?? behind(target.header(columns), records())
+  const packed = target.pack?.(whole) ?? whole
   const { uploadId } = await target.store.prepareUpload(key, packed, { ...target.putOptions, signal })
   return { uploadId }
+}
+
+async function* behind(header: Uint8Array, records: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
+  if (header.length > 0) yield header
+  yield* records
 }

@@ -38,7 +38,9 @@ export async function stageParts(context: RunContext, event: StageEvent, work: P
   const isOutOfTime = () => work.soft.aborted || world.clock.now() >= deadline.softAt
   try {
     // One is uploaded while the next is filled, so two are in memory.
-    const options = { ...making.body, targetBytes: world.settings.stageChunkBytes / 2 }
+    const { body } = making
+    const origin = { ...body.origin, start: startOf(body) }
+    const options = { ...body, origin, targetBytes: world.settings.stageChunkBytes / 2 }
     for await (const chunk of oneAhead(recordChunksOf(making.body.body, options))) {
       const ordinal = await makePart(making, progress, chunk)
       if (ordinal === null) return 'left'
@@ -127,7 +129,7 @@ function chunkRow(
   { key, etag, ordinal }: { key: string; etag: string; ordinal: number },
 ): ledger.NewChunk {
   const { encoding, newline, maxRecordBytes, origin } = body
-  const start = origin.start + progress.sourceBytes - before.sourceBytes
+  const start = startOf(body) + progress.sourceBytes - before.sourceBytes
   const firstRecord = origin.firstRecord + progress.records - before.records
   const cutFrom = { slice: { ...slice }, name: origin.name, start, firstRecord, newline, maxRecordBytes }
   return {
@@ -150,4 +152,13 @@ function naming(name: string, error: unknown): unknown {
 function tooSlow({ slice }: StageEvent, { sourceBytes }: ledger.SliceProgress, cause: unknown): TransferError {
   const message = `slice ${slice} has to be read from its beginning to go on behind byte ${sourceBytes}, which took all the time that the stage function has`
   return new TransferError('source/unsplittable-deadline', message, { slice, sourceBytes }, { cause })
+}
+
+/** What is staged in parts is one file from its beginning, so its records have bytes. @throws internal/bug */
+function startOf({ origin }: Body): number {
+  if (origin.start !== null) return origin.start
+  throw new TransferError(
+    'internal/bug',
+    `records of ${origin.name} have no bytes of their own, and cannot be staged in parts`,
+  )
 }

@@ -335,7 +335,9 @@ describe('options of the reader', () => {
   })
 
   test.each([
-    [{ fileFormat: 'parquet' }, /later release/],
+    [{ fileFormat: 'orc' }, /no library for ORC/],
+    [{ column: [{ index: 'x' }] }, /fields of a CSV are counted/],
+    [{ column: [{ name: 'x' }] }, /either index/],
     [{ compress: 'bzip2' }, /pack the files with gzip or zstd/],
     [{ fieldDelimiter: '||' }, /one character/],
     [{ encoding: 'utf-99' }, /charset/],

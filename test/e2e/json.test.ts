@@ -117,7 +117,9 @@ describe('JSON Lines', () => {
     const offset = (at: number) => Buffer.byteLength(lines.slice(0, at).join('\n')) + 1
     expect(report).toMatchObject({ state: 'succeeded', rows: { loaded: 4000 - dirty.length, dirty: dirty.length } })
     // Records of a range that was cut without being read are counted from its first byte.
-    expect((await dirtyOf(stack, report)).map(({ offset: at }) => at).sort((a, b) => a - b)).toEqual(dirty.map(offset))
+    expect((await dirtyOf(stack, report)).map(({ offset: at }) => at).sort((a, b) => Number(a) - Number(b))).toEqual(
+      dirty.map(offset),
+    )
     const counts = `count(distinct id)::integer as ids, count(case when ${differs} then 1 end)::integer as wrong`
     expect(await stack.sql(`select ${counts} from public.${table}`)).toEqual([{ ids: 4000 - dirty.length, wrong: 0 }])
   })

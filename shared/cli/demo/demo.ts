@@ -26,6 +26,7 @@ const drops = [
   { job: 'birdstrikes', file: 'birdstrikes.csv' },
   { job: 'sp500', file: 'sp500-2000.csv' },
   { job: 'flights', file: 'flights-200k.json' },
+  { job: 'flights_3m', file: 'flights-3m.parquet' },
 ] as const
 
 /**

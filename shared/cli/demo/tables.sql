@@ -6,4 +6,5 @@ create table public.birdstrikes (
 );
 create table public.sp500 (day date primary key, open numeric, high numeric, low numeric, close numeric, adjusted_close numeric, volume bigint);
 create table public.flights (delay integer, distance integer, time double precision);
+create table public.flights_3m (date timestamp, delay bigint, distance bigint, origin text, destination text);
 create table public.orders (id bigint primary key, customer text not null, amount numeric(12, 2) not null, ordered_at timestamp with time zone not null)

@@ -27,14 +27,14 @@ const TypeName = z.preprocess(
 /** Samples write `"index": "1"` (dataworks-datax.md §1.1). What is no number stays what it is, and is refused. */
 const FieldIndex = z.preprocess(
   (value) => (typeof value === 'string' && /^\s*\d{1,9}\s*$/.test(value) ? Number(value) : unsetWhenBlank(value)),
-  z.number().int().min(0).optional(),
+  z.union([z.number().int().min(0), z.string()]).optional(),
 )
 
 const neitherOrBoth = 'give either index (a field, from 0) or value (a constant)'
 
 const FileColumnObject = z
   .strictObject({
-    index: FieldIndex.describe('The field of the file, from 0.'),
+    index: FieldIndex.describe('The field of the file, from 0. Of Parquet also the name of its column.'),
     value: z
       .preprocess((value) => (value === undefined || value === null ? value : String(value)), z.string().nullish())
       .describe('A constant in the place of a field; null means NULL.'),
@@ -47,7 +47,7 @@ const FileColumnObject = z
     name: z
       .preprocess(unsetWhenBlank, z.string().optional())
       .describe(
-        'Of JSON, the key: `city`, or `customer.city` within an object. Of CSV, a name for `mapping`: our own option.',
+        'Of JSON, the key: `city`, or `customer.city` within an object. Of Parquet, the column. Of CSV, a name for `mapping`: our own option.',
       ),
   })
   .superRefine((column, context) => {
@@ -84,8 +84,16 @@ export const isColumn = (column: FileColumns[number]): column is FileColumn => c
 /** A check of an options schema: a column of CSV is a field or a constant, and a name alone is neither. */
 export function refuseKeysOfCsv(columns: FileColumns, context: z.core.$RefinementCtx): void {
   for (const [index, column] of columns.entries()) {
-    if (!isColumn(column) || column.index !== undefined || column.value !== undefined) continue
-    context.addIssue({ code: 'custom', path: ['column', index], message: neitherOrBoth })
+    if (!isColumn(column)) continue
+    const path = ['column', index]
+    if (typeof column.index === 'string')
+      context.addIssue({
+        code: 'custom',
+        path: [...path, 'index'],
+        message: 'must be a number: fields of a CSV are counted, from 0',
+      })
+    else if (column.index === undefined && column.value === undefined)
+      context.addIssue({ code: 'custom', path, message: neitherOrBoth })
   }
 }
 
@@ -100,6 +108,14 @@ export function columnsOfFile(columns: FileColumns): readonly Column[] | null {
   }))
 }
 
+/** As they are listed; null for `["*"]`. */
+export function listedColumns(columns: FileColumns): readonly FileColumn[] | null {
+  const listed = columns.filter(isColumn)
+  return listed.length === 0 ? null : listed
+}
+
+export const constantType = (type: keyof typeof typeNames): string => typeNames[type]
+
 /**
  * @param width fields of a record of the file; null when unknown
  * @param pick places among the columns, of those that are taken; null: all, in order
@@ -112,7 +128,7 @@ export function projectionOf(
 ): Projection | null {
   const listed = columns
     .filter(isColumn)
-    .map(({ index, value }) => (index === undefined ? { value: value ?? null } : { index }))
+    .map(({ index, value }) => (typeof index === 'number' ? { index } : { value: value ?? null }))
   // Of `*`, column i is field i.
   const fieldAt = (place: number) => (listed.length === 0 ? { index: place } : listed[place])
   const fields = pick === null ? listed : pick.map(fieldAt).filter((field) => field !== undefined)

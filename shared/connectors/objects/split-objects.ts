@@ -12,7 +12,7 @@ import type {
   WantedColumns,
 } from '../contract.ts'
 import { printBytes } from '../sql/split-strategy.ts'
-import { type CutOne, cutEach, type RefusedObject, refusedOf } from './cut-each.ts'
+import { type CutOne, cutEach, type RefusedObject, refusalOf } from './cut-each.ts'
 import { cutJson } from './cut-json.ts'
 import { type CutObject, cutObjects } from './cut-objects.ts'
 import { cutUnscanned } from './cut-unscanned.ts'
@@ -23,13 +23,17 @@ import { type Compression, type HeadedFile, headFiles, plannedSlice, sortObjects
 import type { PackedFile, Unpacking } from './packed-slice.ts'
 import { matchKeys } from './sample-keys.ts'
 
-/** What of a reader's options decides how its objects are cut. */
-export interface SplitOptions {
+/** What of a reader's options decides which objects are read. */
+export interface FindOptions {
   readonly object: readonly string[]
+  readonly successOnNoObject: boolean
+}
+
+/** And how they are cut. */
+export interface SplitOptions extends FindOptions {
   readonly column: FileColumns
   readonly skipHeader: boolean
   readonly compress: Compression
-  readonly successOnNoObject: boolean
   readonly nullFormat?: string | null | undefined
 }
 
@@ -53,7 +57,7 @@ export async function splitObjects(
   want: SplitRequest,
   { encoding, wanted, unpacking, signal }: SplitWork,
 ): Promise<Split> {
-  const objects = want.gathered?.map(headOf) ?? (await objectsOf(store, options, want.arrived))
+  const objects = await findSplitObjects(store, options, want)
   const slices: PlannedSlice[] = []
   const empty: string[] = objects.filter((head) => head.size === 0).map((head) => head.key)
   const request = { encoding, headerRecords: options.skipHeader ? 1 : 0, targetBytes: want.targetBytes, signal }
@@ -145,16 +149,6 @@ async function refusalsOf(
   return 'error' in outcome ? [outcome] : await refusalOf(store, head, async () => add(outcome))
 }
 
-/** What is at fault by itself does not keep the others from being read. */
-async function refusalOf(store: ObjectStore, head: ObjectHead, work: () => Promise<void>): Promise<RefusedObject[]> {
-  try {
-    await work()
-    return []
-  } catch (thrown) {
-    return [refusedOf(store, head, thrown)]
-  }
-}
-
 const headOf = ({ key, etag, size }: GatheredObject): ObjectHead => ({
   key,
   etag,
@@ -182,11 +176,13 @@ function pickOf(
   return match.positions.join(',')
 }
 
-async function objectsOf(
+/** @throws source/no-objects; source/object-missing, source/object-changed for a version that arrived */
+export async function findSplitObjects(
   store: ObjectStore,
-  options: SplitOptions,
-  arrived: ArrivedObject | null,
+  options: FindOptions,
+  { arrived, gathered }: Pick<SplitRequest, 'arrived' | 'gathered'>,
 ): Promise<ObjectHead[]> {
+  if (gathered !== undefined) return gathered.map(headOf)
   try {
     const arrivedHere = arrived?.bucket === store.bucket ? arrived.key : null
     const objects = await findObjects(store, options.object, arrivedHere)
@@ -252,7 +248,7 @@ function keysDecision(unseen: readonly string[]): Decision[] {
   ]
 }
 
-function emptyDecision([first, ...others]: readonly string[]): Decision[] {
+export function emptyDecision([first, ...others]: readonly string[]): Decision[] {
   if (first === undefined) return []
   const more = others.length === 0 ? '' : ` and ${others.length} more`
   return [{ what: `nothing is read of ${first}${more}`, why: 'no record is in there' }]

@@ -103,6 +103,17 @@ export const choice = <const T extends string>(
     .meta({ enum: [...values, ...aliases.keys()], ...(options.otherwise && { default: options.otherwise }) })
 }
 
+/** As `choice`, where none of them is a choice too. */
+export const optionalChoice = <const T extends string>(
+  values: readonly T[],
+  options: Omit<Parameters<typeof choice<T>>[1], 'otherwise'>,
+) => {
+  const chosen = choice(values, options)
+  return z
+    .preprocess(unsetWhenBlank, chosen.optional())
+    .meta({ enum: [...values, ...Object.keys(options.aliases ?? {})] })
+}
+
 const isBlank = (value: unknown) =>
   unsetWhenBlank(value) === undefined ||
   (typeof value === 'object' && value !== null && Object.keys(value).length === 0)
