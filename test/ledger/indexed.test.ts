@@ -60,6 +60,7 @@ const values: Readonly<Record<string, readonly unknown[]>> = {
   'insert-slot-wait': [mine, 0, 'load', 'c2000-p0', 'host:5432/database', new Date()],
   'list-chunks-of-object': [mine, 'in/a.csv'],
   'list-dirty-pieces': [mine],
+  'list-chunks-of-object': [mine, 'part-000000.csv'],
   'list-open-chunks': [mine, 0, chunks, 200],
   'list-open-slices': [mine, 0, 0, chunks, 200],
   'list-ordinals-of-slice': [mine, 1999],
