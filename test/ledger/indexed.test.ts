@@ -58,7 +58,6 @@ const values: Readonly<Record<string, readonly unknown[]>> = {
   'count-dirty-elsewhere': [mine, 0, 'c2000-p0'],
   'count-slices-done': [mine, 0],
   'insert-slot-wait': [mine, 0, 'load', 'c2000-p0', 'host:5432/database', new Date()],
-  'list-chunks-of-object': [mine, 'in/a.csv'],
   'list-dirty-pieces': [mine],
   'list-chunks-of-object': [mine, 'part-000000.csv'],
   'list-open-chunks': [mine, 0, chunks, 200],
