@@ -1,4 +1,4 @@
-import type { RunId } from '../job/index.ts'
+import type { JobName, RunId } from '../job/index.ts'
 import type { Sql } from '../ports/index.ts'
 import type { Place } from './runs.ts'
 import { statements } from './statements.ts'
@@ -31,7 +31,12 @@ export async function becomeSender(sql: Sql, runId: RunId): Promise<boolean> {
   return await tryLock(sql, runId, 'notices')
 }
 
-async function tryLock(sql: Sql, runId: RunId, key: string): Promise<boolean> {
+/** The right to wait for more arrivals of a job, for as long as this session lives: one is enough. */
+export async function becomeLeader(sql: Sql, job: JobName): Promise<boolean> {
+  return await tryLock(sql, job, 'arrivals')
+}
+
+async function tryLock(sql: Sql, runId: RunId | JobName, key: string): Promise<boolean> {
   const { rows } = await sql.query<{ free: boolean }>(statements['try-lock-piece'], [runId, key])
   return rows[0]?.free ?? false
 }

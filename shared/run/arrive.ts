@@ -137,6 +137,7 @@ async function joinOrBegin(
  */
 async function leadOn(context: GatherContext, job: JobName, gather: Gather): Promise<void> {
   const { world, sql, deadline } = context
+  if (!(await ledger.becomeLeader(sql, job))) return
   for (;;) {
     const last = await ledger.readLastGathering(sql, job)
     const [oldest] = await ledger.listWaitingArrivals(sql, job, sinceOf(last), 1)

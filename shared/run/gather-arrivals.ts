@@ -25,8 +25,6 @@ export interface GatherContext {
 const lateCommitMs = 10 * 60_000
 /** One look at what waits; what is left is found by the next. */
 const arrivalsPerLook = 50_000
-/** As often somebody else may be faster. */
-const maxAttempts = 20
 
 /** So many waits without another run of several, and the next object is taken for the first of a quiet time. */
 const burstEndsAfterWaits = 5
@@ -39,24 +37,18 @@ export const isQuiet = (last: ledger.Gathering | null, { waitMs }: Gather, now: 
 export const sinceOf = (last: ledger.Gathering | null): Date =>
   new Date(last === null ? 0 : last.at.getTime() - lateCommitMs)
 
-/** Begins runs with all that waits, whether or not one is under way. @returns how many were begun */
+/**
+ * Begins runs with all that waits, whether or not one is under way.
+ * @returns how many were begun; none where somebody else was faster, whose turn what is left is then
+ */
 export async function gatherArrivals(context: GatherContext, job: JobName): Promise<number> {
+  const last = await ledger.readLastGathering(context.sql, job)
+  const waiting = await ledger.listWaitingArrivals(context.sql, job, sinceOf(last), arrivalsPerLook)
+  const first = (last?.sequence ?? -1) + 1
   let begun = 0
-  for (let attempt = 0; attempt < maxAttempts; attempt += 1) {
-    const last = await ledger.readLastGathering(context.sql, job)
-    const waiting = await ledger.listWaitingArrivals(context.sql, job, sinceOf(last), arrivalsPerLook)
-    if (waiting.length === 0) return begun
-    const batches = await batchesOf(context, waiting)
-    if (batches.length === 0) return begun
-    let sequence = (last?.sequence ?? -1) + 1
-    const before = begun
-    for (const batch of batches) {
-      if (!(await beginRun(context, job, batch, sequence))) break
-      sequence += 1
-      begun += 1
-    }
-    // What has come since then is for the next; only whom somebody was faster than looks once more.
-    if (begun - before === batches.length) return begun
+  for (const batch of await batchesOf(context, waiting)) {
+    if (!(await beginRun(context, job, batch, first + begun))) break
+    begun += 1
   }
   return begun
 }
