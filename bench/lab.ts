@@ -26,9 +26,12 @@ export interface Lab extends AsyncDisposable {
   readonly postgresUrl: string
   connect(): Promise<SqlSession>
   sql(statement: string): Promise<void>
+  rows<R extends Record<string, unknown>>(statement: string): Promise<R[]>
   /** One session, one COPY. */
   copy(statement: string, bytes: Buffer): Promise<void>
   put(key: string, bytes: Buffer): Promise<void>
+  /** In one request, as small objects are. */
+  putWhole(key: string, bytes: Buffer): Promise<void>
   /** Files one behind the other as one object. @returns its etag */
   putFiles(key: string, paths: readonly string[]): Promise<{ readonly etag: string }>
   remove(keys: readonly string[]): Promise<void>
@@ -67,12 +70,19 @@ export async function openLab(profileDir: string | null): Promise<Lab> {
       await using one = await world.connectSql(adbpg, never)
       await one.query(statement)
     },
+    async rows<R extends Record<string, unknown>>(statement: string) {
+      await using one = await world.connectSql(adbpg, never)
+      return (await one.query<R>(statement)).rows
+    },
     async copy(statement, bytes) {
       await using one = await world.connectSql(adbpg, never)
       await one.copyIn(statement, piecesOf(bytes))
     },
     async put(key, bytes) {
       await world.store.putStream(key, piecesOf(bytes))
+    },
+    async putWhole(key, bytes) {
+      await world.store.put(key, bytes)
     },
     putFiles: (key, paths) => world.store.putStream(key, filesInRow(paths)),
     remove: (keys) => world.store.remove(keys),

@@ -5,21 +5,11 @@ import { forms } from './forms.ts'
 import { openLab } from './lab.ts'
 import { machineFacts } from './machine.ts'
 import { badRecords } from './parts/bad-records.ts'
+import { latency } from './parts/latency.ts'
 import { memory } from './parts/memory.ts'
+import { smallFiles } from './parts/small-files.ts'
+import { unload } from './parts/unload.ts'
 import { wholePath } from './parts/whole-path.ts'
-
-const help = `npm run bench [-- options]: what we cost beside COPY alone, in one run, interleaved, medians
-
-  --part <name>      ${['whole-path', 'bad-records', 'memory'].join(', ')}; may be repeated; all when unset
-  --form <name>      of the whole path: ${Object.keys(forms).join('; ')}
-  --quick            small data and one round, under two minutes: for a look, not for a claim
-  --mb <number>      megabytes of CSV of the whole path (1000)
-  --records <number> of a chunk with bad records (1000000)
-  --rounds <number>  of each case (3)
-  --profile <folder> CPU profiles of the functions and of the platform
-  --save             keep the results in bench/results/<date>.json
-
-Compare ratios of one run, not seconds of two: they move with the machine.`
 
 const { values } = parseArgs({
   options: {
@@ -29,6 +19,8 @@ const { values } = parseArgs({
     quick: { type: 'boolean', default: false },
     mb: { type: 'string' },
     records: { type: 'string' },
+    files: { type: 'string' },
+    times: { type: 'string' },
     rounds: { type: 'string' },
     profile: { type: 'string' },
     save: { type: 'boolean', default: false },
@@ -39,6 +31,8 @@ const given = (text: string | undefined, quick: number, whole: number) =>
   text === undefined ? (values.quick ? quick : whole) : Number(text)
 const megabytes = given(values.mb, 100, 1000)
 const records = given(values.records, 100_000, 1_000_000)
+const files = given(values.files, 500, 10_000)
+const times = given(values.times, 20, 100)
 const rounds = given(values.rounds, 1, 3)
 
 type Lab = Awaited<ReturnType<typeof openLab>>
@@ -46,7 +40,25 @@ const parts: Readonly<Record<string, (lab: Lab) => Promise<unknown>>> = {
   'whole-path': (lab) => wholePath(lab, { megabytes, rounds, only: values.form }),
   'bad-records': (lab) => badRecords(lab, { records, rounds }),
   memory: (lab) => memory(lab, { megabytes }),
+  unload: (lab) => unload(lab, { megabytes, rounds }),
+  'small-files': (lab) => smallFiles(lab, { files, kilobytes: 20, rounds }),
+  latency: (lab) => latency(lab, { times }),
 }
+
+const help = `npm run bench [-- options]: what we cost beside COPY alone, in one run, interleaved, medians
+
+  --part <name>      ${Object.keys(parts).join(', ')}; may be repeated; all when unset
+  --form <name>      of the whole path: ${Object.keys(forms).join('; ')}
+  --quick            small data and one round, under two minutes: for a look, not for a claim
+  --mb <number>      megabytes of CSV of the whole path (1000)
+  --records <number> of a chunk with bad records (1000000)
+  --files <number>   small files (10000)
+  --times <number>   files whose latency is measured (100)
+  --rounds <number>  of each case (3)
+  --profile <folder> CPU profiles of the functions and of the platform
+  --save             keep the results in bench/results/<date>.json
+
+Compare ratios of one run, not seconds of two: they move with the machine.`
 
 if (values.help) console.log(help)
 else await run(values.part ?? Object.keys(parts))

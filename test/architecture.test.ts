@@ -14,9 +14,11 @@ const mayImport: Record<string, readonly string[]> = {
   // transform: the shape of its steps, which jobs are made of.
   job: ['schedule', 'schema', 'ports', 'errors', 'transform'],
   codecs: ['errors'],
-  config: ['ports', 'errors', 'vault'],
+  config: ['cost', 'ports', 'errors', 'vault'],
   // The key and the sealing of local secrets: the command line writes them, config reads them.
   vault: ['errors'],
+  // Arithmetic of what functions took and what that costs.
+  cost: [],
   postgres: ['ports', 'schema', 'errors'],
   mysql: ['ports', 'errors'],
   schedule: ['errors'],
@@ -32,6 +34,7 @@ const mayImport: Record<string, readonly string[]> = {
   run: [
     'codecs',
     'connectors',
+    'cost',
     'errors',
     'job',
     'ledger',
@@ -50,7 +53,7 @@ const mayImport: Record<string, readonly string[]> = {
   // Looks at what a run would use, in the same ways; it is asked by api and cli, and looks from inside of a function.
   doctor: ['codecs', 'connectors', 'errors', 'job', 'ports', 'postgres', 'run', 'schedule', 'schema', 'staging'],
   api: ['doctor', 'run', 'ledger', 'job', 'errors'],
-  aliyun: ['api', 'config', 'connectors', 'errors', 'mysql', 'ports', 'postgres', 'run'],
+  aliyun: ['api', 'config', 'connectors', 'cost', 'errors', 'mysql', 'ports', 'postgres', 'run'],
   // schedule: a timer of the local platform and a job's own must agree on when a time is due.
   local: ['errors', 'ports', 'schedule', 'schema'],
   cli: [

@@ -5,7 +5,7 @@ import type { Deadline, World } from '../run/world.ts'
 import { FunctionContext } from './function-context.ts'
 import { jsonLog } from './json-log.ts'
 import { answerPing } from './ping.ts'
-import { openWorld } from './world.ts'
+import { openWarm, openWorld } from './world.ts'
 
 export type Handler = (event: Buffer, context: unknown) => Promise<unknown>
 
@@ -18,6 +18,7 @@ export function handle<S extends z.ZodType, A>(
   schema: S,
   useCase: (world: World, event: z.infer<S>, deadline: Deadline) => Promise<A>,
 ): Handler {
+  const warm = openWarm()
   return async (event, rawContext) => {
     const context = FunctionContext.parse(rawContext)
     const log = jsonLog((line) => process.stdout.write(`${line}\n`), { requestId: context.requestId })
@@ -25,7 +26,7 @@ export function handle<S extends z.ZodType, A>(
       const config = readConfig(process.env)
       const pong = answerPing(event, context, config)
       if (pong !== null) return pong
-      const world = await openWorld({ config, environment: process.env, context, log })
+      const world = await openWorld({ config, environment: process.env, context, log, warm, invocation: context })
       const deadline = armDeadline(context.function.timeout, world.settings.deadlineReserveMs)
       return await useCase(world, parseEvent(schema, event), deadline)
     } catch (thrown) {

@@ -5,11 +5,14 @@ import { asOssError } from './oss-errors.ts'
 import { fitsXml, requireAddressable } from './oss-keys.ts'
 import { makeWriteId, putOnce, writeIdName } from './oss-put.ts'
 import { defaultIdleMs, readRange, readWhole } from './oss-read.ts'
+import { countRequests, type OssRequests } from './oss-requests.ts'
 import { completeUpload, formatUploadId, parseUploadId, prepareUpload, type UploadName } from './oss-upload.ts'
 
 export interface OssStoreOptions {
   readonly credentials: OssCredentials
   readonly log: Log
+  /** Where requests are counted; absent: nobody asks. */
+  readonly requests?: OssRequests
   /** Silence in the middle of a body after which it is asked for again. */
   readonly idleMs?: number
 }
@@ -22,6 +25,7 @@ export async function openOssStore(connection: OssConnection, options: OssStoreO
   const { bucket } = connection
   const { idleMs = defaultIdleMs } = options
   const client = await connectOss(connection, options.credentials)
+  if (options.requests !== undefined) countRequests(client, options.requests)
 
   const { guarded, oursAfterAll, nullIfKeyMissing } = ossCalls(client, bucket)
 

@@ -129,7 +129,7 @@ async function onRun(
   const { address, runId } = await findRun(world, deadline, text)
   await using sql = await world.connectSql(address, deadline.signal)
   if (steer !== null) await steer(await openRun(world, sql, { address, runId }, deadline))
-  const report = await reportRun(sql, runId, world.clock.now())
+  const report = await reportRun(sql, runId, world.clock.now(), world.settings.prices)
   if (report === null) throw new TransferError('run/unknown', `no run ${runId}`)
   return Run.parse(report)
 }

@@ -87,6 +87,19 @@ export const Run = z
     rows: Counts,
     bytes: z.number(),
     seconds: z.number(),
+    cost: z
+      .object({
+        currency: z.string(),
+        total: z.string(),
+        functions: z.string(),
+        requests: z.string().nullable().openapi({ description: 'null: not priced, and not in total' }),
+        cu: z.string(),
+        invocations: z.number(),
+        reads: z.number(),
+        writes: z.number(),
+        pricesAsOf: z.string(),
+      })
+      .openapi({ description: 'What its functions cost on the cloud, as far as they have ended; decimals as texts' }),
     chunks: z.number(),
     chunksPlanned: z.number().nullable(),
     replayed: z.number(),

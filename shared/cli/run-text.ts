@@ -28,6 +28,7 @@ export function summaryText(report: RunReport, bucket: string, width: number): s
     `rows     ${countText(rows.read)} read, ${countText(rows.loaded)} loaded, ${countText(rows.dirty)} dirty, ${countText(rows.filtered)} filtered`,
     `bytes    ${bytesText(bytes)} in ${seconds.toFixed(1)} s = ${speed.toFixed(1)} MB/s, ${countOf(chunks, 'chunk')}`,
   ]
+  if (report.cost.invocations > 0) lines.push(`cost     ${costText(report.cost)}`)
   if (report.increment !== null) lines.push(`read     ${incrementText(report.increment)}`)
   if (report.trouble !== null) lines.push(`trouble  ${troubleText(report.trouble)}`)
   for (const reason of report.waitsFor) lines.push(`waits    for ${reason}`)
@@ -42,6 +43,21 @@ export function summaryText(report: RunReport, bucket: string, width: number): s
   for (const notice of report.notices) lines.push(`notice   ${noticeText(notice)}`)
   lines.push(`look     adbpg-sync status ${report.runId}`)
   return lines.map((line) => wrapped(line, width, 9)).join('\n')
+}
+
+function costText({
+  currency,
+  total,
+  requests,
+  cu,
+  invocations,
+  reads,
+  writes,
+  pricesAsOf,
+}: RunReport['cost']): string {
+  const asked = `${countText(reads)} reads and ${countText(writes)} writes of OSS`
+  const unpriced = requests === null ? ', which have no price here' : ''
+  return `${currency} ${total} on the cloud: ${cu} CU, ${countOf(invocations, 'invocation')}; ${asked}${unpriced}; prices of ${pricesAsOf}`
 }
 
 const rolledBackText = ({ rows, dirtyRolledBack }: RunReport) =>

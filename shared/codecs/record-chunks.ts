@@ -42,6 +42,7 @@ export async function* recordChunksOf(
       const taken = filling.take(piece, ends, from)
       if (taken === null) break
       yield taken.chunk
+      filling.advance()
       from = taken.from
     }
   }
@@ -72,28 +73,29 @@ function fillChunks({ targetBytes, maxRecordBytes, origin }: ChunkOptions) {
     filled += end - start
   }
 
-  /** Hands over the whole records; the beginning of the one behind them moves to the other buffer. */
-  function emit(): RecordChunk {
-    const chunk = { bytes: buffer.subarray(0, whole), records, sourceBytes: whole + dropped }
-    const open = filled - whole
-    const other: Buffer =
-      open <= targetBytes && spare !== null ? spare : Buffer.allocUnsafeSlow(Math.max(targetBytes, open))
+  const emit = (): RecordChunk => ({ bytes: buffer.subarray(0, whole), records, sourceBytes: whole + dropped })
+
+  /**
+   * The beginning of the record behind a chunk moves to the other buffer. Not before the next chunk is asked for: until then
+   * the other one may still be on its way.
+   */
+  function advance(): void {
+    const other: Buffer = spare ?? Buffer.allocUnsafeSlow(targetBytes)
     buffer.copy(other, 0, whole, filled)
     // A buffer that grew for one record would stay for all.
-    spare = buffer.length === targetBytes ? buffer : null
+    spare = buffer.length > targetBytes ? null : buffer
     buffer = other
-    filled = open
-    done.bytes += chunk.sourceBytes
+    done.bytes += whole + dropped
     done.records += records
+    filled -= whole
     whole = 0
     records = 0
     dropped = 0
-    return chunk
   }
 
-  /** Room for a record that is longer than a chunk. */
-  function grow(bytes: number): void {
-    const larger = Buffer.allocUnsafeSlow(Math.min(maxRecordBytes + 1, Math.max(bytes, 2 * buffer.length)))
+  /** Room for the longest record at once: pages that are not written to cost nothing, smaller buffers on the way would. */
+  function grow(): void {
+    const larger = Buffer.allocUnsafeSlow(maxRecordBytes + 1)
     buffer.copy(larger, 0, 0, filled)
     buffer = larger
   }
@@ -109,18 +111,20 @@ function fillChunks({ targetBytes, maxRecordBytes, origin }: ChunkOptions) {
   function takeLong(piece: Buffer, ends: readonly number[], { at, next }: Place): { at: number; cut: boolean } {
     const end = ends[next] ?? piece.length
     const kept = Math.min(end - at, Math.max(0, maxRecordBytes + 1 - filled))
-    if (filled + kept > buffer.length) grow(filled + kept)
+    if (filled + kept > buffer.length) grow()
     add(piece, at, at + kept)
     dropped += end - at - kept
     return { at: end, cut: next < ends.length }
   }
 
   return {
+    advance,
     /** Takes bytes of a piece until a chunk is full. @returns null once all of the piece is taken */
     take(piece: Buffer, ends: readonly number[], start: Place): { chunk: RecordChunk; from: Place } | null {
       let from = start
       while (from.at < piece.length) {
-        const isLong = dropped > 0
+        // A buffer that grew holds one record alone.
+        const isLong = dropped > 0 || buffer.length > targetBytes
         if (!isLong && filled + piece.length - from.at <= buffer.length) {
           const last = ends.at(-1)
           if (last !== undefined && ends.length > from.next) {

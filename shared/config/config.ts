@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { listPrices, Prices } from '../cost/prices.ts'
 import { issuesText, TransferError } from '../errors/index.ts'
 
 const Bytes = z.coerce
@@ -8,6 +9,18 @@ const Bytes = z.coerce
 const Seconds = z.coerce.number().positive()
 const Unset = z.literal('').transform(() => undefined)
 const optional = <T extends z.ZodType>(schema: T) => z.union([Unset, schema]).optional()
+
+const PricesText = z
+  .string()
+  .transform((text, context): unknown => {
+    try {
+      return JSON.parse(text)
+    } catch {
+      context.addIssue({ code: 'custom', message: 'must be JSON' })
+      return z.NEVER
+    }
+  })
+  .pipe(Prices)
 
 /**
  * Every variable the functions and the CLI read, with its default. `s.yaml` sets them in the cloud; the local stack sets
@@ -34,6 +47,10 @@ const Environment = z.object({
   ADBPG_SYNC_SCHEDULE_LOOKBACK_SECONDS: optional(Seconds).transform((value) => value ?? 600),
   /** JSON object of datasources by name; they go before those of the bucket. Secrets in it are references. */
   ADBPG_SYNC_DATASOURCES: optional(z.string()).transform((value) => value ?? null),
+  /** JSON of prices (shared/cost/prices.ts), all of its members; the price list of Function Compute when empty. */
+  ADBPG_SYNC_PRICES: optional(PricesText).transform((value) => value ?? listPrices),
+  /** vCPUs of this function, where they are not those of s.yaml. */
+  ADBPG_SYNC_VCPU: optional(z.string().regex(/^\d+(\.\d+)?$/)),
   /** Secret of the HTTP API: callers send it as a bearer token. */
   ADBPG_SYNC_API_TOKEN: optional(z.string().min(16)),
   /** Folder with the secrets that `vault:NAME` refers to, a sealed file each; local stack only. */

@@ -3,6 +3,7 @@ import type { Projection } from '../codecs/csv-project.ts'
 import type { CopyEncoding, Encoding } from '../codecs/encoding.ts'
 import type { KeyProjection } from '../codecs/json-lines/write-record.ts'
 import type { RawRecord } from '../codecs/records.ts'
+import type { TransferError } from '../errors/index.ts'
 import type { ConflictRule, MergeFacts } from '../load/merge.ts'
 import type { Overwrite, PublicationFacts } from '../load/publication.ts'
 import type { PutRecords } from '../load/put-records.ts'
@@ -69,12 +70,18 @@ export interface SplitRequest {
   readonly arrived: ArrivedObject | null
   /** Only these rows, which every slice is to remember. null: all. */
   readonly increment: Increment | null
+  /** These versions alone, in the place of the object that the options name (`Reader.forObject`). Absent: what the options say. */
+  readonly gathered?: readonly GatheredObject[]
 }
 
 export interface ArrivedObject {
   readonly bucket: string
   readonly key: string
   readonly etag: string
+}
+
+export interface GatheredObject extends ArrivedObject {
+  readonly size: number
 }
 
 /** What was decided, with the numbers compared: `one slice: table 12 MB is smaller than 64 MB`. */
@@ -96,6 +103,30 @@ export interface Split {
   /** Each row of the source is in exactly one slice. Empty when the source is. */
   readonly slices: readonly PlannedSlice[]
   readonly decisions: readonly Decision[]
+  /** Of those that were gathered, the ones that cannot be read, and why; the others are cut all the same. */
+  readonly refused?: readonly (ArrivedObject & { readonly error: TransferError })[]
+}
+
+/** Where bytes stand in their source, for people who look for a rejected record. */
+export interface Origin {
+  readonly name: string
+  /**
+   * Of the first byte of the body; below 0 for a part that does not begin the body. null where records have no bytes of
+   * their own, as in a file of columns.
+   */
+  readonly start: number | null
+  /** As `start`. */
+  readonly firstRecord: number
+  /** Which slice of a body of several; absent: the body is one. */
+  readonly part?: number
+}
+
+/** What following another slice in one COPY takes. */
+export interface Joint {
+  /** Slices of the same key may follow each other. */
+  readonly key: string
+  /** Put behind a slice that does not end a record. */
+  readonly ending: Uint8Array
 }
 
 /** Bytes of whole records, with what is needed to count them and to name one. */
@@ -104,11 +135,9 @@ export interface Body {
   /** The byte that ends a record: 0x0a, or 0x0d in files of old. */
   readonly newline: number
   readonly maxRecordBytes: number
-  /**
-   * Where the first byte stands in its source, for people who look for a rejected record. `start` is null where records have
-   * no bytes of their own, as in a file of columns.
-   */
-  readonly origin: { readonly name: string; readonly start: number | null; readonly firstRecord: number }
+  readonly origin: Origin
+  /** Of a body of several slices: the origin of the record at this offset of the body. Absent: `origin` is that of all. */
+  readonly originAt?: (offset: number) => Origin
   readonly body: AsyncIterable<Uint8Array>
 }
 
@@ -165,6 +194,11 @@ export interface Source extends AsyncDisposable {
   /** What is left of a slice after `consumed` whole records were taken from its start; null when the source cannot resume. */
   readonly rest: null | ((slice: Slice, consumed: { readonly bytes: number; readonly records: number }) => Slice)
   /**
+   * How small slices become one chunk, where reading them anew gives the same bytes; a `null` answer: this one stands alone.
+   * null: those of the kind always do.
+   */
+  readonly join: null | ((slice: Slice) => Joint | null)
+  /**
    * Smaller slices that together hold the rows of one that could not be read within a function's time limit; none where it
    * cannot be cut. null: the source always resumes instead.
    */
@@ -219,6 +253,11 @@ export interface Reader<O> extends About<O> {
    * false: a slice is staged first, because a second read may give other rows or another order.
    */
   readonly repeatable: boolean
+  /**
+   * The options for another object in the place of `from`; a `null` answer: they do not read that object alone, so an arrival
+   * is no more than a sign to begin. null: the kind reads no objects.
+   */
+  readonly forObject: null | ((options: O, from: Pick<ArrivedObject, 'bucket' | 'key'>, key: string) => O | null)
   /** What the options say of reading incrementally; null where they say nothing, or the kind cannot. */
   readonly incremental: null | ((options: O) => Incremental | null)
   open(options: O, context: ConnectorContext): Promise<Source>
@@ -319,6 +358,8 @@ export type Target = CopyTarget | ObjectTarget | RowTarget
 
 export interface Writer<O> extends About<O> {
   readonly role: 'writer'
+  /** What is done once a run, by which objects that share one would come out otherwise than each in its own; null: nothing. */
+  readonly oncePerRun: null | ((options: O) => string | null)
   open(options: O, context: ConnectorContext): Promise<Target>
 }
 

@@ -24,6 +24,7 @@ export const reader = defineReader({
   ignored: mysqlReaderIgnored,
   // A second read may give other rows or another order.
   repeatable: false,
+  forObject: null,
   incremental: ({ incremental, table, connection }) => {
     if (incremental === undefined) return null
     const name = printTableName(parseTable(table[0] ?? ''))
@@ -39,5 +40,6 @@ export const writer = defineWriter({
   role: 'writer',
   options: MysqlWriterOptions,
   ignored: mysqlWriterIgnored,
+  oncePerRun: null,
   open: async (options, context) => openMysqlTarget(options, context),
 })

@@ -35,6 +35,7 @@ import {
 } from './objects/file-columns.ts'
 import { keyProjectionOf, refuseOfJson } from './objects/json-columns.ts'
 import { ObjectSlice } from './objects/object-slice.ts'
+import { mayHaveToBeUnpacked } from './objects/packed-files.ts'
 import { nameOfFile, PackedSlice, unpackedFrom } from './objects/packed-slice.ts'
 import { parquetIn } from './objects/parquet/parquet-source.ts'
 import { splitObjects } from './objects/split-objects.ts'
@@ -295,6 +296,14 @@ export const reader = defineReader<OssReaderOptions>({
   remarks: ossReaderRemarks,
   ledger: null,
   repeatable: true,
+  forObject(options, from, key) {
+    const { object, connection, fileFormat } = options
+    // Row groups are not put behind each other in one COPY, so files of columns are not gathered.
+    if (fileFormat === 'parquet') return null
+    const isThatAlone = object.length === 1 && object[0] === from.key && connection.bucket === from.bucket
+    const mayBePacked = mayHaveToBeUnpacked(from.key, options.compress) || decodedCharset(options) !== null
+    return isThatAlone && !mayBePacked ? { ...options, object: [key] } : null
+  },
   incremental: null,
   async open(options, context) {
     const store = await context.openStore(options.connection)
@@ -313,6 +322,7 @@ export const writer = defineWriter<OssWriterOptions>({
   ignored: writerIgnored,
   remarks: ossWriterRemarks,
   ledger: null,
+  oncePerRun: null,
   async open(options, context): Promise<ObjectTarget> {
     const store = await context.openStore(options.connection)
     const { writeMode: mode } = options
@@ -426,6 +436,15 @@ function objectsIn(
       if ('packing' in range) return { ...slice, start, firstRecord }
       if (range.records === null) return { ...slice, start, firstRecord: 1 }
       return { ...slice, start, firstRecord, records: range.records - consumed.records }
+    },
+    join(slice) {
+      const range = parseSlice(slice)
+      if ('packing' in range || range.records === null) return null
+      const { newline, crlf, fields, pick = '', keys = '' } = range
+      // Without a list of columns or names, fields go as they lie, however many there are.
+      const width = listed === null && wanted === null ? '' : fields
+      const ending = crlf ? [0x0d, 0x0a] : [encoding.format === 'jsonl' ? lineFeed : newline]
+      return { key: JSON.stringify([newline, crlf, width, pick, keys]), ending: Buffer.from(ending) }
     },
     cutSmaller: null,
     askIncrement: null,

@@ -8,6 +8,34 @@ import { SchedulePolicy, ScheduleTrigger } from './schedule-shape.ts'
  * The job document: a script in DataX or DataWorks form, wrapped by what the script cannot say. Kept in
  * `jobs/<name>.json` of the configuration bucket. Secrets stand in it only as references.
  */
+/** How small objects that arrive together share a run. Rows, dirty records and counts of each are kept apart all the same. */
+export const Gather = z.strictObject({
+  waitMs: z
+    .number()
+    .int()
+    .min(0)
+    .max(60_000)
+    .default(1000)
+    .describe(
+      'While more and more arrive, an object waits so long for others, at most. One that arrives alone does not wait.',
+    ),
+  maxFiles: z.number().int().min(1).max(20_000).default(10_000).describe('Objects of one run.'),
+  maxBytes: z
+    .number()
+    .int()
+    .min(1)
+    .default(1024 * 1024 * 1024)
+    .describe('Bytes of all objects of one run.'),
+  maxFileBytes: z
+    .number()
+    .int()
+    .min(1)
+    .max(8 * 1024 * 1024)
+    .default(8 * 1024 * 1024)
+    .describe('A larger object has a run of its own.'),
+})
+export type Gather = z.infer<typeof Gather>
+
 export const ObjectTrigger = z.strictObject({
   type: z.literal('object').describe('An object that arrives in a bucket.'),
   bucket: z.string().min(3).optional().describe("Unset: the bucket that the function's own trigger watches."),
@@ -19,6 +47,10 @@ export const ObjectTrigger = z.strictObject({
     .string()
     .default('')
     .meta({ description: 'What its key ends with.', examples: ['.csv'] }),
+  gather: z
+    .union([z.literal(false), z.literal(0), Gather])
+    .optional()
+    .describe('Small objects that arrive together share a run. `false`: each has its own. Unset: the defaults.'),
 })
 
 export const Trigger = z.discriminatedUnion('type', [ObjectTrigger, ScheduleTrigger])

@@ -33,6 +33,8 @@ export const runKeyOfBackfill = (job: JobName, backfill: string, triggerName: st
   RunKey.parse(`${job}@backfill:${backfill}@${triggerName}@${scheduledAt}`)
 export const runKeyOfObject = (job: JobName, bucket: string, key: string, etag: string): RunKey =>
   RunKey.parse(`${job}@${bucket}/${key}@${etag}`)
+/** Of the arrivals of a job, those that were gathered as its run of this number. */
+export const runKeyOfGathering = (job: JobName, sequence: number): RunKey => RunKey.parse(`${job}@gathered@${sequence}`)
 export const runKeyOfClient = (job: JobName, idempotencyKey: string): RunKey => RunKey.parse(`${job}#${idempotencyKey}`)
 
 /**

@@ -1,5 +1,5 @@
 export { type Connection, connectionOf, type Datasource, DatasourceName } from './datasource.ts'
-export { JobDocument, JobSpec, type ObjectTrigger, policyOf } from './document.ts'
+export { Gather, JobDocument, JobSpec, type ObjectTrigger, policyOf } from './document.ts'
 export { pathText } from './fault.ts'
 export {
   JobName,
@@ -8,6 +8,7 @@ export {
   runIdOf,
   runKeyOfBackfill,
   runKeyOfClient,
+  runKeyOfGathering,
   runKeyOfObject,
   runKeyOfSchedule,
   taskId,

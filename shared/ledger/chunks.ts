@@ -31,18 +31,23 @@ export async function listOrdinalsOfSlice(sql: Sql, runId: RunId, slice: number)
   return rows.map((row) => row.ordinal)
 }
 
+/** Rows of one statement: its values are held three times over, as arrays, as text and in the socket. */
+export const rowsPerInsert = 5000
+
 /** Inside the transaction that seals their slice or plan. */
 export async function insertChunks(sql: Sql, runId: RunId, chunks: readonly NewChunk[]): Promise<void> {
-  if (chunks.length === 0) return
-  await sql.query(statements['insert-chunks'], [
-    runId,
-    chunks.map((chunk) => chunk.ordinal),
-    chunks.map((chunk) => chunk.part),
-    chunks.map((chunk) => chunk.slice),
-    chunks.map((chunk) => JSON.stringify(chunk.source)),
-    chunks.map((chunk) => chunk.records),
-    chunks.map((chunk) => chunk.bytes),
-  ])
+  for (let at = 0; at < chunks.length; at += rowsPerInsert) {
+    const some = chunks.slice(at, at + rowsPerInsert)
+    await sql.query(statements['insert-chunks'], [
+      runId,
+      some.map((chunk) => chunk.ordinal),
+      some.map((chunk) => chunk.part),
+      some.map((chunk) => chunk.slice),
+      some.map((chunk) => JSON.stringify(chunk.source)),
+      some.map((chunk) => chunk.records),
+      some.map((chunk) => chunk.bytes),
+    ])
+  }
 }
 
 export async function readChunk(sql: Sql, id: ChunkId): Promise<ChunkRow | null> {
@@ -71,6 +76,13 @@ export async function insertChunkDone(sql: Sql, id: ChunkId, counts: ChunkCounts
   await sql.query(statements['insert-chunk-done'], values)
 }
 
+/** Inside the transaction that inserts its counts. @param dirty records by the number of their slice in the chunk */
+export async function insertPartDirty(sql: Sql, id: ChunkId, dirty: ReadonlyMap<number, number>): Promise<void> {
+  if (dirty.size === 0) return
+  const values = [id.runId, id.ordinal, id.part, [...dirty.keys()], [...dirty.values()]]
+  await sql.query(statements['insert-part-dirty'], values)
+}
+
 export async function readChunkDone(sql: Sql, id: ChunkId): Promise<ChunkCounts | null> {
   const { rows } = await sql.query(statements['read-chunk-done'], [id.runId, id.ordinal, id.part])
   return rows[0] === undefined ? null : ChunkCounts.parse(rows[0])
@@ -86,11 +98,20 @@ export async function countChunksDone(sql: Sql, runId: RunId) {
   return ChunkTotals.parse(rows[0])
 }
 
+/** Numbers of chunks or of slices. */
+export interface PieceRange {
+  readonly from: number
+  /** Not included. */
+  readonly to: number
+}
+
 export async function listOpenChunks(
   sql: Sql,
   runId: RunId,
+  { from, to }: PieceRange,
   limit: number,
 ): Promise<{ ordinal: number; part: number }[]> {
-  const { rows } = await sql.query<{ ordinal: number; part: number }>(statements['list-open-chunks'], [runId, limit])
+  const values = [runId, from, to, limit]
+  const { rows } = await sql.query<{ ordinal: number; part: number }>(statements['list-open-chunks'], values)
   return rows
 }

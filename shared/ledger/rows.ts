@@ -28,6 +28,8 @@ export const TriggerFact = z.discriminatedUnion('type', [
     scheduledAt: z.string(),
   }),
   z.object({ type: z.literal('object'), bucket: z.string(), key: z.string(), etag: z.string(), size: z.number() }),
+  /** Several that had arrived, which the ledger names. */
+  z.object({ type: z.literal('objects'), bucket: z.string(), objects: z.number().int() }),
 ])
 export type TriggerFact = z.infer<typeof TriggerFact>
 
@@ -95,6 +97,7 @@ export const PlanRow = z.object({
 export type PlanRow = z.infer<typeof PlanRow>
 
 export const SliceDescriptor = z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null()]))
+export type SliceDescriptor = z.infer<typeof SliceDescriptor>
 
 /** Of a slice whose chunks become known one by one: how many, and what of the slice they hold. */
 export const SliceProgress = z
@@ -115,7 +118,7 @@ export const CutFrom = z.object({
 export type CutFrom = z.infer<typeof CutFrom>
 
 /**
- * Where the bytes of a chunk are: an object that `stage` wrote, or a slice of a source that can be read again
+ * Where the bytes of a chunk are: an object that `stage` wrote, or a slice or several of a source that can be read again
  * and gives the same bytes.
  */
 export const ChunkSource = z.discriminatedUnion('from', [
@@ -131,6 +134,13 @@ export const ChunkSource = z.discriminatedUnion('from', [
     cutFrom: CutFrom.optional(),
   }),
   z.object({ from: z.literal('source'), slice: SliceDescriptor }),
+  z.object({
+    from: z.literal('slices'),
+    slices: z
+      .array(z.object({ slice: SliceDescriptor, bytes: Count, records: Count, ending: z.string() }))
+      .min(1)
+      .readonly(),
+  }),
 ])
 export type ChunkSource = z.infer<typeof ChunkSource>
 

@@ -26,6 +26,13 @@ export interface NewRun {
   readonly cycle: NewCycle | null
 }
 
+/** Inside a transaction with what the run is made of. @throws 23505 when the run is there */
+export async function insertRunWith(sql: Sql, run: Omit<NewRun, 'cycle'>): Promise<void> {
+  const { runId, runKey, job, spec, trigger, requestedAt } = run
+  const values = [runId, runKey, job, JSON.stringify(spec), JSON.stringify(trigger), requestedAt]
+  await sql.query(statements['insert-run'], values)
+}
+
 /** @returns false when the run was there already: its trigger has been delivered before. */
 export async function insertRun(sql: Sql, run: NewRun): Promise<boolean> {
   const { runId, runKey, job, spec, trigger, requestedAt, cycle } = run

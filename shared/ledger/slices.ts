@@ -1,6 +1,7 @@
 import type * as z from 'zod'
 import type { RunId } from '../job/index.ts'
 import type { Sql } from '../ports/index.ts'
+import { type PieceRange, rowsPerInsert } from './chunks.ts'
 import { type Decisions, PlanRow, SliceProgress, SliceRow, SliceTotals, UploadRow } from './rows.ts'
 import { statements } from './statements.ts'
 
@@ -22,9 +23,22 @@ export async function insertPlan(sql: Sql, plan: NewPlan): Promise<void> {
   const { runId, epoch, slices, staged, held, decisions, capabilities, plannedAt } = plan
   const facts = [JSON.stringify(decisions), JSON.stringify(capabilities), plannedAt]
   await sql.query(statements['insert-plan'], [runId, epoch, slices.length, staged, held, ...facts])
-  if (!staged || slices.length === 0) return
-  const descriptors = slices.map((slice) => JSON.stringify(slice))
-  await sql.query(statements['insert-slices'], [runId, epoch, [...slices.keys()], descriptors])
+  if (staged) await insertSlices(sql, { runId, epoch }, 0, slices)
+}
+
+/** @returns their numbers, counted up from `first` */
+async function insertSlices(
+  sql: Sql,
+  { runId, epoch }: { runId: RunId; epoch: number },
+  first: number,
+  slices: NewPlan['slices'],
+): Promise<number[]> {
+  const numbers = slices.map((_, index) => first + index)
+  for (let at = 0; at < slices.length; at += rowsPerInsert) {
+    const descriptors = slices.slice(at, at + rowsPerInsert).map((slice) => JSON.stringify(slice))
+    await sql.query(statements['insert-slices'], [runId, epoch, numbers.slice(at, at + rowsPerInsert), descriptors])
+  }
+  return numbers
 }
 
 /** Inside the transaction that seals a slice as cut into these. @returns their numbers, behind those there are */
@@ -34,10 +48,7 @@ export async function insertSmallerSlices(
   slices: NewPlan['slices'],
 ): Promise<number[]> {
   const plan = await readPlan(sql, at.runId)
-  const numbers = slices.map((_, index) => (plan?.slices ?? 0) + index)
-  const descriptors = slices.map((slice) => JSON.stringify(slice))
-  await sql.query(statements['insert-slices'], [at.runId, at.epoch, numbers, descriptors])
-  return numbers
+  return await insertSlices(sql, at, plan?.slices ?? 0, slices)
 }
 
 /** The newest epoch's plan; `slices` counts those that others were cut into as well. */
@@ -120,7 +131,12 @@ export async function countSlicesDone(sql: Sql, runId: RunId, epoch: number) {
   return SliceTotals.parse(rows[0])
 }
 
-export async function listOpenSlices(sql: Sql, runId: RunId, epoch: number, limit: number): Promise<number[]> {
-  const { rows } = await sql.query<{ slice: number }>(statements['list-open-slices'], [runId, epoch, limit])
+export async function listOpenSlices(
+  sql: Sql,
+  { runId, epoch }: { runId: RunId; epoch: number },
+  { from, to }: PieceRange,
+  limit: number,
+): Promise<number[]> {
+  const { rows } = await sql.query<{ slice: number }>(statements['list-open-slices'], [runId, epoch, from, to, limit])
   return rows.map((row) => row.slice)
 }

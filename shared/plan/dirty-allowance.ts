@@ -28,11 +28,11 @@ export interface Allowance {
  * How many dirty records a run may have, decided while it goes on. A share is of all records, so as long as these are not
  * known it is taken of the most there can be: a run ends early only where it could not have ended well.
  */
-export function dirtyAllowance({ record, percentage }: DirtyLimit, known: RecordsKnown): Allowance {
+export function dirtyAllowance({ record, percentage }: DirtyLimit, known: RecordsKnown | null): Allowance {
   // DataX looks at the percentage only where no count is set (dataworks-datax.md §2.4).
   if (record !== null) return { records: record, says: String(record) }
   if (percentage === null) return { records: null, says: 'any number' }
-  const most = mostRecords(known)
+  const most = known === null ? null : mostRecords(known)
   const says = percentText(percentage)
   return most === null
     ? { records: null, says }

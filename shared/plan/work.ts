@@ -3,6 +3,13 @@ import type { KeyProjection } from '../codecs/json-lines/write-record.ts'
 import type { Decision, PlannedSlice, Slice, Split, Target } from '../connectors/contract.ts'
 import { TransferError } from '../errors/index.ts'
 import type { Column } from '../schema/index.ts'
+import {
+  type GatheredSlice,
+  type GatherRequest,
+  gatherDecision,
+  gatherSlices,
+  type PlannedPiece,
+} from './gather-slices.ts'
 
 /** What the planner looks at: all of it facts, so that a dry run and a real one decide alike. */
 export interface WorkFacts {
@@ -18,24 +25,29 @@ export interface WorkFacts {
   /** What a destination says of its writing, such as what becomes of records whose key is there; and why. */
   readonly writing: readonly Decision[]
   readonly snapshot: string | null
+  readonly gather: GatherRequest
 }
 
 export interface PlannedChunk {
   readonly ordinal: number
   readonly part: 0
   readonly slice: number
-  readonly source: { readonly from: 'source'; readonly slice: Slice }
+  readonly source:
+    | { readonly from: 'source'; readonly slice: Slice }
+    | { readonly from: 'slices'; readonly slices: readonly GatheredSlice[] }
   readonly records: number | null
   readonly bytes: number
 }
 
 export interface WorkPlan {
   readonly slices: readonly Slice[]
-  /** Those of them that `stage` reads. Each other one is a chunk that `load` reads from the source. */
+  /** Those of them that `stage` reads. The others are in chunks of one or several, which `load` reads from the source. */
   readonly toStage: readonly Slice[]
   readonly chunks: readonly PlannedChunk[]
   readonly decisions: readonly Decision[]
   readonly snapshot: string | null
+  /** Objects that the others go on without. */
+  readonly refused: NonNullable<Split['refused']>
 }
 
 /** A decision lists no more keys. */
@@ -48,20 +60,21 @@ export function planWork(facts: WorkFacts): WorkPlan {
     facts.repeatable && facts.target === 'copy' && indivisible === undefined
   const held = (slice: Slice): Slice => (facts.snapshot === null ? slice : { ...slice, snapshot: facts.snapshot })
   const toStage = facts.split.slices.filter((planned) => !isDirect(planned)).map((planned) => held(planned.slice))
+  const pieces = gatherSlices(facts.split.slices.filter(isDirect), facts.gather)
   return {
     slices: facts.split.slices.map((planned) => held(planned.slice)),
     toStage,
-    chunks: facts.split.slices
-      .filter(isDirect)
-      .map((planned, index) => chunkOf(planned, index, toStage.length + index)),
+    chunks: chunksOf(pieces, toStage.length),
     decisions: [
       ...facts.split.decisions,
+      ...gatherDecision(pieces),
       ...pathDecisions(facts),
       ...(facts.steps.length > 0 ? [transformDecision(facts)] : pickDecision(facts)),
       ...facts.writing,
       ...snapshotDecision(facts),
     ],
     snapshot: facts.snapshot,
+    refused: facts.split.refused ?? [],
   }
 }
 
@@ -75,10 +88,29 @@ function checkColumnCount({ source, target }: WorkFacts['columns']): void {
   )
 }
 
-/** @param number of its slice: behind those that are staged */
-function chunkOf({ slice, bytes, records }: PlannedSlice, ordinal: number, number: number): PlannedChunk {
-  return { ordinal, part: 0, slice: number, source: { from: 'source', slice }, records, bytes: bytes ?? 0 }
+/** Each under the number of its first slice: behind those that are staged. */
+function chunksOf(pieces: readonly PlannedPiece[], staged: number): PlannedChunk[] {
+  let next = staged
+  return pieces.map((piece, ordinal) => {
+    const slice = next
+    next += 'alone' in piece ? 1 : piece.gathered.length
+    return { ordinal, part: 0, slice, ...('alone' in piece ? chunkOf(piece.alone) : chunkOfSeveral(piece.gathered)) }
+  })
 }
+
+type Content = Pick<PlannedChunk, 'source' | 'records' | 'bytes'>
+
+const chunkOf = ({ slice, bytes, records }: PlannedSlice): Content => ({
+  source: { from: 'source', slice },
+  records,
+  bytes: bytes ?? 0,
+})
+
+const chunkOfSeveral = (slices: readonly GatheredSlice[]): Content => ({
+  source: { from: 'slices', slices },
+  records: slices.reduce((sum, { records }) => sum + records, 0),
+  bytes: slices.reduce((sum, { bytes }) => sum + bytes, 0),
+})
 
 function pathDecisions(facts: WorkFacts): Decision[] {
   if (facts.target === 'object')

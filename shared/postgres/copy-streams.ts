@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Client } from 'pg'
 import { TransferError } from '../errors/index.ts'
 import { abortOf } from './aborted.ts'
+import { copyOut } from './copy-out.ts'
 import { hangUp } from './hang-up.ts'
 import { asSqlError } from './sql-errors.ts'
 
@@ -125,13 +126,12 @@ export async function* copyTo(
 ): AsyncIterable<Uint8Array> {
   refuseUnless(/^\s*copy\s.*\bto\s+stdout\b/is, statement)
   refuseAborted(signals)
-  const { to } = await import('pg-copy-streams')
-  const stream = client.query(tolerant(to(statement)))
+  const pieces = client.query(copyOut(statement))
   const onAbort = () => void hangUp(client)
   for (const signal of signals) signal.addEventListener('abort', onAbort, { once: true })
   let whole = false
   try {
-    yield* inPieces(stream, copyOutPieceBytes)
+    yield* inPieces(pieces, copyOutPieceBytes)
     whole = true
   } catch (error) {
     whole = true
@@ -140,17 +140,6 @@ export async function* copyTo(
     for (const signal of signals) signal.removeEventListener('abort', onAbort)
     if (!whole) await hangUp(client)
   }
-}
-
-/**
- * pg calls these on the statement under way when a text holds several statements, as a user's query may. The stream of
- * pg-copy-streams lacks them, and the TypeError would come out of the socket, where nobody can catch it.
- */
-function tolerant<S extends object>(stream: S): S {
-  const ignore = () => undefined
-  const refuse = (connection: { sendCopyFail(reason: string): void }) => connection.sendCopyFail('nothing to send')
-  const handlers = { handleRowDescription: ignore, handleDataRow: ignore, handleEmptyQuery: ignore }
-  return Object.assign(stream, { ...handlers, handleCopyData: ignore, handleCopyInResponse: refuse })
 }
 
 /** Any other statement would never end the stream, or crash inside the driver. */

@@ -6,6 +6,7 @@ import { takeSlot } from './connection-slots.ts'
 import { copyFrom, copyTo } from './copy-streams.ts'
 import { dropConnection, hangUp, sayGoodbye } from './hang-up.ts'
 import { asConnectError, asSqlError } from './sql-errors.ts'
+import type { WarmSessions } from './warm-sessions.ts'
 
 export interface SqlOptions {
   readonly secrets: Secrets
@@ -15,11 +16,14 @@ export interface SqlOptions {
   /** Slots of a capped datasource that this session leaves to others (connection-slots.ts). */
   readonly sparedSlots?: number
   readonly log: Log
+  /** Of an instance that serves more than one request: what one has left is taken by the next. Absent: each opens its own. */
+  readonly warm?: WarmSessions
 }
 
 /*
  * What every session sets, all of it known to the 9.4 kernel: bytes and dates in one form whatever the server's defaults
- * are, and no time limit of the server's own (gpbackup sets the same; adbpg-and-peers.md A4).
+ * are, and no time limit of the server's own (gpbackup sets the same; adbpg-and-peers.md A4). The server ends the session of a
+ * function that the platform has frozen or thrown away after a minute and a half, where the default is two hours.
  */
 const sessionSettings = `
   set client_encoding = 'UTF8';
@@ -28,7 +32,10 @@ const sessionSettings = `
   set timezone = 'UTC';
   set extra_float_digits = 3;
   set bytea_output = 'hex';
-  set statement_timeout = 0`
+  set statement_timeout = 0;
+  set tcp_keepalives_idle = 60;
+  set tcp_keepalives_interval = 10;
+  set tcp_keepalives_count = 3`
 
 /** The default of Linux is two hours; NAT and load balancers forget a silent connection long before. */
 const keepAliveAfterMs = 30_000
@@ -43,9 +50,36 @@ const zoneless: ReadonlySet<number> = new Set([1082, 1114])
  *   connect/no-slot when the datasource has a cap, platform/deadline when `signal` was aborted
  */
 export async function connectSql(connection: PostgresConnection, options: SqlOptions): Promise<SqlSession> {
-  const { Client, types } = await loadPg()
-  const { host, port, database, user } = connection
+  const { host, port, database, user, maxConnections } = connection
   const place = { host, port, database, user }
+  // A capped datasource counts the sessions that are open, so none is kept.
+  const warm = maxConnections === undefined ? options.warm : undefined
+  const kept = options.signal.aborted ? null : ((await warm?.take(connection, sessionSettings)) ?? null)
+  const client = kept ?? (await connectClient(connection, options, place))
+  const session = sessionOn(client, options.signal, async () => {
+    if (warm === undefined || options.signal.aborted) await sayGoodbye(client)
+    else await warm.keep(connection, client)
+  })
+  try {
+    await takeSlot(session, connection, options.sparedSlots)
+  } catch (error) {
+    await session[Symbol.asyncDispose]()
+    throw error
+  }
+  return session
+}
+
+async function connectClient(
+  connection: PostgresConnection,
+  options: SqlOptions,
+  place: ErrorContext & {
+    readonly host: string
+    readonly port: number
+    readonly database: string
+    readonly user: string
+  },
+): Promise<Client> {
+  const { Client, types } = await loadPg()
   const client = new Client({
     ...place,
     password: await passwordOf(connection, options.secrets),
@@ -62,14 +96,7 @@ export async function connectSql(connection: PostgresConnection, options: SqlOpt
     options.log.warn('a database session broke', { error: asSqlError(error, place).report() }),
   )
   await open(client, options, place)
-  const session = sessionOn(client, options.signal)
-  try {
-    await takeSlot(session, connection, options.sparedSlots)
-  } catch (error) {
-    await session[Symbol.asyncDispose]()
-    throw error
-  }
-  return session
+  return client
 }
 
 /** A function, because an absent password would be looked for in the environment and in files of the user. */
@@ -114,7 +141,7 @@ async function loadPg() {
   return pg.default
 }
 
-function sessionOn(client: Client, signal: AbortSignal): SqlSession {
+function sessionOn(client: Client, signal: AbortSignal, leave: () => Promise<void>): SqlSession {
   // An abort must end a statement that waits for a lock as well; the server rolls back.
   const onAbort = () => void hangUp(client)
   signal.addEventListener('abort', onAbort, { once: true })
@@ -156,7 +183,7 @@ function sessionOn(client: Client, signal: AbortSignal): SqlSession {
     copyOut: (statement, own) => copyTo(client, statement, signalsWith(own)),
     async [Symbol.asyncDispose]() {
       signal.removeEventListener('abort', onAbort)
-      await sayGoodbye(client)
+      await leave()
     },
   }
   return session

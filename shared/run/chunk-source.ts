@@ -1,11 +1,12 @@
 import { type CopyEncoding, Encoding } from '../codecs/encoding.ts'
 import type { RecordRewriter } from '../codecs/record-rewriter.ts'
-import type { Body, CopyTarget, RowTarget } from '../connectors/contract.ts'
+import type { Body, CopyTarget, RowTarget, Slice, Source } from '../connectors/contract.ts'
 import { TransferError } from '../errors/index.ts'
 import type * as ledger from '../ledger/index.ts'
 import type { Sql } from '../ports/index.ts'
 import type { Column } from '../schema/index.ts'
 import { openSource } from './ends.ts'
+import { joinSlices } from './joined-slices.ts'
 import { askedForm, sentForm } from './record-form.ts'
 import type { RunContext } from './run-context.ts'
 import { changesOf } from './transforming.ts'
@@ -59,13 +60,13 @@ function nextPart(
     slice: chunk.slice,
     source,
     records,
-    // 0 where nobody knew them before they were read.
+    // Line ends that were put between slices count among what was consumed; and 0 is what nobody knew before it was read.
     bytes: Math.max(0, chunk.bytes - consumed.bytes),
   }
 }
 
 type StagedSource = Extract<ledger.ChunkSource, { from: 'stage' }>
-type DirectSource = Extract<ledger.ChunkSource, { from: 'source' }>
+type DirectSource = Exclude<ledger.ChunkSource, StagedSource>
 
 async function columnsInOrder(
   target: CopyTarget | RowTarget,
@@ -126,21 +127,49 @@ async function openDirect(
   const source = await openSource(context)
   const encoding = source.offer(askedForm(target))
   const change = await changesOf(context, source)
-  const fields = wayOfFields(source.projection?.(direct.slice) ?? null, change)
+  const { slice, read, rest } = wayToRead(source, direct, { encoding, signal: context.deadline.signal })
+  const fields = wayOfFields(source.projection?.(slice) ?? null, change)
   return {
     encoding,
     sent: sentForm(encoding, fields.isChanged),
     columns: (session) => columnsInOrder(target, fields.order, session),
     rewriterOf: fields.rewriterOf,
     canRest: source.rest !== null,
-    read: () => source.read(direct.slice, encoding, context.deadline.signal),
+    read,
+    rest: (consumed) => nextPart(id, chunk, rest({ bytes: consumed.bytes, records: consumed.read }), consumed),
+    [Symbol.asyncDispose]: () => source[Symbol.asyncDispose](),
+  }
+}
+
+interface WayToRead {
+  /** The first, which stands for all in how fields are taken. */
+  readonly slice: Slice
+  read(): Promise<Body>
+  rest(consumed: { bytes: number; records: number }): DirectSource
+}
+
+function wayToRead(
+  source: Source,
+  direct: DirectSource,
+  how: { readonly encoding: Encoding; readonly signal: AbortSignal },
+): WayToRead {
+  if (direct.from === 'slices') {
+    const joined = joinSlices(source, direct.slices, how)
+    return {
+      slice: direct.slices[0]?.slice ?? {},
+      read: joined.read,
+      rest: (consumed) => ({ from: 'slices', slices: [...joined.rest(consumed)] }),
+    }
+  }
+  const { slice } = direct
+  return {
+    slice,
+    read: () => source.read(slice, how.encoding, how.signal),
     rest(consumed) {
       if (source.rest === null)
         throw new TransferError('internal/bug', 'this source cannot hand over the rest of a slice')
-      const slice = source.rest(direct.slice, { bytes: consumed.bytes, records: consumed.read })
-      return nextPart(id, chunk, { from: 'source', slice }, consumed)
+      return { from: 'source', slice: source.rest(slice, consumed) }
     },
-    [Symbol.asyncDispose]: () => source[Symbol.asyncDispose](),
   }
 }
 

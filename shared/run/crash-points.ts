@@ -17,6 +17,7 @@ export const crashPoints = [
   'finish/in-publication',
   'finish/between-commits',
   'finish/after-publish',
+  'finish/before-next',
   'finish/before-clean-up',
 ] as const
 

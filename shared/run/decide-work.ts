@@ -1,6 +1,6 @@
 import type { Projection } from '../codecs/csv-project.ts'
 import type { KeyProjection } from '../codecs/json-lines/write-record.ts'
-import type { Decision, Slice, Source, Target } from '../connectors/contract.ts'
+import type { Decision, GatheredObject, Slice, Source, Target } from '../connectors/contract.ts'
 import { TransferError } from '../errors/index.ts'
 import { copyOrder } from '../load/copy-order.ts'
 import { planWork, type WorkPlan } from '../plan/work.ts'
@@ -12,6 +12,13 @@ import { isAtomic, tryPublication } from './run-staging.ts'
 import { changesOf } from './transforming.ts'
 import { sentEncoding } from './write-statements.ts'
 
+export interface WorkRequest {
+  readonly snapshot: string | null
+  readonly planned: PlannedIncrement | null
+  /** Of a run that several arrivals share. */
+  readonly gathered?: readonly GatheredObject[]
+}
+
 /**
  * Gathers the facts and lets the planner decide.
  * @throws job/invalid, job/unsupported for a step or a way of writing that cannot be done
@@ -20,7 +27,7 @@ export async function decideWork(
   context: EndsContext,
   source: Source,
   target: Target,
-  { snapshot, planned }: { snapshot: string | null; planned: PlannedIncrement | null },
+  { snapshot, planned, gathered }: WorkRequest,
 ): Promise<WorkPlan> {
   const { world, run } = context
   const increment = planned?.increment ?? null
@@ -28,7 +35,7 @@ export async function decideWork(
   const { concurrent } = run.spec.settings
   const reader = await world.findReader(run.spec.reader.kind)
   const arrived = run.trigger?.type === 'object' ? run.trigger : null
-  const want = { concurrent, targetBytes: world.settings.chunkBytes, arrived, increment }
+  const want = { concurrent, targetBytes: world.settings.chunkBytes, arrived, increment, ...(gathered && { gathered }) }
   const isEmpty = increment !== null && increment.high === null
   const split = isEmpty ? { slices: [], decisions: [] } : await source.split(want)
   const columns = { source: await source.columns(), target: target.kind === 'object' ? null : await target.columns() }
@@ -37,7 +44,8 @@ export async function decideWork(
   const steps = (run.spec.transform ?? []).map((step) => step.do)
   const writing = await writingDecisions(context, target)
   const facts = { split, columns, repeatable: reader.repeatable, target: target.kind, picked, snapshot }
-  const plan = planWork({ ...facts, steps, writing })
+  const gather = { targetBytes: want.targetBytes, concurrent, join: source.join }
+  const plan = planWork({ ...facts, steps, writing, gather })
   return planned === null ? plan : { ...plan, decisions: [planned.decision, ...plan.decisions] }
 }
 

@@ -37,10 +37,9 @@ export function openDirtyGuard(context: RunContext, piece: Piece, leastRecordByt
     await ledger.insertDirtySeen(sql, place, count, context.world.clock.now())
     elsewhere = await ledger.countDirtyElsewhere(sql, place)
     nextLookMs = performance.now() + lookMs
-    return dirtyAllowance(
-      context.run.spec.settings.errorLimit,
-      await recordsKnown({ ...context, sql }, leastRecordBytes),
-    )
+    const { errorLimit } = context.run.spec.settings
+    const known = errorLimit.record === null ? await recordsKnown({ ...context, sql }, leastRecordBytes) : null
+    return dirtyAllowance(errorLimit, known)
   }
 
   const isOver = (count: number) => allowed?.records != null && elsewhere + count > allowed.records
@@ -60,6 +59,7 @@ export function openDirtyGuard(context: RunContext, piece: Piece, leastRecordByt
   }
 }
 
+/** Looks at all chunks of the run, which only a share needs. */
 async function recordsKnown({ sql, run }: RunContext, leastRecordBytes: number): Promise<RecordsKnown> {
   const plan = await ledger.readPlan(sql, run.runId)
   const planned = await ledger.countChunks(sql, run.runId)
@@ -98,5 +98,5 @@ const overLimit = (dirty: number, allowed: string, last: DirtyRecord) => {
 }
 
 /** Where no dirty record is allowed, the first one's own reason says more than the limit. */
-const ofRecord = (first: DirtyRecord) =>
+export const ofRecord = (first: DirtyRecord) =>
   new TransferError(first.code, `record ${first.record} of ${first.source}: ${first.reason}`, placeIn(first))

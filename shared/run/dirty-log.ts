@@ -9,6 +9,8 @@ export interface DirtyLog {
   /** @throws record/limit-exceeded, or the record's own reason where none is allowed */
   add(found: Found): Promise<void>
   count(): number
+  /** Of a piece of several slices: how many each has, by its number. */
+  byPart(): ReadonlyMap<number, number>
   /** Writes what is left. @returns the prefix of the objects; null when there are none */
   close(): Promise<string | null>
 }
@@ -24,6 +26,7 @@ export function openDirtyLog(store: ObjectStore, prefix: string, guard: Pick<Dir
   let heldBytes = 0
   let objects = 0
   let count = 0
+  const byPart = new Map<number, number>()
 
   async function flush(): Promise<void> {
     if (lines.length === 0) return
@@ -36,10 +39,12 @@ export function openDirtyLog(store: ObjectStore, prefix: string, guard: Pick<Dir
 
   return {
     count: () => count,
-    async add(found) {
-      const record: DirtyRecord = { piece: guard.piece, ...found }
+    byPart: () => byPart,
+    async add({ part, ...found }) {
+      const record: DirtyRecord = { piece: namedPiece(guard.piece, part), ...found }
       const line = `${JSON.stringify(record)}\n`
       count += 1
+      if (part !== undefined) byPart.set(part, (byPart.get(part) ?? 0) + 1)
       lines.push(line)
       heldBytes += line.length
       if (heldBytes >= objectBytes) await flush()
@@ -52,6 +57,12 @@ export function openDirtyLog(store: ObjectStore, prefix: string, guard: Pick<Dir
     },
   }
 }
+
+/** Records are counted in each slice, so the number of the slice is a part of a record's name. */
+const namedPiece = (piece: string, part: number | undefined) => (part === undefined ? piece : `${piece}-f${part}`)
+
+/** The piece of work that met a record. */
+export const pieceOfRecord = ({ piece }: Pick<DirtyRecord, 'piece'>): string => piece.replace(/-f\d+$/, '')
 
 /** Objects of the piece from number `from` on: those of an earlier attempt that went otherwise. */
 export async function removeDirty(store: ObjectStore, prefix: string, from = 0): Promise<void> {

@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer'
 import type { RawRecord } from '../codecs/records.ts'
-import type { Body } from '../connectors/contract.ts'
+import type { Body, Origin } from '../connectors/contract.ts'
 import type { DirtyRecord } from '../load/dirty-record.ts'
 import type { RecordReason } from '../load/record-error.ts'
 
@@ -8,11 +8,19 @@ import type { RecordReason } from '../load/record-error.ts'
 const maxRawBytes = 1024 * 1024
 
 /** What a piece of work has to say of a record; the log adds whose it is. */
-export type Found = Omit<DirtyRecord, 'piece'>
+export interface Found extends Omit<DirtyRecord, 'piece'> {
+  /** Which slice of a piece of several. */
+  readonly part?: number
+}
+
+/** What of a body a record belongs to. */
+export const originOf = ({ origin, originAt }: Pick<Body, 'origin' | 'originAt'>, { offset }: RawRecord): Origin =>
+  originAt === undefined ? origin : originAt(offset)
 
 /** The line of `dirty/…jsonl`: numbers and offsets as they are in the source, not in the chunk. */
-export function describeDirty(record: RawRecord, reason: RecordReason, origin: Body['origin']): Found {
+export function describeDirty(record: RawRecord, reason: RecordReason, origin: Origin): Found {
   return {
+    ...(origin.part === undefined ? {} : { part: origin.part }),
     source: origin.name,
     record: origin.firstRecord + record.number - 1,
     offset: origin.start === null ? null : origin.start + record.offset,

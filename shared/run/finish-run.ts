@@ -6,6 +6,8 @@ import { stagePrefix } from '../staging/keys.ts'
 import { beginNext } from './begin-next.ts'
 import { isSameDatabase, openSource, openTarget } from './ends.ts'
 import type { FinishEvent } from './events.ts'
+import { keepFunctionUse } from './function-use.ts'
+import { beginAfter } from './gather-arrivals.ts'
 import { advanceMark } from './increment.ts'
 import { recordNotices, sendNotices } from './notices.ts'
 import { runElsewhere } from './plan-run.ts'
@@ -27,6 +29,15 @@ import type { Deadline, World } from './world.ts'
 export async function finishRun(world: World, event: FinishEvent, deadline: Deadline): Promise<StepAnswer> {
   await using sql = await world.connectSql(event.ledger, deadline.signal)
   const context = await openRun(world, sql, { address: event.ledger, runId: event.runId }, deadline)
+  try {
+    return await finishOnce(context, event)
+  } finally {
+    await keepFunctionUse(context, 'finish')
+  }
+}
+
+async function finishOnce(context: RunContext, event: FinishEvent): Promise<StepAnswer> {
+  const { sql } = context
   if (event.generation !== context.run.generation) return { outcome: 'over' }
   const halt = await ledger.readHalt(sql, event.runId, event.generation)
   if (halt === null && !(await isComplete(context))) return { outcome: 'over' }
@@ -36,6 +47,7 @@ export async function finishRun(world: World, event: FinishEvent, deadline: Dead
     if (outcome === 'waiting') return { outcome }
   } else if (halt !== 'finished') await endBadly(context, halt)
   const finished = await ledger.readFinished(sql, event.runId, event.generation)
+  if (finished !== null) await beginAfter(context)
   if (finished?.state === 'succeeded') {
     await beginNext(context)
     await cleanUp(context)
@@ -170,7 +182,7 @@ async function end(
 
 /** In the words of DataX, whose labels people search logs for, and as numbers. */
 async function logEnd({ sql, run, world, log }: RunContext, state: string): Promise<void> {
-  const report = await reportRun(sql, run.runId, world.clock.now())
+  const report = await reportRun(sql, run.runId, world.clock.now(), world.settings.prices)
   const summary = report === null ? null : summaryOf(report)
   log.info(`run ${state}`, { ...summary })
   for (const line of summary === null ? [] : summaryLines(summary)) log.info(line)

@@ -7,13 +7,13 @@ import type { SourceRecord } from '../load/look-ahead.ts'
 import type { PutRecords } from '../load/put-records.ts'
 import { type RecordReason, refusalOf } from '../load/record-error.ts'
 import type { Sql } from '../ports/index.ts'
-import { describeDirty, tooLarge } from './dirty.ts'
+import { describeDirty, originOf, tooLarge } from './dirty.ts'
 import type { DirtyLog } from './dirty-log.ts'
 
 export interface BlockIsolation {
   readonly sql: Pick<Sql, 'savepoint'>
   readonly put: PutRecords
-  readonly body: Pick<Body, 'encoding' | 'newline' | 'maxRecordBytes' | 'origin'>
+  readonly body: Pick<Body, 'encoding' | 'newline' | 'maxRecordBytes' | 'origin' | 'originAt'>
   readonly rewriter: RecordRewriter | null
   readonly dirty: DirtyLog
   /** Records that may be put together. */
@@ -30,7 +30,7 @@ export async function isolateBlock(block: RecordBlock, isolation: BlockIsolation
   return await loadIsolating(sql, {
     put,
     records: sentRecords(recordsOf(block, body), body, rewriter),
-    onDirty: ({ source }, reason) => dirty.add(describeDirty(source, reason, body.origin)),
+    onDirty: ({ source }, reason) => dirty.add(describeDirty(source, reason, originOf(body, source))),
     ...(maxAttemptRecords === undefined ? {} : { maxAttemptRecords }),
     signal,
   })

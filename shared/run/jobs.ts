@@ -40,8 +40,16 @@ export async function loadDatedJobs(world: World): Promise<DatedJob[]> {
   const jobs: DatedJob[] = []
   for await (const stored of listJobs(world.store)) {
     try {
+      const known = world.remembered?.jobs.get(stored.key)
+      if (known?.etag === stored.etag) {
+        jobs.push({ ...known.job, savedAt: stored.savedAt })
+        continue
+      }
       const text = await stored.text()
-      if (text !== null) jobs.push(datedJob(stored, text))
+      if (text === null) continue
+      const job = datedJob(stored, text)
+      jobs.push(job)
+      world.remembered?.jobs.set(stored.key, { etag: stored.etag, job })
     } catch (thrown) {
       const error = asTransferError(thrown)
       if (isOfTheWay(error)) throw error

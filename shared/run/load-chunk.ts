@@ -11,8 +11,9 @@ import { removeDirty } from './dirty-log.ts'
 import { send } from './dispatch.ts'
 import { isSameDatabase, openTarget } from './ends.ts'
 import type { LoadEvent } from './events.ts'
+import { type ClaimChunk, loadGathered } from './load-gathered.ts'
 import { loadRows } from './load-rows.ts'
-import { moveInBlocks } from './move-blocks.ts'
+import { type MovedCounts, moveInBlocks } from './move-blocks.ts'
 import { isDirtyChunk, type Move, moveWhole } from './move-records.ts'
 import { putInto } from './put-of.ts'
 import { type RunContext, refuseIfOver } from './run-context.ts'
@@ -88,6 +89,8 @@ async function copyChunk(
     ? async () => appendRecords(sql, stagingOf(id.runId), names, opened.sent)
     : await putInto(context, sql, target, { encoding: opened.sent, columns: names })
   const move = { context, sql, id, chunk, opened, columns, openPut }
+  const claim: ClaimChunk = (some, copy) => inClaim({ ...move, ...some }, copy)
+  if (context.run.trigger.type === 'objects') return await loadGathered(move, target, claim)
   if (target.conflict === null || isAtomic(target)) return await inClaim(move, () => moveInBlocks(move))
   // A merge costs the same for many records as for few, so it is tried with all of them first.
   try {
@@ -105,7 +108,7 @@ async function copyChunk(
  */
 async function inClaim(
   move: Move & { readonly sql: Sql },
-  copy: () => Promise<ledger.ChunkCounts>,
+  copy: () => Promise<MovedCounts>,
 ): Promise<ledger.ChunkCounts> {
   const { context, sql, id, opened } = move
   let claimed = false
@@ -117,6 +120,7 @@ async function inClaim(
       const counts = await copy()
       await refuseIfOver(context)
       await ledger.insertChunkDone(sql, id, counts, context.world.clock.now())
+      if (counts.dirtyParts !== undefined) await ledger.insertPartDirty(sql, id, counts.dirtyParts)
       if (counts.handedOver && sql === context.sql) await ledger.insertChunks(sql, id.runId, [opened.rest(counts)])
       context.world.reach('load/after-copy')
       return counts

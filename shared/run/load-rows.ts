@@ -23,7 +23,7 @@ export async function loadRows(
   await using rows = await target.openChunk(id)
   if (rows.before !== null) return await countBefore(context, id, opened, parseCounts(rows.before))
   const move: Move = { context, id, chunk, opened, columns, sql: rows, openPut: async () => rows.put }
-  const counts = rows.isAtomic ? await moveRows(move) : await moveInBlocks(move, 1)
+  const counts = rows.isAtomic ? await moveRows(move) : await moveInBlocks(move, { maxAttemptRecords: 1 })
   try {
     await context.sql.transaction(async () => {
       await insertCounts(context, id, opened, counts)

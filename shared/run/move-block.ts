@@ -5,7 +5,7 @@ import type { TransferError } from '../errors/index.ts'
 import type * as ledger from '../ledger/index.ts'
 import type { PutRecords } from '../load/put-records.ts'
 import { reasonOf } from '../load/record-error.ts'
-import { describeDirty, tooLarge } from './dirty.ts'
+import { describeDirty, originOf, tooLarge } from './dirty.ts'
 import type { DirtyLog } from './dirty-log.ts'
 import { isolateBlock } from './isolate-block.ts'
 import { countsDiffer, isDirtyChunk, type Move } from './move-records.ts'
@@ -32,7 +32,7 @@ export async function moveBlockOrRecord(move: BlockMove, next: BlockOrRecord): P
     return move.maxAttemptRecords === undefined ? await moveBlock(move, next.block) : await isolate(move, [next.block])
   const { tooLarge: record } = next
   const { body, dirty } = move
-  await dirty.add(describeDirty(record, tooLarge(record.length, body.maxRecordBytes), body.origin))
+  await dirty.add(describeDirty(record, tooLarge(record.length, body.maxRecordBytes), originOf(body, record)))
   return { loaded: 0, filtered: 0, refused: 0 }
 }
 
@@ -92,7 +92,7 @@ async function isRefusedAlone(move: BlockMove, block: RecordBlock): Promise<bool
   }
   const { bytes, before } = block
   const record = { bytes, length: bytes.length, isTooLarge: false, number: before.records + 1, offset: before.bytes }
-  await move.dirty.add(describeDirty(record, reasonOf(tried.refusal, bytes), move.body.origin))
+  await move.dirty.add(describeDirty(record, reasonOf(tried.refusal, bytes), originOf(move.body, record)))
   return true
 }
 

@@ -2,7 +2,7 @@ import { oneAhead } from '../codecs/one-ahead.ts'
 import { blocksOf } from '../codecs/record-blocks.ts'
 import type * as ledger from '../ledger/index.ts'
 import { dirtyPrefixOfChunk } from '../staging/keys.ts'
-import { openDirtyGuard } from './dirty-limit.ts'
+import { type DirtyGuard, openDirtyGuard } from './dirty-limit.ts'
 import { openDirtyLog } from './dirty-log.ts'
 import { type BlockMove, moveBlockOrRecord } from './move-block.ts'
 import { countsDiffer, crashing, type Move, refuseUnlessPlanned } from './move-records.ts'
@@ -22,30 +22,53 @@ const gatherWithinMs = 250
 /**
  * Moves a chunk block by block, each in a savepoint. Of a block that is refused, what lies before a bad record is
  * sent again and the record looked at alone; every bad one is kept, with its place and reason.
- * @param maxAttemptRecords of a destination that takes back nothing: records that may be put together
  * @throws record/limit-exceeded, or the reason of the record where none is allowed
  */
-export async function moveInBlocks(move: Move, maxAttemptRecords?: number): Promise<ledger.ChunkCounts> {
-  const { context, id, opened, columns } = move
+export async function moveInBlocks(
+  move: Move,
+  { maxAttemptRecords, keeping = keepingOf(move) }: BlockOptions = {},
+): Promise<MovedCounts> {
+  const { context, opened, columns } = move
   const put = await move.openPut()
   const body = await capped(context, 'load', await opened.read())
-  await using guard = openDirtyGuard(
-    context,
-    { step: 'load', ordinal: id.ordinal, part: id.part },
-    Math.max(1, columns.length),
-  )
-  const dirty = openDirtyLog(context.world.store, dirtyPrefixOfChunk(id), guard)
+  await using guard = keeping.openGuard()
+  const dirty = openDirtyLog(context.world.store, keeping.prefix, guard)
   try {
     const screen = openScreen(body, opened.rewriterOf(body, columns) === null ? columns : null)
     const moved = await moveAll({ ...move, put, body, dirty, screen, maxAttemptRecords })
     // Written before the commit: a dirty record that the ledger counts is never missing.
-    return { ...moved, dirty: dirty.count(), dirtyObject: dirty.count() === 0 ? null : await dirty.close() }
+    const dirtyObject = dirty.count() === 0 ? null : await dirty.close()
+    return { ...moved, dirty: dirty.count(), dirtyObject, dirtyParts: dirty.byPart() }
   } catch (error) {
     // Kept also of a run that fails, which is when people look at them.
     if (dirty.count() > 0) await dirty.close()
     throw error
   }
 }
+
+export interface BlockOptions {
+  /** Of a destination that takes back nothing: records that may be put together. */
+  readonly maxAttemptRecords?: number
+  /** Unset: those of a chunk are kept together, and its run is held to the limit. */
+  readonly keeping?: Keeping
+}
+
+/** Where dirty records go, and who says when there are too many. */
+export interface Keeping {
+  readonly prefix: string
+  openGuard(): DirtyGuard
+}
+
+export interface MovedCounts extends ledger.ChunkCounts {
+  /** Of a chunk of several slices: dirty records of those that have any. */
+  readonly dirtyParts?: ReadonlyMap<number, number>
+}
+
+const keepingOf = ({ context, id, columns }: Move): Keeping => ({
+  prefix: dirtyPrefixOfChunk(id),
+  openGuard: () =>
+    openDirtyGuard(context, { step: 'load', ordinal: id.ordinal, part: id.part }, Math.max(1, columns.length)),
+})
 
 type ChunkMoved = Omit<ledger.ChunkCounts, 'dirty' | 'dirtyObject'>
 

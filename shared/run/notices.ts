@@ -26,7 +26,7 @@ export async function sendNotices(context: RunContext): Promise<void> {
   const { sql, run, world } = context
   const open = (await ledger.listNotices(sql, run.runId, run.generation)).filter(({ outcome }) => outcome === null)
   if (open.length === 0 || !(await ledger.becomeSender(sql, run.runId))) return
-  const report = await reportRun(sql, run.runId, world.clock.now())
+  const report = await reportRun(sql, run.runId, world.clock.now(), world.settings.prices)
   if (report === null || (report.state !== 'succeeded' && report.state !== 'failed' && report.state !== 'stopped'))
     return
   const facts = { ...report, state: report.state }

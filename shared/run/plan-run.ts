@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { CopyTarget, Target } from '../connectors/contract.ts'
 import { TransferError } from '../errors/index.ts'
+import { runIdOf, runKeyOfObject } from '../job/index.ts'
 import * as ledger from '../ledger/index.ts'
 import { type AuthorList, runInTransaction } from '../load/author-sql.ts'
 import type { WorkPlan } from '../plan/work.ts'
@@ -32,12 +33,17 @@ export async function planRun(context: RunContext): Promise<void> {
   // Before the snapshot: a row that is committed between the two is then read, not left behind a mark that has passed it.
   const planned = await planIncrement(context.world, sql, source, run)
   await using snapshot = await holdSnapshot(source, target)
-  const plan = await decideWork(context, source, target, { snapshot: snapshot?.token ?? null, planned })
+  const gathered = run.trigger.type === 'objects' ? await ledger.listArrivalsOfRun(sql, run.runId) : null
+  const plan = await decideWork(context, source, target, {
+    snapshot: snapshot?.token ?? null,
+    planned,
+    ...(gathered && { gathered }),
+  })
   for (const decision of plan.decisions) context.log.info(`plan: ${decision.what}`, { why: decision.why })
   const epoch = existing === null ? 0 : existing.epoch + 1
   if (target.kind === 'object') await target.prepare(run.runId)
   if (!(await record(context, target, plan, { epoch, planned }))) return
-  if (plan.slices.length === 0 && planned === null) await tellEmpty(context, plan)
+  if (plan.slices.length === 0 && planned === null && plan.refused.length === 0) await tellEmpty(context, plan)
   context.world.reach('plan/after-rows')
   await sendOneWaiting(context)
   await sendFirst(context, { epoch, slices: plan.toStage.length })
@@ -81,6 +87,14 @@ async function record(context: RunContext, target: Target, plan: WorkPlan, recor
   }
 }
 
+const setAsideBy =
+  ({ job }: RunContext['run']) =>
+  ({ bucket, key, etag, error }: WorkPlan['refused'][number]): ledger.SetAside => ({
+    arrivalId: runIdOf(runKeyOfObject(job, bucket, key, etag)),
+    records: 0,
+    error: error.report(),
+  })
+
 /** One transaction: `preSql` has run if and only if the plan is known, where the ledger shares the destination's database. */
 async function recordAll(
   context: RunContext,
@@ -108,6 +122,7 @@ async function recordAll(
       plannedAt: world.clock.now(),
     })
     await ledger.insertChunks(sql, run.runId, plan.chunks)
+    await ledger.insertSetAside(sql, run.runId, plan.refused.map(setAsideBy(run)), world.clock.now())
     // A plan that is made anew reads what was claimed before.
     if (planned !== null && epoch === 0) await claimIncrement(context, planned, target)
     if (target.kind === 'copy' && isAtomic(target)) await ledger.insertStaging(sql, run.runId, world.clock.now())

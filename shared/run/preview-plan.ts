@@ -1,4 +1,5 @@
 import type { Decision, Slice, SliceText, Source, Statements } from '../connectors/contract.ts'
+import { type EstimatedCost, estimateCost } from '../cost/estimate.ts'
 import type { JobSpec } from '../job/index.ts'
 import type { WorkPlan } from '../plan/work.ts'
 import { decideWork, holdSnapshot } from './decide-work.ts'
@@ -12,6 +13,8 @@ export interface PlanPreview {
   readonly pieces: number
   readonly bytes: number | null
   readonly records: number | null
+  /** null: the size of the source is not known before it is read. */
+  readonly cost: EstimatedCost | null
   readonly decisions: readonly Decision[]
   /** Versions of objects that would be read: the first of them, and how many there are. */
   readonly objects: { readonly count: number; readonly first: readonly ReadObject[] }
@@ -50,6 +53,10 @@ export async function previewPlan(world: World, spec: JobSpec, deadline: Deadlin
     staged: plan.toStage.length > 0,
     pieces: plan.slices.length,
     ...sumOf(plan),
+    cost: estimateCost(
+      { staged: plan.toStage.length > 0, pieces: plan.slices.length, bytes: sumOf(plan).bytes },
+      world.settings.prices,
+    ),
     decisions: plan.decisions,
     objects: objectsOf(texts),
     reads: texts.slice(0, told.slices),

@@ -4,6 +4,7 @@ import type { Body } from '../connectors/contract.ts'
 import { asTransferError } from '../errors/index.ts'
 import * as ledger from '../ledger/index.ts'
 import type { Sql, SqlSession } from '../ports/index.ts'
+import { lanesLeft, openChunks, openSlices } from './open-pieces.ts'
 import type { RunContext } from './run-context.ts'
 
 type Step = 'stage' | 'load'
@@ -66,9 +67,6 @@ function openShare(context: RunContext, step: Step, lanesAtFirst: number): Share
   }
 }
 
-/** With more open pieces than this for each lane, all lanes are taken to be under way: a look costs the same in any run. */
-const piecesPerLane = 10
-
 /**
  * Lanes with an open piece: piece n is followed by n + `concurrent` (window.ts). While chunks are still being staged, more may
  * become known in any lane.
@@ -77,20 +75,7 @@ export async function lanesUnderWay(sql: Sql, run: RunContext['run'], step: Step
   const { concurrent } = run.spec.settings
   const plan = await ledger.readPlan(sql, run.runId)
   if (plan === null) return concurrent
-  const limit = concurrent * piecesPerLane
-  const open = step === 'stage' ? await openSlices(sql, run, plan, limit) : await openChunks(sql, run, plan, limit)
-  if (open === null || open.length === limit) return concurrent
-  return Math.max(1, new Set(open.map((number) => number % concurrent)).size)
-}
-
-const openSlices = (sql: Sql, { runId }: RunContext['run'], { epoch }: ledger.PlanRow, limit: number) =>
-  ledger.listOpenSlices(sql, runId, epoch, limit)
-
-/** null: not all of them are known. */
-async function openChunks(sql: Sql, { runId }: RunContext['run'], plan: ledger.PlanRow, limit: number) {
-  if (plan.staged) {
-    const { slicesDone } = await ledger.countSlicesDone(sql, runId, plan.epoch)
-    if (slicesDone < plan.slices) return null
-  }
-  return (await ledger.listOpenChunks(sql, runId, limit)).map(({ ordinal }) => ordinal)
+  if (step === 'stage') return Math.max(1, await lanesLeft(openSlices(sql, run, plan), run))
+  if (plan.staged && (await lanesLeft(openSlices(sql, run, plan), run)) > 0) return concurrent
+  return Math.max(1, await lanesLeft(await openChunks(sql, run), run))
 }

@@ -1,6 +1,7 @@
 import * as ledger from '../ledger/index.ts'
 import { type Piece, sendAgainIfLost } from './dispatch.ts'
 import { runInTheWay } from './increment.ts'
+import { type FindOpen, listAllOpen, listFirstOpen, openChunks, openSlices } from './open-pieces.ts'
 import { isOvertime } from './overtime.ts'
 import type { RunContext } from './run-context.ts'
 import { releaseIfReady } from './waiting.ts'
@@ -32,19 +33,25 @@ async function duePieces(context: RunContext): Promise<Piece[]> {
   }
   if (await isComplete(context)) return [{ step: 'finish' }]
   const holder: Piece[] = plan.held ? [{ step: 'plan' }] : []
-  return [...holder, ...(await dueSlices(context, plan)), ...(await dueChunks(context))]
+  const due = await openPieces(context, plan, listFirstOpen)
+  // Nothing is due and the run is not complete: should a lane ever be out of order, that is found here.
+  return [...holder, ...(due.length > 0 ? due : await openPieces(context, plan, listAllOpen))]
 }
 
-async function dueSlices({ sql, run }: RunContext, plan: { epoch: number; staged: boolean }): Promise<Piece[]> {
+async function openPieces(context: RunContext, plan: ledger.PlanRow, find: FindOpen): Promise<Piece[]> {
+  return [...(await dueSlices(context, plan, find)), ...(await dueChunks(context, find))]
+}
+
+async function dueSlices({ sql, run }: RunContext, plan: ledger.PlanRow, find: FindOpen): Promise<Piece[]> {
   if (!plan.staged) return []
-  const open = await ledger.listOpenSlices(sql, run.runId, plan.epoch, piecesPerLook)
+  const open = await find(openSlices(sql, run, plan), run, piecesPerLook)
   return open.slice(0, run.spec.settings.concurrent).map((slice) => ({ step: 'stage', epoch: plan.epoch, slice }))
 }
 
 /** Of the open chunks, those whose predecessor in the window has been loaded. */
-async function dueChunks({ sql, run }: RunContext): Promise<Piece[]> {
+async function dueChunks({ sql, run }: RunContext, find: FindOpen): Promise<Piece[]> {
   const { concurrent } = run.spec.settings
-  const open = await ledger.listOpenChunks(sql, run.runId, piecesPerLook)
+  const open = await find(await openChunks(sql, run), run, piecesPerLook)
   const openOrdinals = new Set(open.map((chunk) => chunk.ordinal))
   return open
     .filter((chunk) => !openOrdinals.has(chunk.ordinal - concurrent))

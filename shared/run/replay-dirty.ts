@@ -3,7 +3,8 @@ import { TransferError } from '../errors/index.ts'
 import * as ledger from '../ledger/index.ts'
 import { DirtyRecord } from '../load/dirty-record.ts'
 import { dirtyPrefix } from '../staging/keys.ts'
-import { asTried, type Corrections, nameOf } from './correction.ts'
+import { asTried, type Corrections, nameOf, type Tried } from './correction.ts'
+import { pieceOfRecord } from './dirty-log.ts'
 import { openTarget } from './ends.ts'
 import { shapeOfFields, shapeOfPiece } from './replay-piece.ts'
 import { type ReplayAnswer, replayRecords } from './replay-records.ts'
@@ -76,7 +77,7 @@ async function countRolledBack(context: RunContext, pieces: readonly ledger.Dirt
   const done = new Set(pieces.map(({ piece }) => piece))
   let count = 0
   for await (const records of dirtyRecordsOf(context, { prefix: dirtyPrefix(context.run.runId) }))
-    count += records.filter(({ piece }) => !done.has(piece)).length
+    count += records.filter((record) => !done.has(pieceOfRecord(record))).length
   return count
 }
 
@@ -134,7 +135,20 @@ async function replayObject(
     const some = tried.filter((one) => one.form === form)
     if (some.length === 0) continue
     const shape = form === 'fields' ? await shapeOfFields(target) : await shapeOfPiece(context, piece, target)
-    total = sumOf(total, await replayRecords(context, { target, piece: piece.piece, shape, tried: some }))
+    for (const [name, ofName] of byPiece(some))
+      total = sumOf(total, await replayRecords(context, { target, piece: name, shape, tried: ofName }))
   }
   return total
+}
+
+/** Of a chunk of several slices, each counts its records itself. */
+function byPiece(tried: readonly Tried[]): ReadonlyMap<string, Tried[]> {
+  const found = new Map<string, Tried[]>()
+  for (const one of tried) {
+    const { piece } = one.record
+    const those = found.get(piece)
+    if (those === undefined) found.set(piece, [one])
+    else those.push(one)
+  }
+  return found
 }

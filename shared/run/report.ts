@@ -1,3 +1,5 @@
+import { type Cost, costOf } from '../cost/cost.ts'
+import { listPrices, type Prices } from '../cost/prices.ts'
 import type { ErrorReport } from '../errors/index.ts'
 import type { JobName, RunId } from '../job/index.ts'
 import { placeOfNotice } from '../job/notice.ts'
@@ -15,6 +17,8 @@ export interface RunReport {
   readonly rows: { readonly read: number; readonly loaded: number; readonly dirty: number; readonly filtered: number }
   readonly bytes: number
   readonly seconds: number
+  /** What its functions cost on the cloud, so far as they have ended. */
+  readonly cost: Cost
   /** Pieces that are done: chunks of an import, slices of an export. */
   readonly chunks: number
   /** Pieces the run is made of; null while that may still grow. */
@@ -73,7 +77,12 @@ export interface ReportedNotice {
 }
 
 /** @returns null when the ledger has no such run */
-export async function reportRun(sql: Sql, runId: RunId, now: Date): Promise<RunReport | null> {
+export async function reportRun(
+  sql: Sql,
+  runId: RunId,
+  now: Date,
+  prices: Prices = listPrices,
+): Promise<RunReport | null> {
   const run = await ledger.readRun(sql, runId)
   if (run === null) return null
   const plan = await ledger.readPlan(sql, runId)
@@ -88,6 +97,7 @@ export async function reportRun(sql: Sql, runId: RunId, now: Date): Promise<RunR
     state: ending?.state ?? (waitsFor.length > 0 ? 'waiting' : plan === null ? 'planning' : 'running'),
     ...progress,
     seconds: Math.max(0, until.getTime() - run.requestedAt.getTime()) / 1000,
+    cost: costOf(await ledger.sumFunctionUse(sql, runId), prices),
     dirtyRolledBack,
     dirtyObject: progress.rows.dirty + dirtyRolledBack > 0 ? dirtyPrefix(runId) : null,
     replayed: progress.rows.dirty > 0 ? await ledger.countReplayed(sql, runId) : 0,

@@ -33,10 +33,10 @@ export async function stageSlice(context: RunContext, event: StageEvent): Promis
   if (became === null) return
   context.world.reach('stage/after-ledger-row')
   await sendOneWaiting(context)
-  await sendSliceAfter(context, event.epoch, event.slice)
+  const next = await sendSliceAfter(context, event.epoch, event.slice)
   await sendSlicesInTurn(context, event.epoch, became.slices)
   await sendChunksInTurn(context, became.ordinals)
-  await finishIfComplete(context)
+  if (next === 'none') await finishIfComplete(context)
 }
 
 /** What a sealed slice became: chunks to load, or smaller slices to read. */

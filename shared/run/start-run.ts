@@ -1,11 +1,11 @@
 import { asTransferError, TransferError } from '../errors/index.ts'
 import { type JobSpec, type RunId, type RunKey, runIdOf } from '../job/index.ts'
 import * as ledger from '../ledger/index.ts'
-import type { PostgresConnection } from '../ports/index.ts'
+import type { PostgresConnection, SqlSession } from '../ports/index.ts'
 import { send } from './dispatch.ts'
 import { ledgerOf } from './ends.ts'
 import { registerLedger } from './job-store.ts'
-import { openRun } from './run-context.ts'
+import { openRun, type RunContext } from './run-context.ts'
 import { releaseIfReady } from './waiting.ts'
 import type { Deadline, World } from './world.ts'
 
@@ -33,9 +33,7 @@ export async function startRun(world: World, request: RunRequest, deadline: Dead
   const { runKey, spec, trigger, cycle = null } = request
   const runId = runIdOf(runKey)
   const address = await ledgerOf(world, spec)
-  await using sql = await world.connectSql(address, deadline.signal)
-  await migrateLedger(sql, world.clock.now(), address)
-  await registerLedger(world.store, address)
+  await using sql = await openLedger(world, address, deadline)
   const isNew = await ledger.insertRun(sql, {
     runId,
     runKey,
@@ -47,10 +45,35 @@ export async function startRun(world: World, request: RunRequest, deadline: Dead
   })
   world.reach('start/after-run-row')
   const context = await openRun(world, sql, { address, runId }, deadline)
-  const isPlanned = (await ledger.readPlan(sql, runId)) !== null
-  if (!isPlanned && (await releaseIfReady(context))) await send(context, { step: 'plan' })
+  await sendPlan(context)
   context.log.info(isNew ? 'run started' : 'trigger delivered again: the run exists', { runKey })
   return { runId, outcome: isNew ? 'started' : 'existing', ledger: address }
+}
+
+/** A session on a ledger that is up to date, and that `tick` knows of. @throws connect/* */
+export async function openLedger(world: World, address: PostgresConnection, deadline: Deadline): Promise<SqlSession> {
+  const sql = await world.connectSql(address, deadline.signal)
+  try {
+    await migrateLedger(sql, world.clock.now(), address)
+    await registerOnce(world, address)
+    return sql
+  } catch (error) {
+    await sql[Symbol.asyncDispose]()
+    throw error
+  }
+}
+
+async function registerOnce({ store, remembered }: World, address: PostgresConnection): Promise<void> {
+  const name = JSON.stringify(address)
+  if (remembered?.ledgers.has(name)) return
+  await registerLedger(store, address)
+  remembered?.ledgers.add(name)
+}
+
+/** Any number of times: what is planned already is left alone, and the platform queues a sending once. */
+export async function sendPlan(context: RunContext): Promise<void> {
+  const isPlanned = (await ledger.readPlan(context.sql, context.run.runId)) !== null
+  if (!isPlanned && (await releaseIfReady(context))) await send(context, { step: 'plan' })
 }
 
 async function migrateLedger(

@@ -2,6 +2,7 @@ import { asTransferError, type TransferError } from '../errors/index.ts'
 import * as ledger from '../ledger/index.ts'
 import { type Piece, placeOf, send } from './dispatch.ts'
 import type { StepEvent } from './events.ts'
+import { keepFunctionUse } from './function-use.ts'
 import { isOver, openRun, type RunContext } from './run-context.ts'
 import { sendOneWaiting, waitForSlot } from './slot-waits.ts'
 import type { Deadline, World } from './world.ts'
@@ -25,6 +26,18 @@ export async function runStep<E extends StepEvent>(
   const context = await openRun(world, sql, { address: event.ledger, runId: event.runId }, deadline)
   if (await isOver(context, event)) return { outcome: 'over' }
   await ledger.markAlive(sql, placeOf(context, event))
+  try {
+    return await workOrDecide(context, event, work)
+  } finally {
+    await keepFunctionUse(context, event.step)
+  }
+}
+
+async function workOrDecide<E extends StepEvent>(
+  context: RunContext,
+  event: E,
+  work: (context: RunContext, event: E) => Promise<void>,
+): Promise<StepAnswer> {
   try {
     await work(context, event)
     return { outcome: 'done' }

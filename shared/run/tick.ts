@@ -4,6 +4,7 @@ import * as ledger from '../ledger/index.ts'
 import type { PostgresConnection, Sql } from '../ports/index.ts'
 import { dayMs } from '../schedule/index.ts'
 import type { TickEvent } from './events.ts'
+import { gatherLeftBehind } from './gather-arrivals.ts'
 import { giveUp } from './give-up.ts'
 import { claimOfRetry } from './increment.ts'
 import { listLedgers } from './job-store.ts'
@@ -78,6 +79,12 @@ async function* repairsOf(
   yield await each(await ledger.listOpenRuns(sql, runsPerLedger), repairRun)
   yield await each(await ledger.listWaitingRuns(sql, waitingPerLedger), repairRun)
   yield await each(await listLeftovers(sql, now), dropLeftover)
+  yield await tallyEach(
+    world,
+    ['arrivals'],
+    () => gatherLeftBehind({ world, sql, address, deadline }),
+    () => isGone(sql),
+  )
   // `finish` comes back for notices that it could not deliver; what is a day old helps nobody any more.
   const dayAgo = new Date(now.getTime() - dayMs)
   yield await each(await ledger.listRunsWithNotices(sql, dayAgo, runsPerLedger), repairRun)

@@ -1,5 +1,6 @@
 import * as ledger from '../ledger/index.ts'
 import { send } from './dispatch.ts'
+import { lanesLeft, openChunks, openSlices } from './open-pieces.ts'
 import type { RunContext } from './run-context.ts'
 
 /*
@@ -12,10 +13,12 @@ import type { RunContext } from './run-context.ts'
 const windowOf = (context: RunContext) => context.run.spec.settings.concurrent
 
 /** After a slice was sealed: the slice whose turn it is now, if it is known yet. */
-export async function sendSliceAfter(context: RunContext, epoch: number, slice: number): Promise<void> {
+export async function sendSliceAfter(context: RunContext, epoch: number, slice: number): Promise<'sent' | 'none'> {
   const next = slice + windowOf(context)
   const known = await ledger.readSlice(context.sql, context.run.runId, epoch, next)
-  if (known !== null) await send(context, { step: 'stage', epoch, slice: next })
+  if (known === null) return 'none'
+  await send(context, { step: 'stage', epoch, slice: next })
+  return 'sent'
 }
 
 /** After a slice was cut into others: those whose turn it is already. */
@@ -51,13 +54,16 @@ export async function finishIfComplete(context: RunContext): Promise<boolean> {
   return true
 }
 
-export async function isComplete({ sql, run }: RunContext): Promise<boolean> {
+/** Counts them all only when the last piece of every lane is done: while a run goes on, the answer costs a few look-ups. */
+export async function isComplete({ sql, run }: Pick<RunContext, 'sql' | 'run'>): Promise<boolean> {
   const plan = await ledger.readPlan(sql, run.runId)
   if (plan === null) return false
   if (plan.staged) {
+    if ((await lanesLeft(openSlices(sql, run, plan), run)) > 0) return false
     const { slicesDone } = await ledger.countSlicesDone(sql, run.runId, plan.epoch)
     if (slicesDone < plan.slices) return false
   }
+  if ((await lanesLeft(await openChunks(sql, run), run)) > 0) return false
   const { chunks } = await ledger.countChunks(sql, run.runId)
   const { chunksDone } = await ledger.countChunksDone(sql, run.runId)
   return chunksDone === chunks

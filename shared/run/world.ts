@@ -1,4 +1,5 @@
 import type { Reader, Writer } from '../connectors/contract.ts'
+import type { Prices } from '../cost/prices.ts'
 import type {
   Clock,
   Invoker,
@@ -12,6 +13,7 @@ import type {
   SqlSession,
 } from '../ports/index.ts'
 import type { CrashPoint } from './crash-points.ts'
+import type { Remembered } from './remembered.ts'
 
 /** What a use case may decide by; every default is visible in `config/`. */
 export interface RunSettings {
@@ -27,11 +29,24 @@ export interface RunSettings {
   readonly scheduleLookbackMs: number
   /** JSON of datasources by name, from the environment; they go before those of the bucket. */
   readonly datasources: string | null
+  readonly prices: Prices
+}
+
+/** What is paid for. */
+export interface Invocation {
+  readonly requestId: string
+  /** A decimal as text. */
+  readonly vcpu: string
+  readonly memoryMb: number
+  /** Until now: `reads` and `writes` are requests to OSS. */
+  readonly spent: () => { readonly milliseconds: number; readonly reads: number; readonly writes: number }
 }
 
 /** Everything a use case touches, wired once per instance. */
 export interface World {
   readonly settings: RunSettings
+  /** The invocation of a function that this world is for; null: a command, or a caller that is not paid by the millisecond. */
+  readonly invocation: Invocation | null
   readonly clock: Clock
   readonly log: Log
   readonly secrets: Secrets
@@ -51,6 +66,8 @@ export interface World {
   ) => Promise<SqlSession>
   readonly connectMysql: (connection: MysqlConnection, signal: AbortSignal) => Promise<MysqlSession>
   readonly reach: (point: CrashPoint) => void
+  /** Of an instance that serves more than one request. */
+  readonly remembered?: Remembered
 }
 
 /** The time a handler has: `signal` aborts when it must stop, `softAt` is when it should take no new records. */

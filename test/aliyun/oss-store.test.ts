@@ -29,3 +29,35 @@ describe('credentials', () => {
     expect(await codeOf(without.put('sts', Buffer.from('x')))).toBe('connect/wrong-credentials')
   })
 })
+
+it('counts the requests that are paid for, in their two classes', async () => {
+  const store = await oss.openStore('test-bucket')
+  const costOf = async (work: () => Promise<unknown>) => {
+    const before = { ...oss.requests }
+    await work()
+    return [oss.requests.reads - before.reads, oss.requests.writes - before.writes]
+  }
+  const body = Buffer.alloc(300 * 1024, 'x')
+  expect(await costOf(() => store.put('count/one', body))).toEqual([0, 1])
+  expect(await costOf(() => store.head('count/one'))).toEqual([1, 0])
+  expect(await costOf(() => store.read('count/one', 1_000_000))).toEqual([1, 0])
+  // A list is of the dearer class.
+  expect(await costOf(() => drained(store.list('count/')))).toEqual([0, 1])
+  // Refused: not paid for. Then a list, to tell a missing key from a missing bucket.
+  expect(await costOf(() => store.head('count/none'))).toEqual([0, 1])
+  // Begin, three parts, the parts listed, the end.
+  const upload = async () => {
+    const { uploadId } = await store.prepareUpload('count/parts', once(body), { partBytes: 100 * 1024 })
+    await store.completeUpload('count/parts', uploadId)
+  }
+  const [reads = 0, writes = 0] = await costOf(upload)
+  expect(reads + writes).toBe(6)
+  expect(writes).toBe(5)
+})
+
+async function* once(bytes: Uint8Array) {
+  yield bytes
+}
+async function drained(items: AsyncIterable<unknown>): Promise<void> {
+  for await (const _ of items);
+}

@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import { deflateRawSync, gzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
@@ -74,13 +74,21 @@ describe('gzip', () => {
   })
 })
 
-describe('zstd', () => {
+it('a zstd file is inflated, and one with a wrong checksum is not', async () => {
+  const file = Buffer.from('KLUv/QRYQQAAYSxiCmMsZArNsIUn', 'base64')
+  expect((await unpack(file, 'zstd', 3)).toString()).toBe('a,b\nc,d\n')
+  file[file.length - 1] = (file.at(-1) ?? 0) ^ 1
+  await expect(unpack(file, 'zstd')).rejects.toMatchObject(corrupt)
+})
+
+/** The judge of all else is the command of that name. */
+describe.skipIf(spawnSync('zstd', ['--version']).status !== 0)('zstd', () => {
   const zstd = (bytes: Buffer, ...options: string[]) =>
     execFileSync('zstd', ['-q', '-c', ...options], { input: bytes, maxBuffer: 2 ** 28 })
   const large = Buffer.concat([text, Buffer.alloc(300_000, 'z'), text, text])
 
   it('is what the command of that name packs, at any level, with and without checksum, frames and pieces', async () => {
-    for (const options of [['-1'], ['-3', '--no-check'], ['-19'], ['-1', '--stream-size=7']].slice(0, 3)) {
+    for (const options of [['-1'], ['-3', '--no-check'], ['-19']]) {
       const file = Buffer.concat([zstd(large, ...options), zstd(Buffer.alloc(0), ...options), zstd(text, ...options)])
       for (const size of [1009, 1 << 20])
         expect((await unpack(file, 'zstd', size)).equals(Buffer.concat([large, text]))).toBe(true)

@@ -201,6 +201,8 @@ describe('a function that is killed', () => {
     'finish/before-publish': [importObject, exportTable, readOn],
     'finish/in-publication': [overwriteHere, appendElsewhere],
     'finish/between-commits': [appendElsewhere],
+    // Only runs of arrivals come there: test/run/arrivals.test.ts.
+    'finish/before-next': [],
     'finish/after-publish': [importObject, exportTable, readOn, appendElsewhere],
     'finish/before-clean-up': [importTable, readOn],
   }

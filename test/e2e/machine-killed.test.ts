@@ -115,6 +115,8 @@ describe('a machine that is killed', () => {
     // Of an atomic run: test/e2e/crash.test.ts.
     'finish/in-publication': [],
     'finish/between-commits': [],
+    // Only runs of arrivals come there: test/run/arrivals.test.ts.
+    'finish/before-next': [],
     'finish/after-publish': all,
     'finish/before-clean-up': all,
   }

@@ -1,11 +1,8 @@
-import { execFileSync } from 'node:child_process'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { gunzipSync, gzipSync } from 'node:zlib'
 import iconv from 'iconv-lite'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { dataxJob, dirtyOf, fromOss, intoAdbpg, startTestStack, type TestStack, unique } from '../support/stack.ts'
+import { zipOf } from '../support/zip.ts'
 
 /** Compressed and encoded objects through the whole product: one stack for all. */
 let stack: TestStack
@@ -43,17 +40,6 @@ const put = (key: string, bytes: Buffer | string) => stack.world.store.put(key, 
 const load = (table: string, object: string, options = {}, setting = {}) =>
   stack.run({ job: { ...dataxJob(table, fromOss(object, options), intoAdbpg(`public.${table}`)), ...setting } })
 
-/** Of the command `zip`. */
-async function zipOf(files: Readonly<Record<string, string | Buffer>>, ...options: string[]): Promise<Buffer> {
-  const folder = await mkdtemp(join(tmpdir(), 'zip-'))
-  try {
-    for (const [name, text] of Object.entries(files)) await writeFile(join(folder, name), text)
-    return execFileSync('zip', ['-q', '-r', ...options, '-', '.'], { cwd: folder, maxBuffer: 2 ** 26 })
-  } finally {
-    await rm(folder, { recursive: true })
-  }
-}
-
 describe('one compressed file, with a header, is loaded whole in many chunks', () => {
   const third = Math.floor(rowCount / 3)
   const members = [csv(rows.slice(0, third)).slice(0, -5), csv(rows.slice(0, third)).slice(-5), csv(rows.slice(third))]
@@ -82,7 +68,7 @@ it('files that are plain, gzip and zip are one source: each has a header, and it
       'two.csv': `note,id\n${swapped(rows.slice(4000))}`,
       '.DS_Store': 'x',
     }
-    await put(`data/${name}/c.zip`, await zipOf(files))
+    await put(`data/${name}/c.zip`, zipOf(files))
     await put(`data/${name}/d.csv.gz`, gzipSync(header))
   })
   const report = await load(table, `data/${table}/*`, { skipHeader: true }, { mapping: 'byName' })
@@ -103,6 +89,26 @@ it('a bad record is told by its number and place in the inflated file', async ()
   const offset = Buffer.byteLength(header + csv(lines.slice(0, 4321)))
   expect(dirty).toMatchObject({ record: 4322, offset, raw: 'x,bad' })
   expect(dirty?.source).toMatch(/\.csv\.gz \(inflated\)$/)
+})
+
+it('a record that is too large is dirty in its place, and those around it are loaded', async () => {
+  const lines = [...rows]
+  lines[700] = `700,"${'x\n'.repeat(100_000)}"`
+  const table = await tableFor((name) => put(`data/${name}.csv.gz`, gzipSync(csv(lines))))
+  const job = dataxJob(
+    table,
+    fromOss(`data/${table}.csv.gz`, { maxRecordBytes: 80_000 }),
+    intoAdbpg(`public.${table}`),
+    { errorLimit: { record: 5 } },
+  )
+  const report = await stack.run({ job })
+  expect(report).toMatchObject({ state: 'succeeded', rows: { read: rowCount, loaded: rowCount - 1, dirty: 1 } })
+  const [dirty] = await dirtyOf(stack, report)
+  expect(dirty).toMatchObject({
+    record: 701,
+    offset: Buffer.byteLength(csv(lines.slice(0, 700))),
+    code: 'record/too-large',
+  })
 })
 
 it('fields are picked and transformed as of a plain file', async () => {
@@ -135,7 +141,7 @@ describe('a run ends with the reason', () => {
 
   it('when an entry of a zip is encrypted', async () => {
     const table = await tableFor(async (name) =>
-      put(`data/${name}.zip`, await zipOf({ 'a.csv': csv(rows) }, '-P', 'secret')),
+      put(`data/${name}.zip`, zipOf({ 'a.csv': csv(rows) }, { encrypted: true })),
     )
     const report = await load(table, `data/${table}.zip`)
     expect(report).toMatchObject({ state: 'failed', error: { code: 'job/unsupported' } })

@@ -84,6 +84,18 @@ const Answer = z.strictObject({
   rows: z.strictObject({ read: z.number(), loaded: z.number(), dirty: z.number(), filtered: z.number() }),
   bytes: z.number(),
   seconds: z.number(),
+  cost: z.strictObject({
+    currency: z.literal('USD'),
+    total: z.string().regex(/^\d+\.\d{6}$/),
+    functions: z.string(),
+    requests: z.null(),
+    cu: z.string().regex(/^\d+\.\d{3}$/),
+    // plan and a load at least; `finish` tells its own behind the end of the run.
+    invocations: z.number().min(2),
+    reads: z.number().min(1),
+    writes: z.number(),
+    pricesAsOf: z.string(),
+  }),
   chunks: z.number(),
   chunksPlanned: z.number().nullable(),
   replayed: z.number(),
@@ -353,7 +365,11 @@ describe('plan', () => {
 describe('the other verbs', () => {
   it('plan, doctor and convert answer of a job without running it', async () => {
     const { job, table } = await fileJob()
-    expect((await answerOf(['plan', job])).answer).toMatchObject({ pieces: 1, staged: false })
+    expect((await answerOf(['plan', job])).answer).toMatchObject({
+      pieces: 1,
+      staged: false,
+      cost: { invocations: 3, total: expect.stringMatching(/^0\.0000\d\d$/), requests: null },
+    })
     const findings = (await answerOf(['doctor', job])).answer as unknown as { state: string }[]
     expect(findings.filter(({ state }) => state === 'failed')).toEqual([])
     expect(findings.length).toBeGreaterThan(20)

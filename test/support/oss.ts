@@ -1,3 +1,4 @@
+import type { OssRequests } from '../../shared/aliyun/oss-requests.ts'
 import { openOssStore } from '../../shared/aliyun/oss-store.ts'
 import type { OssNotification } from '../../shared/local/oss/notification.ts'
 import { type OssServer, startOssServer } from '../../shared/local/oss/server.ts'
@@ -12,6 +13,8 @@ export interface TestOss {
   readonly server: OssServer
   readonly notifications: OssNotification[]
   openStore(bucket: string, keys?: typeof ossKeys, endpoint?: string, idleMs?: number): Promise<ObjectStore>
+  /** Requests that were answered well, of all stores together. */
+  readonly requests: OssRequests
 }
 
 export async function startTestOss(
@@ -33,13 +36,15 @@ export async function startTestOss(
     deliver: deliver ?? (async (notification) => void notifications.push(notification)),
     log: keptLog(),
   })
+  const requests: OssRequests = { reads: 0, writes: 0 }
   return {
     server,
     notifications,
+    requests,
     openStore: (bucket, keys = ossKeys, endpoint = server.endpoint, idleMs = 30_000) =>
       openOssStore(
         { kind: 'oss', endpoint, region: ossRegion, bucket, credentials: null },
-        { credentials: async () => keys, log: keptLog(), idleMs },
+        { credentials: async () => keys, log: keptLog(), idleMs, requests },
       ),
   }
 }

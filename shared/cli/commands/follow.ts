@@ -20,7 +20,7 @@ export async function followRun(
   const { output, signal } = verbs
   await using sql = await session.world.connectSql(at.ledger, AbortSignal.timeout(24 * 3_600_000))
   for (;;) {
-    const report = await reportRun(sql, at.runId, session.world.clock.now())
+    const report = await reportRun(sql, at.runId, session.world.clock.now(), session.world.settings.prices)
     if (report === null) throw new TransferError('run/unknown', `no run ${at.runId} in this ledger`)
     if (isEnded(report)) return endOf(verbs, session, report)
     if (signal.aborted) return interrupted(verbs, session, report)

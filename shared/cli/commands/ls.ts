@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import { bareKey } from '../bare-key.ts'
 import { wrapped } from '../fit.ts'
 import type { Verbs } from '../main.ts'
 import { bytesText } from '../output.ts'
@@ -27,5 +28,3 @@ export function addLs(program: Command, verbs: Verbs): void {
       }),
     )
 }
-
-const bareKey = (text: string, bucket: string) => text.replace(`oss://${bucket}/`, '').replace(/^oss:\/\/\//, '')

@@ -35,6 +35,7 @@ function planText({ spec, values }: Pick<JobArgument, 'spec' | 'values'>, plan: 
       `${spec.name}: ${countOf(pieces, staged ? 'slice' : 'chunk')}${known}`,
       `  with ${filled.join(', ')}`,
       ...decisions.map(({ what, why }) => `  ${what}: ${why}`),
+      `  ${costLine(plan)}`,
     ]),
     // Objects and statements stay as they are, to be copied.
     ...objectLines(objects),
@@ -44,6 +45,12 @@ function planText({ spec, values }: Pick<JobArgument, 'spec' | 'values'>, plan: 
     ...statementLines('behind the rows', writes.after),
     ...fitted(spec.warnings.map((warning) => `warning: ${warning}`)),
   ].join('\n')
+}
+
+function costLine({ cost }: PlanPreview): string {
+  if (cost === null) return 'cost: the size of the source is not known before it is read'
+  const { currency, total, cu, invocations, assuming, pricesAsOf } = cost
+  return `cost: about ${currency} ${total} on the cloud, ${cu} CU and ${countOf(invocations, 'invocation')}: ${assuming}; prices of ${pricesAsOf}`
 }
 
 const shownObjects = 10

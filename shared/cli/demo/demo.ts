@@ -131,7 +131,7 @@ async function reportOf({ world, deadline }: Session, runId: RunReport['runId'] 
   const [address] = runId === null ? [] : await listLedgers(world.store)
   if (runId === null || address === undefined) return null
   await using sql = await world.connectSql(address, deadline.signal)
-  return await reportRun(sql, runId, world.clock.now())
+  return await reportRun(sql, runId, world.clock.now(), world.settings.prices)
 }
 
 /** What the runs say must be what the tables hold. */

@@ -110,7 +110,7 @@ function startCutting(first: Range, request: CutRequest): Cutting {
   const { head } = first
   const { headerRecords, targetBytes } = request
   const whole = first.bytes
-  const { skipped, newline, fields, names, isArray } = looksOf(whole, head, request)
+  const { skipped, newline, crlf, fields, names, isArray } = looksOf(whole, head, request)
   const start = whole.subarray(skipped)
   const cutter: Cutter = isArray
     ? createArrayCutter({ start: skipped, targetBytes })
@@ -134,6 +134,7 @@ function startCutting(first: Range, request: CutRequest): Cutting {
           firstRecord: cut.records - headerRecords + 1,
           records: next.records - cut.records,
           newline,
+          crlf,
           fields,
         }
       })

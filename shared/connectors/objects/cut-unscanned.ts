@@ -24,7 +24,7 @@ export async function* cutUnscanned(
 
 async function cutOne(store: ObjectStore, head: ObjectHead, request: CutRequest): Promise<CutObject> {
   const start = await readBytes(store, head, 0, Math.min(head.size, 8 * 1024 * 1024), request.signal)
-  const { skipped, newline, fields, names, headerEnd } = looksOf(start, head, request)
+  const { skipped, newline, crlf, fields, names, headerEnd } = looksOf(start, head, request)
   const wanted: number[] = []
   for (let at = headerEnd + request.targetBytes; at < head.size; at += request.targetBytes) wanted.push(at)
   const offsets = [headerEnd]
@@ -44,6 +44,7 @@ async function cutOne(store: ObjectStore, head: ObjectHead, request: CutRequest)
       firstRecord: 1,
       records: null,
       newline,
+      crlf,
       fields,
     }),
   )

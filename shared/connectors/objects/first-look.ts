@@ -11,6 +11,8 @@ export interface FirstLook {
   /** Bytes of a byte order mark, which COPY would take for a part of the first value, and of the bracket that opens an array. */
   readonly skipped: number
   readonly newline: number
+  /** A carriage return stands before the first. */
+  readonly crlf: boolean
   readonly fields: number | null
   /** Of the header, or keys of the first records; null when there is no header, or one too long to look at. */
   readonly names: readonly string[] | null
@@ -24,6 +26,7 @@ const byteOrderMark = Buffer.from([0xef, 0xbb, 0xbf])
 const lineFeed = 0x0a
 const comma = 0x2c
 const openBracket = 0x5b
+const carriageReturn = 0x0d
 
 /** @param first the beginning of the object, megabytes of it or all */
 export function looksOf(
@@ -41,6 +44,7 @@ export function looksOf(
     skipped,
     newline,
     isArray: false,
+    crlf: newline === lineFeed && start[start.indexOf(lineFeed) - 1] === carriageReturn,
     fields: countFields(start, { encoding, newline, headerRecords, isWhole }),
     names: headerRecords === 0 ? null : readHeader(start, { encoding, newline, isWhole }),
     headerEnd: headerRecords === 0 ? skipped : skipped + firstRecordEnd(start, encoding, newline),
@@ -58,7 +62,7 @@ function looksOfJson(start: Buffer, mark: number): FirstLook {
   const isArray = bracket !== -1
   const skipped = mark + bracket + 1
   const names = sampleKeys(start.subarray(bracket + 1), isArray)
-  return { skipped, newline: isArray ? comma : lineFeed, isArray, fields: null, names, headerEnd: skipped }
+  return { skipped, newline: isArray ? comma : lineFeed, crlf: false, isArray, fields: null, names, headerEnd: skipped }
 }
 
 function firstRecordEnd(start: Buffer, encoding: CsvEncoding, newline: number): number {

@@ -13,6 +13,8 @@ export const ObjectSlice = z.object({
   records: z.number().int().min(0).nullable(),
   /** The byte that ends records: in an array of JSON a comma, of those between its elements. */
   newline: z.number().int(),
+  /** A carriage return stands before it: COPY takes one style of line ends at a time. */
+  crlf: z.boolean().default(false),
   /** Fields of the first record of the object; null when it is longer than what was looked at. */
   fields: z.number().int().min(1).nullable(),
   /** Columns that are taken by name, as their places among those of the object, from 0: `3,0,0`. Absent: all, in order. */

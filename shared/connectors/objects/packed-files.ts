@@ -20,6 +20,10 @@ const signatures = {
 
 const suffixes = /\.(gz|gzip|zst|zstd|zip)$/i
 
+/** As far as a name can tell. */
+export const mayHaveToBeUnpacked = (key: string, compress: Compression): boolean =>
+  compress === 'auto' ? suffixes.test(key) : compress !== 'none'
+
 /** What is looked at to find the header: as much is inflated and thrown away for each file. */
 const headBytes = 1024 * 1024
 const ahead = { maxReads: 16, maxBytes: 16 * headBytes }
@@ -105,12 +109,13 @@ async function headFile(
   const {
     headerEnd: start,
     newline,
+    crlf,
     fields,
     names,
   } = looksOf(head, { size: isWhole ? head.length : Infinity }, request)
   if (start === head.length && !isWhole)
     throw new TransferError('record/too-large', `the header does not end within the first ${head.length} bytes`)
-  const slice = start === head.length ? null : { ...file, start, firstRecord: 1, newline, fields }
+  const slice = start === head.length ? null : { ...file, start, firstRecord: 1, newline, crlf, fields }
   return { key: file.key, names, slice }
 }
 

@@ -2,16 +2,25 @@ import type { Encoding } from '../../codecs/encoding.ts'
 import { TransferError } from '../../errors/index.ts'
 import { matchDecision, matchNames } from '../../plan/match-names.ts'
 import type { ObjectHead, ObjectStore } from '../../ports/index.ts'
-import type { ArrivedObject, Decision, PlannedSlice, Split, SplitRequest, WantedColumns } from '../contract.ts'
+import type {
+  ArrivedObject,
+  Decision,
+  GatheredObject,
+  PlannedSlice,
+  Split,
+  SplitRequest,
+  WantedColumns,
+} from '../contract.ts'
 import { printBytes } from '../sql/split-strategy.ts'
+import { type CutOne, cutEach, type RefusedObject, refusedOf } from './cut-each.ts'
 import { cutJson } from './cut-json.ts'
 import { type CutObject, cutObjects } from './cut-objects.ts'
 import { cutUnscanned } from './cut-unscanned.ts'
 import { columnsOfFile, type FileColumns } from './file-columns.ts'
 import { findObjects, matchesKey } from './find-objects.ts'
 import { keysOfColumns } from './json-columns.ts'
-import { type Compression, headFiles, plannedSlice, sortObjects } from './packed-files.ts'
-import type { Unpacking } from './packed-slice.ts'
+import { type Compression, type HeadedFile, headFiles, plannedSlice, sortObjects } from './packed-files.ts'
+import type { PackedFile, Unpacking } from './packed-slice.ts'
 import { matchKeys } from './sample-keys.ts'
 
 /** What of a reader's options decides which objects are read. */
@@ -48,33 +57,51 @@ export async function splitObjects(
   want: SplitRequest,
   { encoding, wanted, unpacking, signal }: SplitWork,
 ): Promise<Split> {
-  const objects = await findSplitObjects(store, options, want.arrived)
+  const objects = want.gathered?.map(headOf) ?? (await findSplitObjects(store, options, want.arrived))
   const slices: PlannedSlice[] = []
   const empty: string[] = objects.filter((head) => head.size === 0).map((head) => head.key)
   const request = { encoding, headerRecords: options.skipHeader ? 1 : 0, targetBytes: want.targetBytes, signal }
   const names = wanted === null ? null : await wanted()
   const unused = new Set<string>()
   const picking = { encoding, names, column: options.column, unused }
-  const { plain, packed } = await sortObjects(store, objects, { ...unpacking, compress: options.compress })
-  for await (const { slice, ...file } of headFiles(store, packed, request, unpacking)) {
-    if (slice === null) empty.push(file.key)
-    else slices.push(plannedSlice(slice, pickedOf(file, picking)))
-  }
-  const cutting = cuttingOf(encoding)
-  for await (const cut of cutting(
-    store,
-    plain.filter(({ size }) => size > 0),
-    request,
-  )) {
+  const refused: RefusedObject[] = []
+  const add = (cut: CutObject) => {
     if (cut.ranges.length === 0) empty.push(cut.key)
     const picked = cut.ranges.length === 0 ? {} : pickedOf(cut, picking)
     for (const range of cut.ranges)
       slices.push({ slice: { ...range, ...picked }, bytes: range.end - range.start, records: range.records })
   }
+  const addPacked = (files: readonly HeadedFile[]) => {
+    const planned = files.flatMap(({ slice, ...file }) =>
+      slice === null ? [] : [plannedSlice(slice, pickedOf(file, picking))],
+    )
+    for (const file of files) if (file.slice === null) empty.push(file.key)
+    slices.push(...planned)
+  }
+  const sort = (some: readonly ObjectHead[]) => sortObjects(store, some, { ...unpacking, compress: options.compress })
+  const head = (packed: readonly PackedFile[]) => gathered(headFiles(store, packed, request, unpacking))
+  const cutting = cuttingOf(encoding)
+  if (want.gathered === undefined) {
+    const { plain, packed } = await sort(objects)
+    addPacked(await head(packed))
+    for await (const cut of cutting(store, withBytes(plain), request)) add(cut)
+  } else {
+    const readable: ObjectHead[] = []
+    for (const object of objects) {
+      const refusal = await refusalOf(store, object, async () => {
+        const { plain, packed } = await sort([object])
+        addPacked(await head(packed))
+        readable.push(...plain)
+      })
+      refused.push(...refusal)
+    }
+    for await (const cut of cutEach(store, withBytes(readable), request, cutting))
+      refused.push(...(await refusalsOf(store, cut, add)))
+  }
   const told =
     encoding.format === 'jsonl' ? keysDecision([...unused]) : [...nullDecision(options), ...matched(names, unused)]
   const decisions = [...decide(objects, slices, want), ...emptyDecision(empty), ...told]
-  return { slices, decisions }
+  return { slices, decisions, refused }
 }
 
 interface Picking {
@@ -104,6 +131,41 @@ function pickedOf(
   }
   return names === null ? {} : { pick: pickOf(cut, column, names, encoding.format === 'jsonl' ? new Set() : unused) }
 }
+
+const withBytes = (objects: readonly ObjectHead[]) => objects.filter(({ size }) => size > 0)
+
+async function gathered<T>(items: AsyncIterable<T>): Promise<readonly T[]> {
+  const all: T[] = []
+  for await (const item of items) all.push(item)
+  return all
+}
+
+/** One at most: an object may be whole and lack a column. */
+async function refusalsOf(
+  store: ObjectStore,
+  { head, outcome }: CutOne,
+  add: (cut: CutObject) => void,
+): Promise<RefusedObject[]> {
+  return 'error' in outcome ? [outcome] : await refusalOf(store, head, async () => add(outcome))
+}
+
+/** What is at fault by itself does not keep the others from being read. */
+async function refusalOf(store: ObjectStore, head: ObjectHead, work: () => Promise<void>): Promise<RefusedObject[]> {
+  try {
+    await work()
+    return []
+  } catch (thrown) {
+    return [refusedOf(store, head, thrown)]
+  }
+}
+
+const headOf = ({ key, etag, size }: GatheredObject): ObjectHead => ({
+  key,
+  etag,
+  size,
+  lastModified: new Date(0),
+  metadata: {},
+})
 
 /** Names are those of `column` where it is a list, and of the header of each object where it is `*`. */
 function pickOf(

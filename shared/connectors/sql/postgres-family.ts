@@ -26,6 +26,7 @@ export function postgresReader(member: PostgresMember): Reader<ReaderOptions> {
     ignored: readerIgnored,
     remarks: readerRemarks,
     repeatable: false,
+    forObject: null,
     incremental: incrementalOf,
     open: async (options, context) => openPostgresSource(options, context),
   })
@@ -38,8 +39,17 @@ export function postgresWriter(member: PostgresMember): Writer<WriterOptions> {
     options: WriterOptions,
     ignored: writerIgnored,
     remarks: writerRemarks,
+    oncePerRun,
     open: async (options, context) => openPostgresTarget(options, context),
   })
+}
+
+/** The first of them that is set. */
+function oncePerRun({ preSql, postSql, atomic, overwrite }: WriterOptions): string | null {
+  if (preSql.length > 0) return 'preSql'
+  if (postSql.length > 0) return 'postSql'
+  if (overwrite !== undefined) return 'overwrite'
+  return atomic ? 'atomic' : null
 }
 
 function incrementalOf(options: ReaderOptions): Incremental | null {

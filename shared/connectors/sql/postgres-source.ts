@@ -82,6 +82,7 @@ export function openPostgresSource(
         return await askPostgresIncrement(sql, await select(sql), options.incremental, low)
       }),
     rest: null,
+    join: null,
     cutSmaller: (slice) =>
       asking(async (sql) => await cutSmaller(sql, await select(sql), options.splitPk ?? null, slice)),
     // It stays until the last slice is read, so one slot must be left for reading; where there is but one, none is held.

@@ -1,0 +1,56 @@
+import { type Cost, costOf, type FunctionUse } from './cost.ts'
+import { decimalOf, product, sum, textOf } from './decimal.ts'
+import { functionSizes, type SizedFunction } from './function-sizes.ts'
+import type { Prices } from './prices.ts'
+
+/** What is known before a run. */
+export interface PlannedWork {
+  readonly staged: boolean
+  readonly pieces: number
+  /** null: only reading would tell. */
+  readonly bytes: number | null
+}
+
+export interface EstimatedCost extends Cost {
+  /** What it stands on, in words. */
+  readonly assuming: string
+}
+
+/*
+ * How fast a function is said to be, on average: a quarter to a third of a vCPU moves 20 MB/s into COPY (fc-oss.md §9), the plan
+ * reads ranges of 8 MB at 100 MB/s to find where records end (connectors/objects/cut-objects.ts).
+ */
+const loadBytesPerSecond = 20e6
+const scanBytesPerSecond = 100e6
+const scanRangeBytes = 8 * 1024 * 1024
+/** Of one invocation beside its bytes: its connection and the ledger. */
+const overheadMs = 150
+const uploadPartBytes = 8 * 1024 * 1024
+
+/** @returns null where the size of the source is not known */
+export function estimateCost({ staged, pieces, bytes }: PlannedWork, prices: Prices): EstimatedCost | null {
+  if (bytes === null) return null
+  const moved = milliseconds(bytes, loadBytesPerSecond) + pieces * overheadMs
+  const times: [SizedFunction, number][] = [
+    ['plan', milliseconds(staged ? 0 : bytes, scanBytesPerSecond) + overheadMs],
+    ...(staged ? [['stage', moved] satisfies [SizedFunction, number]] : []),
+    ['load', moved],
+    ['finish', 2 * overheadMs],
+  ]
+  const parts = staged ? Math.ceil(bytes / uploadPartBytes) + 2 * pieces : 0
+  const use: FunctionUse = {
+    invocations: 2 + pieces * (staged ? 2 : 1),
+    vcpuMs: total(times, (name) => functionSizes[name].vcpu),
+    memoryMbMs: total(times, (name) => functionSizes[name].memoryMb),
+    reads: pieces + (staged ? 0 : Math.ceil(bytes / scanRangeBytes)),
+    writes: 2 + parts,
+  }
+  const rates = `${loadBytesPerSecond / 1e6} MB/s a loader, ${overheadMs} ms beside that for each invocation`
+  return { ...costOf(use, prices), assuming: `${rates}; the sizes of functions in s.yaml; no repeats` }
+}
+
+const milliseconds = (bytes: number, bytesPerSecond: number) => Math.ceil((1000 * bytes) / bytesPerSecond)
+
+function total(times: readonly [SizedFunction, number][], size: (name: SizedFunction) => string | number): string {
+  return textOf(sum(...times.map(([name, ms]) => product(decimalOf(ms), decimalOf(size(name))))), 3)
+}

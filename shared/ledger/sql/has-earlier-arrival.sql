@@ -1,0 +1,9 @@
+-- Whoever came before and waits still looks after all of them.
+select exists (
+  select 1 from adbpg_sync.arrival a
+  where a.job = $1
+    and a.arrived_at >= $2
+    and a.arrived_at <= $3
+    and a.arrival_id <> $4
+    and not exists (select 1 from adbpg_sync.arrival_claim c where c.arrival_id = a.arrival_id)
+) as waits

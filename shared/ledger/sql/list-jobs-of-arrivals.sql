@@ -1,0 +1,1 @@
+select distinct job from adbpg_sync.arrival where arrived_at >= $1

@@ -1,0 +1,1 @@
+select run_id from adbpg_sync.arrival_claim where arrival_id = $1

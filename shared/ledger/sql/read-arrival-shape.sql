@@ -1,0 +1,1 @@
+select gathered from adbpg_sync.arrival_shape where job = $1 and shape = $2
