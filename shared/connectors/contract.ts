@@ -111,8 +111,8 @@ export interface Split {
 export interface Origin {
   readonly name: string
   /**
-   * Of the first byte of the body; below 0 for a part that does not begin the body. null where records have no bytes of
-   * their own, as in a file of columns.
+   * Of the first byte of the body; below 0 for a part that does not begin the body. null where records have no bytes of their
+   * own, as in a file of columns.
    */
   readonly start: number | null
   /** As `start`. */

@@ -1,5 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type JobSpec, type ObjectTrigger, type RunId, type RunKey, runIdOf, runKeyOfObject } from '../job/index.ts'
+import {
+  type Gather,
+  type JobName,
+  type JobSpec,
+  type ObjectTrigger,
+  type RunId,
+  type RunKey,
+  runIdOf,
+  runKeyOfObject,
+} from '../job/index.ts'
 import * as ledger from '../ledger/index.ts'
 import type { Sql } from '../ports/index.ts'
 import { type Shape, shapeOf } from './arrival-shape.ts'
@@ -112,11 +121,31 @@ async function joinOrBegin(
     const waitedMs = now.getTime() - arrivedAt.getTime()
     if (isQuiet(last, gathered.gather, now) || waitedMs >= gathered.gather.waitMs || now >= deadline.softAt) {
       await gatherArrivals(context, job)
+      await leadOn(context, job, gathered.gather)
       return await ledger.readArrivalClaim(sql, arrivalId)
     }
     if (looks === 0 && (await ledger.hasEarlierArrival(sql, arrival, sinceOf(last)))) return null
     await sleep(Math.min(lookMs, gathered.gather.waitMs - waitedMs), undefined, { signal: deadline.signal })
     const runId = await ledger.readArrivalClaim(sql, arrivalId)
     if (runId !== null) return runId
+  }
+}
+
+/**
+ * Who came while others were being claimed saw them wait, and left: their turn is ours, until nobody waits. Those who come later are
+ * in the same place, so a burst has one who waits.
+ */
+async function leadOn(context: GatherContext, job: JobName, gather: Gather): Promise<void> {
+  const { world, sql, deadline } = context
+  for (;;) {
+    const last = await ledger.readLastGathering(sql, job)
+    const [oldest] = await ledger.listWaitingArrivals(sql, job, sinceOf(last), 1)
+    if (oldest === undefined) return
+    const now = world.clock.now()
+    const leftMs = gather.waitMs - (now.getTime() - oldest.arrivedAt.getTime())
+    const isLast = now >= deadline.softAt
+    if (isLast || leftMs <= 0 || isQuiet(last, gather, now)) await gatherArrivals(context, job)
+    else await sleep(Math.min(lookMs, leftMs), undefined, { signal: deadline.signal })
+    if (isLast) return
   }
 }

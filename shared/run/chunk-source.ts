@@ -60,7 +60,7 @@ function nextPart(
     slice: chunk.slice,
     source,
     records,
-    // Line ends that were put between slices count among what was consumed; and 0 is what nobody knew before it was read.
+    // 0 where nobody knew them before they were read; line ends put between slices count among what was consumed.
     bytes: Math.max(0, chunk.bytes - consumed.bytes),
   }
 }

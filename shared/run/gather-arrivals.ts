@@ -49,11 +49,14 @@ export async function gatherArrivals(context: GatherContext, job: JobName): Prom
     const batches = await batchesOf(context, waiting)
     if (batches.length === 0) return begun
     let sequence = (last?.sequence ?? -1) + 1
+    const before = begun
     for (const batch of batches) {
       if (!(await beginRun(context, job, batch, sequence))) break
       sequence += 1
       begun += 1
     }
+    // What has come since then is for the next; only whom somebody was faster than looks once more.
+    if (begun - before === batches.length) return begun
   }
   return begun
 }
@@ -164,9 +167,18 @@ export async function beginAfter(context: RunContext): Promise<void> {
   world.reach('finish/before-next')
   await startSetAside(context, await ledger.listSetAside(sql, run.runId, new Date(0)))
   // After one of several, the first that waits is on its way to begin the next.
-  const begun = run.trigger.type === 'object' ? await gatherArrivals(context, run.job) : 0
+  const begun = run.trigger.type === 'object' ? await gatherAll(context) : 0
   if (begun === 0) await sendLastPlan(context, run.job)
   else log.info('runs begun with what has arrived meanwhile', { begun })
+}
+
+/** Also those who came while others were being claimed, saw them wait and left. */
+async function gatherAll(context: RunContext): Promise<number> {
+  for (let begun = 0; ; ) {
+    const more = await gatherArrivals(context, context.run.job)
+    if (more === 0) return begun
+    begun += more
+  }
 }
 
 /** So far back a tick looks for arrivals that wait. */

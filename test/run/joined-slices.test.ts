@@ -46,7 +46,7 @@ async function placesOf(some: readonly GatheredSlice[]) {
       const origin = body.originAt?.(offset)
       if (origin === undefined) throw new Error('a joined body tells its parts')
       const text = bytes.toString()
-      const at = { record: origin.firstRecord + number - 1, offset: Number(origin.start) + offset }
+      const at = { record: origin.firstRecord + number - 1, offset: (origin.start ?? Number.NaN) + offset }
       places.push({ text: text.trimEnd(), file: origin.name, ...at, end: offset + bytes.length })
     }
   }

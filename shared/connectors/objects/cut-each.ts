@@ -60,7 +60,7 @@ async function cutOne(
 }
 
 /** @throws what says nothing of the object: a store that does not answer, a deadline */
-export function refusedOf(
+function refusedOf(
   { bucket }: Pick<ObjectStore, 'bucket'>,
   { key, etag }: Pick<ObjectHead, 'key' | 'etag'>,
   thrown: unknown,
@@ -68,6 +68,20 @@ export function refusedOf(
   const error = asTransferError(thrown)
   if (!isOfObject(error)) throw error
   return { bucket, key, etag, error }
+}
+
+/** What is at fault by itself does not keep the others from being read. */
+export async function refusalOf(
+  store: ObjectStore,
+  head: ObjectHead,
+  work: () => Promise<void>,
+): Promise<RefusedObject[]> {
+  try {
+    await work()
+    return []
+  } catch (thrown) {
+    return [refusedOf(store, head, thrown)]
+  }
 }
 
 /** Whether a reader of objects says so of one of them, for good. */

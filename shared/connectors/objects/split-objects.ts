@@ -12,7 +12,7 @@ import type {
   WantedColumns,
 } from '../contract.ts'
 import { printBytes } from '../sql/split-strategy.ts'
-import { type CutOne, cutEach, type RefusedObject, refusedOf } from './cut-each.ts'
+import { type CutOne, cutEach, type RefusedObject, refusalOf } from './cut-each.ts'
 import { cutJson } from './cut-json.ts'
 import { type CutObject, cutObjects } from './cut-objects.ts'
 import { cutUnscanned } from './cut-unscanned.ts'
@@ -57,7 +57,7 @@ export async function splitObjects(
   want: SplitRequest,
   { encoding, wanted, unpacking, signal }: SplitWork,
 ): Promise<Split> {
-  const objects = want.gathered?.map(headOf) ?? (await findSplitObjects(store, options, want.arrived))
+  const objects = await findSplitObjects(store, options, want)
   const slices: PlannedSlice[] = []
   const empty: string[] = objects.filter((head) => head.size === 0).map((head) => head.key)
   const request = { encoding, headerRecords: options.skipHeader ? 1 : 0, targetBytes: want.targetBytes, signal }
@@ -149,16 +149,6 @@ async function refusalsOf(
   return 'error' in outcome ? [outcome] : await refusalOf(store, head, async () => add(outcome))
 }
 
-/** What is at fault by itself does not keep the others from being read. */
-async function refusalOf(store: ObjectStore, head: ObjectHead, work: () => Promise<void>): Promise<RefusedObject[]> {
-  try {
-    await work()
-    return []
-  } catch (thrown) {
-    return [refusedOf(store, head, thrown)]
-  }
-}
-
 const headOf = ({ key, etag, size }: GatheredObject): ObjectHead => ({
   key,
   etag,
@@ -190,8 +180,9 @@ function pickOf(
 export async function findSplitObjects(
   store: ObjectStore,
   options: FindOptions,
-  arrived: ArrivedObject | null,
+  { arrived, gathered }: Pick<SplitRequest, 'arrived' | 'gathered'>,
 ): Promise<ObjectHead[]> {
+  if (gathered !== undefined) return gathered.map(headOf)
   try {
     const arrivedHere = arrived?.bucket === store.bucket ? arrived.key : null
     const objects = await findObjects(store, options.object, arrivedHere)

@@ -51,6 +51,8 @@ export function parquetIn(
     pick: wanted === null ? (names) => parquetIn(store, options, signal, names) : null,
     // Files have an order of columns; `mapping` takes them by name.
     isNamed: false,
+    // Records are only known once they are decoded, so row groups of several files stand alone.
+    join: null,
     rest(slice, consumed) {
       const { skip, firstRecord, records } = parseSlice(slice)
       return {
@@ -76,7 +78,7 @@ async function columnsOfFirst(
   signal: AbortSignal,
   wanted: WantedColumns | null,
 ): Promise<readonly Column[] | null> {
-  const objects = await findSplitObjects(store, { ...options, successOnNoObject: true }, null)
+  const objects = await findSplitObjects(store, { ...options, successOnNoObject: true }, { arrived: null })
   const first = objects.find(({ size }) => size > 0)
   if (first === undefined) return null
   const { key } = first

@@ -7,6 +7,7 @@ import { matchDecision } from '../../../plan/match-names.ts'
 import type { ObjectHead, ObjectStore } from '../../../ports/index.ts'
 import type { Decision, PlannedSlice, Split, SplitRequest, WantedColumns } from '../../contract.ts'
 import { printBytes } from '../../sql/split-strategy.ts'
+import { type RefusedObject, refusalOf } from '../cut-each.ts'
 import type { FileColumns } from '../file-columns.ts'
 import { emptyDecision, type FindOptions, findSplitObjects } from '../split-objects.ts'
 import { type ChosenColumn, chooseColumns, leavesOf, placesOfNames } from './chosen-columns.ts'
@@ -45,22 +46,27 @@ export async function splitParquet(
   want: SplitRequest,
   { wanted, signal }: { readonly wanted: WantedColumns | null; readonly signal: AbortSignal },
 ): Promise<Split> {
-  const objects = await findSplitObjects(store, options, want.arrived)
+  const objects = await findSplitObjects(store, options, want)
   const names = wanted === null ? null : await wanted()
   const unused = new Set<string>()
   const files: FoundFile[] = []
   const empty = objects.filter((head) => head.size === 0).map(({ key }) => key)
-  for (const head of objects.filter(({ size }) => size > 0)) {
+  const refused: RefusedObject[] = []
+  const add = async (head: ObjectHead) => {
     const file = await lookAt(store, head, options.column, names, unused, signal)
     if (file.groups.length === 0) empty.push(head.key)
     else files.push(file)
+  }
+  for (const head of objects.filter(({ size }) => size > 0)) {
+    if (want.gathered === undefined) await add(head)
+    else refused.push(...(await refusalOf(store, head, () => add(head))))
   }
   const textBytes = files.flatMap(({ groups }) => groups).reduce((sum, group) => sum + group.textBytes, 0)
   // Loaders that would have nothing to do are worth a smaller slice, but not one whose overhead is seen.
   const target = Math.min(want.targetBytes, Math.max(minSliceBytes, textBytes / want.concurrent))
   const slices = files.flatMap((file) => slicesOf(file, target))
   const named = names === null ? [] : [matchDecision(names, [...unused])]
-  return { slices, decisions: [decide(files, slices, textBytes, target), ...emptyDecision(empty), ...named] }
+  return { slices, decisions: [decide(files, slices, textBytes, target), ...emptyDecision(empty), ...named], refused }
 }
 
 const minSliceBytes = 8 * 1024 * 1024
