@@ -297,9 +297,7 @@ export const reader = defineReader<OssReaderOptions>({
   ledger: null,
   repeatable: true,
   forObject(options, from, key) {
-    const { object, connection, fileFormat } = options
-    // Row groups are not put behind each other in one COPY, so files of columns are not gathered.
-    if (fileFormat === 'parquet') return null
+    const { object, connection } = options
     const isThatAlone = object.length === 1 && object[0] === from.key && connection.bucket === from.bucket
     const mayBePacked = mayHaveToBeUnpacked(from.key, options.compress) || decodedCharset(options) !== null
     return isThatAlone && !mayBePacked ? { ...options, object: [key] } : null

@@ -62,8 +62,6 @@ export function parquetIn(
         records: records - consumed.records,
       }
     },
-    // What is small is joined by the plan, within a file.
-    join: null,
     cutSmaller: null,
     askIncrement: null,
     holdSnapshot: null,
