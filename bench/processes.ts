@@ -1,4 +1,4 @@
-import { readdir, readFile } from 'node:fs/promises'
+import { readdir, readFile, writeFile } from 'node:fs/promises'
 
 /** What a process is to the bench; a function by its name. */
 export type Part = 'server' | 'platform' | `function ${string}` | 'client'
@@ -22,8 +22,8 @@ interface ProcessFacts {
 
 /** Linux says ticks of 10 ms everywhere that Node runs. */
 const ticksPerSecond = 100
-/** Looking at all processes of a machine costs 10 ms. */
-const sampleEveryMs = 500
+/** Looking at all processes of a machine costs 20 ms, which the cases that are measured would miss. */
+const sampleEveryMs = 2000
 
 /**
  * CPU and memory of the processes of a stack between two moments, read from /proc (Linux alone). A function instance that
@@ -31,6 +31,7 @@ const sampleEveryMs = 500
  */
 export async function measureProcesses(stackPid: number, work: () => Promise<void>): Promise<SpentByPart> {
   const first = await sample(stackPid)
+  for (const pid of first.keys()) await forgetPeak(pid)
   const last = new Map(first)
   const peaks = new Map<number, number>()
   let isOver = false
@@ -39,7 +40,7 @@ export async function measureProcesses(stackPid: number, work: () => Promise<voi
     for (const [pid, facts] of last) if (!now.has(pid)) last.set(pid, { ...facts, hasEnded: true })
     for (const [pid, facts] of now) {
       last.set(pid, facts)
-      peaks.set(pid, Math.max(peaks.get(pid) ?? 0, await rssMbOf(pid)))
+      peaks.set(pid, Math.max(peaks.get(pid) ?? 0, await peakMbOf(pid)))
     }
   }
   const watching = (async () => {
@@ -126,7 +127,10 @@ async function listProcesses(): Promise<Map<number, ProcessFacts>> {
   return found
 }
 
-async function rssMbOf(pid: number): Promise<number> {
+/** The kernel keeps the largest RSS of a process; 5 makes it begin anew (proc(5), clear_refs). */
+const forgetPeak = (pid: number) => writeFile(`/proc/${pid}/clear_refs`, '5').catch(() => undefined)
+
+async function peakMbOf(pid: number): Promise<number> {
   const status = await readFile(`/proc/${pid}/status`, 'latin1').catch(() => '')
-  return Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1] ?? 0) / 1024
+  return Number(/^VmHWM:\s+(\d+) kB/m.exec(status)?.[1] ?? 0) / 1024
 }
