@@ -9,9 +9,12 @@ import { tempDir } from '../support/temp-dir.ts'
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const built = await buildFunctions(root, join(await tempDir('bundles'), 'dist'))
 
-/** Measured 3.5 MB, 3.8 MB for the API: 0.6 MB of it mysql2, 0.15 MB re2js; what is over must be decided, not drift in. */
-const maxBytes = 3_600_000
-const maxApiBytes = 3_900_000
+/**
+ * Measured 3.95 MB for load, 4.26 MB for the API: 0.6 MB of it mysql2, 0.35 MB the codecs of Parquet, zstd and zip, 0.15
+ * MB re2js; what is over must be decided, not drift in.
+ */
+const maxBytes = 4_100_000
+const maxApiBytes = 4_400_000
 
 it.each(built.map((one) => [one.name, one] as const))(
   'the bundle of %s stays small and holds only what it may need',

@@ -302,8 +302,8 @@ describe('plan', () => {
       '${yyyymmdd-1}': '20261122',
     })
     const read = await test.sql<{ key: string; etag: string }>(
-      `select source::json -> 'slice' ->> 'key' as key, source::json -> 'slice' ->> 'etag' as etag
-       from adbpg_sync.chunk where run_id = '${runId}' order by ordinal`,
+      `select one -> 'slice' ->> 'key' as key, one -> 'slice' ->> 'etag' as etag
+       from adbpg_sync.chunk, json_array_elements(source::json -> 'slices') one where run_id = '${runId}'`,
     )
     const { bucket } = test.world.store
     const first = read.map(({ key, etag }) => ({ object: `oss://${bucket}/${key}`, etag, bytes: 5, slices: 1 }))
