@@ -525,13 +525,11 @@ describe('the other verbs', () => {
     const schedule = { rerun: { times: 1, intervalSeconds: 86_400 } }
     const document = { ...dataxJob(table, fromOss(`data/${table}.csv`), intoAdbpg(`public.${table}`)), schedule }
     await writeFile(job, JSON.stringify(document))
-    const following = answerOf(['backfill', job, '--from', '20260101', '--to', '20260102'])
-    await eventually(async () => {
-      const ended = await test.sql(
-        `select 1 from adbpg_sync.run_finished f join adbpg_sync.run r using (run_id) where r.job = '${table}'`,
-      )
-      return ended.length > 0 ? true : null
+    let shown = ''
+    const following = answerOf(['backfill', job, '--from', '20260101', '--to', '20260102'], {}, '', (stderr) => {
+      shown = stderr
     })
+    await eventually(async () => (shown.includes('1 waiting, 1 failed') ? true : null))
     process.emit('SIGINT')
     const { code, stderr, answer } = await following
     expect({ code, answer }).toMatchObject({ code: 1, answer: { runs: [{ state: 'failed' }, { state: 'waiting' }] } })

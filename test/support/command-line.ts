@@ -15,19 +15,26 @@ export function commandLine(
     words: readonly string[],
     own: Readonly<Record<string, string>> = {},
     piped = '',
+    onShown: (stderr: string) => void = () => undefined,
   ): Promise<Ended> {
     const texts = { stdout: '', stderr: '' }
     const screen = (name: keyof typeof texts) => ({
       write: (text: string) => {
         texts[name] += text
+        onShown(texts.stderr)
       },
     })
     const stdin = Readable.from([piped])
     const terminal = { environment: environmentOf(own), stdin, stdout: screen('stdout'), stderr: screen('stderr') }
     return { code: await main(words, terminal), ...texts }
   }
-  async function answerOf(words: readonly string[], own: Readonly<Record<string, string>> = {}, piped = '') {
-    const { code, stdout, stderr } = await type([...words, '--json'], own, piped)
+  async function answerOf(
+    words: readonly string[],
+    own: Readonly<Record<string, string>> = {},
+    piped = '',
+    onShown?: (stderr: string) => void,
+  ) {
+    const { code, stdout, stderr } = await type([...words, '--json'], own, piped, onShown)
     return { code, stderr, answer: JSON.parse(stdout) as Record<string, unknown> }
   }
   return { type, answerOf }

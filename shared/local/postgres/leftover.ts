@@ -29,6 +29,9 @@ export async function stopLeftover(dataDir: string): Promise<void> {
   }
 }
 
+/** Whether a postmaster runs on this data. */
+export const isServed = async (dataDir: string): Promise<boolean> => (await runningServer(dataDir)) !== null
+
 /** The postmaster of this data, by its command line: a process id alone may have passed to somebody else. */
 async function runningServer(dataDir: string): Promise<RunningProcess | null> {
   const file = await readPostmasterFile(dataDir)

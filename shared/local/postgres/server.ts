@@ -10,7 +10,7 @@ import { type Account, accountFor } from './account.ts'
 import { defaultPackage, prepareBinaries } from './binaries.ts'
 import { collect, ensureCluster, failed, plainEnvironment, superuser } from './cluster.ts'
 import { findFreePort } from './free-port.ts'
-import { guardianName, stopLeftover } from './leftover.ts'
+import { guardianName, isServed, stopLeftover } from './leftover.ts'
 import { readPostmasterFile } from './postmaster-file.ts'
 import { canConnect } from './ready.ts'
 
@@ -45,7 +45,10 @@ export interface PostgresServer {
 const readyWithinMs = 60_000
 /** Another process may take the free port before postgres does. */
 const portTrials = 5
-/** Sessions of a server that was killed end by themselves, and postgres does not start before they have. */
+/**
+ * Sessions of a server that was killed end by themselves, and postgres does not start before they have; nor does it while
+ * the process of that server stands in the table, waiting for its guardian to notice.
+ */
 const deadSessionsWaitMs = 15_000
 
 /**
@@ -67,9 +70,10 @@ export async function startPostgres(options: PostgresOptions): Promise<PostgresS
       const reason = error instanceof Error ? error.message : ''
       const portTaken =
         options.port === undefined && trial < portTrials && /could not bind|Address already/.test(reason)
-      const sessionsLeft = /pre-existing shared memory/.test(reason) && Date.now() - since < deadSessionsWaitMs
-      if (!portTaken && !sessionsLeft) throw error
-      await sleep(sessionsLeft ? 200 : 0)
+      const isOver = /pre-existing shared memory/.test(reason) || (isInUse(error) && !(await isServed(account.dataDir)))
+      const isEnding = isOver && Date.now() - since < deadSessionsWaitMs
+      if (!portTaken && !isEnding) throw error
+      await sleep(isEnding ? 200 : 0)
     }
   }
 }
@@ -183,6 +187,8 @@ function announcedPid(child: ChildProcess): () => number | null {
     return found === undefined ? null : Number(found)
   }
 }
+
+const isInUse = (error: unknown) => error instanceof TransferError && error.code === 'platform/stack-busy'
 
 function notStarted(output: string, trouble: Error | null): TransferError {
   if (/lock file .* already exists/.test(output)) {

@@ -241,6 +241,23 @@ describe('a parent', () => {
     expect(await valueIn(second)).toBe('orphaned')
   })
 
+  test('killed, and not yet missed by its parent, does not keep the next start from working', async () => {
+    const dataDir = await startedBefore('zombie')
+    const first = await start(dataDir)
+    await keep(first, 'kept')
+    await first.close()
+    // A shell that becomes `sleep` has a child that ends, and never looks.
+    const { lend } = await accountFor(dataDir, uid)
+    const careless = spawn('/bin/sh', ['-c', 'sleep 0.2 & echo $!; exec sleep 2'], { ...lend, cwd: '/' })
+    children.push(careless)
+    const [pid] = (await once(careless.stdout, 'data')).map((text) => String(text).trim())
+    const port = await findFreePort()
+    const lines = [pid, first.dataDir, 1, port, '', '127.0.0.1', '', 'ready   ']
+    await writeFile(join(first.dataDir, 'postmaster.pid'), `${lines.join('\n')}\n`)
+    await eventually('it has ended', async () => !(await isRunning(Number(pid))))
+    expect(await valueIn(await start(dataDir))).toBe('kept')
+  })
+
   test('killed at any moment of a first start leaves nothing that keeps the next one from working', async () => {
     const dataDir = newDataDir('early')
     for (const afterMs of [400, 800]) {
