@@ -103,7 +103,7 @@ export async function openLab(profileDir: string | null): Promise<Lab> {
   }
 }
 
-const pollMs = 25
+const pollMs = 100
 const longestRunMs = 300_000
 
 async function hasFinished(sql: SqlSession, runId: RunId): Promise<boolean> {

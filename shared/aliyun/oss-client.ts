@@ -1,5 +1,6 @@
 import type OSS from 'ali-oss'
 import type { OssConnection } from '../ports/index.ts'
+import { lendBodies } from './lent-body.ts'
 
 export type OssCredentials = () => Promise<{
   accessKeyId: string
@@ -30,7 +31,7 @@ export async function connectOss(connection: OssConnection, credentials: OssCred
     const next = await credentials()
     return { accessKeyId: next.accessKeyId, accessKeySecret: next.accessKeySecret, stsToken: next.securityToken ?? '' }
   }
-  return new Oss({
+  const client = new Oss({
     endpoint: connection.endpoint,
     region: connection.region.startsWith('oss-') ? connection.region : `oss-${connection.region}`,
     bucket: connection.bucket,
@@ -43,6 +44,8 @@ export async function connectOss(connection: OssConnection, credentials: OssCred
     secure: connection.endpoint.startsWith('https:'),
     timeout: 60_000,
   } as OSS.Options) as OssClient
+  lendBodies(client)
+  return client
 }
 
 /** The form that OSS events carry: upper case, without quotes. */

@@ -1,5 +1,5 @@
-import type { Readable } from 'node:stream'
 import { TransferError } from '../errors/index.ts'
+import { type Destroyable, lentBody } from './lent-body.ts'
 import { bareEtag, type Headers, type OssClient } from './oss-client.ts'
 import { retrying } from './retry.ts'
 
@@ -8,7 +8,12 @@ export interface OssRange {
   readonly end: number
   readonly etag: string
   readonly signal?: AbortSignal
+  /** Each piece is valid until the next is asked for. */
+  readonly lent?: boolean
 }
+
+/** A connection of its own, and signing for it, are worth it from here on. */
+const leastLentBytes = 1024 * 1024
 
 /** How often one range goes on after a broken connection before the platform's queue repeats the whole step. */
 const maxResumes = 5
@@ -48,13 +53,16 @@ export async function* readRange(
   }
 }
 
-async function openRange(client: OssClient, key: string, { start, end, etag }: OssRange): Promise<Readable> {
+type Pieces = AsyncIterable<Buffer> & Destroyable
+
+async function openRange(client: OssClient, key: string, { start, end, etag, lent }: OssRange): Promise<Pieces> {
   const headers = {
     Range: `bytes=${start}-${end - 1}`,
     'If-Match': `"${etag}"`,
     'x-oss-range-behavior': 'standard',
   }
-  const { stream, res } = (await client.getStream(key, { headers })) as Answer
+  const how = lent === true && end - start >= leastLentBytes ? { headers, ctx: lentBody } : { headers }
+  const { stream, res } = (await client.getStream(key, how)) as Answer
   try {
     requireRange(res, key, start, end)
   } catch (error) {
@@ -65,7 +73,7 @@ async function openRange(client: OssClient, key: string, { start, end, etag }: O
 }
 
 interface Answer {
-  readonly stream: Readable
+  readonly stream: Pieces
   readonly res: { readonly status: number; readonly headers: object }
 }
 
@@ -78,14 +86,14 @@ function requireRange(res: Answer['res'], key: string, start: number, end: numbe
 }
 
 /** The pieces of a body, cut off by the signal or by standing still; leaving the loop hangs up. */
-async function* watched(stream: Readable, idleMs: number, signal?: AbortSignal): AsyncIterable<Buffer> {
+async function* watched(stream: Pieces, idleMs: number, signal?: AbortSignal): AsyncIterable<Buffer> {
   const stop = () => stream.destroy(new Error('stopped'))
   const watch = () => setTimeout(() => stream.destroy(stoodStill(idleMs)), idleMs)
   let timer = watch()
   signal?.addEventListener('abort', stop, { once: true })
   try {
     signal?.throwIfAborted()
-    for await (const piece of stream as AsyncIterable<Buffer>) {
+    for await (const piece of stream) {
       // Only the server's silence counts, not the time that a slow consumer takes.
       clearTimeout(timer)
       yield piece

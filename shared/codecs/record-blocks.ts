@@ -13,7 +13,17 @@ export interface RecordBlock {
 export interface BlockOptions extends Pick<BatchOptions, 'encoding' | 'newline' | 'maxRecordBytes'> {
   /** Asked behind each piece. @param gatheredMs how long the block has been gathered */
   readonly targetBytes: (gatheredMs: number) => number
+  /** Unset: blocks of this body alone lie in them. */
+  readonly buffers?: BlockBuffers
 }
+
+/** Where blocks lie, in turn. They grow as blocks do; who has blocks made again hands them on, as new memory has to be cleared. */
+export interface BlockBuffers {
+  filling: Buffer
+  other: Buffer
+}
+
+export const newBlockBuffers = (): BlockBuffers => ({ filling: Buffer.alloc(0), other: Buffer.alloc(0) })
 
 /** What blocks are made of, in the order of the body: a record that is too large stands between two of them. */
 export type BlockOrRecord = { readonly block: RecordBlock } | { readonly tooLarge: RawRecord }
@@ -29,7 +39,8 @@ export async function* blocksOf(body: AsyncIterable<Uint8Array>, options: BlockO
   const { targetBytes, maxRecordBytes } = options
   const scanner = createRecordScanner(options.encoding, options.newline)
   const open = openRecord(maxRecordBytes)
-  const block = openBlock(Math.min(targetBytes(0), mostUsualBytes) + pieceRoomBytes)
+  const usualBytes = Math.min(targetBytes(0), mostUsualBytes) + pieceRoomBytes
+  const block = openBlock(usualBytes, options.buffers ?? newBlockBuffers())
   /** Used again for each piece. */
   const ends: number[] = []
   let begunAt = performance.now()
@@ -55,7 +66,8 @@ export async function* blocksOf(body: AsyncIterable<Uint8Array>, options: BlockO
       start = end
     }
     block.add(piece.subarray(taken, start), records)
-    if (start < piece.length) open.add(piece.subarray(start))
+    // A copy: the piece may be lent.
+    if (start < piece.length) open.add(Buffer.from(piece.subarray(start)))
     if (block.length() >= targetBytes(performance.now() - begunAt)) {
       yield* block.close()
       begunAt = performance.now()
@@ -76,23 +88,24 @@ export async function* streamOf({ bytes }: Pick<RecordBlock, 'bytes'>): AsyncIte
 const mostUsualBytes = 16 * 1024 * 1024
 const pieceRoomBytes = 512 * 1024
 
-function openBlock(usualBytes: number) {
-  let buffer: Buffer = Buffer.alloc(0)
-  let other: Buffer = Buffer.alloc(0)
+function openBlock(usualBytes: number, buffers: BlockBuffers) {
   let length = 0
   let records = 0
   const before = { records: 0, bytes: 0 }
   function add(piece: Buffer, count: number): void {
     if (count === 0) return
-    if (length + piece.length > buffer.length) buffer = grown(buffer, length, Math.max(usualBytes, piece.length))
-    piece.copy(buffer, length)
+    if (length + piece.length > buffers.filling.length)
+      buffers.filling = grown(buffers.filling, length, Math.max(usualBytes, piece.length))
+    piece.copy(buffers.filling, length)
     length += piece.length
     records += count
   }
   function* close(): Iterable<BlockOrRecord> {
     if (records === 0) return
-    const block = { bytes: buffer.subarray(0, length), records, before: { ...before } }
-    ;[buffer, other] = [other, buffer]
+    const { filling, other } = buffers
+    const block = { bytes: filling.subarray(0, length), records, before: { ...before } }
+    buffers.filling = other
+    buffers.other = filling
     pass(records, length)
     length = 0
     records = 0

@@ -38,8 +38,8 @@ const Environment = z.object({
   ADBPG_SYNC_OSS_ENDPOINT: optional(z.url()),
   ADBPG_SYNC_REGION: optional(z.string()),
   ADBPG_SYNC_ACCOUNT_ID: optional(z.string()),
-  /** 64 MiB: one COPY of a second or two, so that a repeat is cheap and 50 ms of overhead are not seen. */
-  ADBPG_SYNC_CHUNK_BYTES: optional(Bytes).transform((value) => value ?? 64 * 1024 * 1024),
+  /** 128 MiB: one COPY of some three seconds, so that a repeat is cheap and 60 ms of overhead are not seen. */
+  ADBPG_SYNC_CHUNK_BYTES: optional(Bytes).transform((value) => value ?? 128 * 1024 * 1024),
   /** 32 MiB: a staged chunk is held in memory once (staging/write-chunks.ts). */
   ADBPG_SYNC_STAGE_CHUNK_BYTES: optional(Bytes).transform((value) => value ?? 32 * 1024 * 1024),
   ADBPG_SYNC_LEASE_SECONDS: optional(Seconds).transform((value) => value ?? 120),

@@ -163,6 +163,12 @@ export interface Statements {
 /** Told of a record that no COPY can take, such as a text with a NUL: it is left out of the body, and counts in its numbers. */
 export type OnRefused = (record: RawRecord, reason: RecordReason, origin: Body['origin']) => Promise<void>
 
+export interface ReadHow {
+  readonly onRefused?: OnRefused
+  /** The reader is done with each piece when it asks for the next, so that its memory may be used again. */
+  readonly lent?: boolean
+}
+
 /** Names of a source's columns in the order in which a job wants them; asked for once, when first needed. */
 export type WantedColumns = () => Promise<readonly string[]>
 
@@ -177,7 +183,7 @@ export interface Source extends AsyncDisposable {
    * COPY's bytes of one slice, header lines left out. Without `onRefused`, the first record that it would be told of ends
    * the reading with its reason.
    */
-  read(slice: Slice, encoding: Encoding, signal: AbortSignal, onRefused?: OnRefused): Promise<Body>
+  read(slice: Slice, encoding: Encoding, signal: AbortSignal, how?: ReadHow): Promise<Body>
   /** What `read` would do with the same slice and encoding. */
   describe(slice: Slice, encoding: Encoding): Promise<SliceText>
   /**

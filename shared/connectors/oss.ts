@@ -394,9 +394,10 @@ function objectsIn(
       return splitObjects(store, options, want, { encoding, wanted, signal, unpacking: unpackingUntil(signal) })
     },
     offer: () => encoding,
-    async read(slice, _, signal) {
+    async read(slice, _, signal, { lent = false } = {}) {
       const range = parseSlice(slice)
       const { key, start, newline, firstRecord } = range
+      const isLines = encoding.format !== 'jsonl' || newline === lineFeed
       const plainName = `oss://${store.bucket}/${key}`
       const counted = 'packing' in range ? nameOfFile(store.bucket, range, charset) : plainName
       const name = 'records' in range && range.records === null ? `${plainName} from byte ${start}` : counted
@@ -404,10 +405,9 @@ function objectsIn(
       const body =
         'packing' in range
           ? unpackedFrom(store, range, unpackingUntil(signal))
-          : store.readRange(key, { ...range, signal })
-      if (encoding.format !== 'jsonl') return { encoding, newline, maxRecordBytes, origin, body }
-      const lines = newline === lineFeed ? body : arrayAsLines(body)
-      return { encoding, newline: lineFeed, maxRecordBytes, origin, body: lines }
+          : store.readRange(key, { ...range, signal, lent: lent && isLines })
+      if (isLines) return { encoding, newline, maxRecordBytes, origin, body }
+      return { encoding, newline: lineFeed, maxRecordBytes, origin, body: arrayAsLines(body) }
     },
     async describe(slice) {
       const range = parseSlice(slice)

@@ -26,11 +26,12 @@ export interface ObjectStore {
   list(prefix: string): AsyncIterable<ObjectHead>
   /**
    * The bytes `start` (inclusive) to `end` (exclusive) of the version `etag`.
+   * @param range `lent`: each piece is valid until the next is asked for, which costs a third of the CPU
    * @throws source/object-missing, source/object-changed (another etag), connect/lost (cut short; never silent)
    */
   readRange(
     key: string,
-    range: { start: number; end: number; etag: string; signal?: AbortSignal },
+    range: { start: number; end: number; etag: string; signal?: AbortSignal; lent?: boolean },
   ): AsyncIterable<Uint8Array>
   /** A small object whole, with its version; null when it does not exist. */
   read(key: string, maxBytes: number): Promise<{ body: Buffer; etag: string } | null>

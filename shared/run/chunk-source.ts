@@ -1,6 +1,6 @@
 import { type CopyEncoding, Encoding } from '../codecs/encoding.ts'
 import type { RecordRewriter } from '../codecs/record-rewriter.ts'
-import type { Body, CopyTarget, RowTarget, Slice, Source } from '../connectors/contract.ts'
+import type { Body, CopyTarget, ReadHow, RowTarget, Slice, Source } from '../connectors/contract.ts'
 import { TransferError } from '../errors/index.ts'
 import type * as ledger from '../ledger/index.ts'
 import type { Sql } from '../ports/index.ts'
@@ -20,7 +20,8 @@ export interface OpenedChunk extends AsyncDisposable {
   readonly sent: CopyEncoding
   /** Columns of the destination in the order of the fields. @param session in its database; unset: it opens one */
   columns(session?: Sql): Promise<readonly Column[]>
-  read(): Promise<Body>
+  /** @param how `lent`: the reader is done with each piece when it asks for the next */
+  read(how?: Pick<ReadHow, 'lent'>): Promise<Body>
   /**
    * What is done to records of a body on their way; null where they go as they lie. Counts of its own for each body.
    * @param columns as `columns` gave them
@@ -102,12 +103,12 @@ async function openStaged(
     columns: (session) => columnsInOrder(target, fields.order, session),
     rewriterOf: fields.rewriterOf,
     canRest: true,
-    read: async () => ({
+    read: async (how) => ({
       encoding,
       newline: from.newline,
       maxRecordBytes: from.maxRecordBytes,
       origin,
-      body: world.store.readRange(key, { start, end, etag, signal: deadline.signal }),
+      body: world.store.readRange(key, { start, end, etag, signal: deadline.signal, ...how }),
     }),
     rest: (consumed) => {
       const left = { ...source, start: start + consumed.bytes, firstRecord: firstRecord + consumed.read }
@@ -144,7 +145,7 @@ async function openDirect(
 interface WayToRead {
   /** The first, which stands for all in how fields are taken. */
   readonly slice: Slice
-  read(): Promise<Body>
+  read(how?: Pick<ReadHow, 'lent'>): Promise<Body>
   rest(consumed: { bytes: number; records: number }): DirectSource
 }
 
@@ -164,7 +165,7 @@ function wayToRead(
   const { slice } = direct
   return {
     slice,
-    read: () => source.read(slice, how.encoding, how.signal),
+    read: (lending) => source.read(slice, how.encoding, how.signal, lending),
     rest(consumed) {
       if (source.rest === null)
         throw new TransferError('internal/bug', 'this source cannot hand over the rest of a slice')

@@ -2,11 +2,12 @@ import { oneAhead } from '../codecs/one-ahead.ts'
 import { blocksOf } from '../codecs/record-blocks.ts'
 import type * as ledger from '../ledger/index.ts'
 import { dirtyPrefixOfChunk } from '../staging/keys.ts'
+import { borrowBlockBuffers } from './block-buffers.ts'
 import { type DirtyGuard, openDirtyGuard } from './dirty-limit.ts'
 import { openDirtyLog } from './dirty-log.ts'
 import { type BlockMove, moveBlockOrRecord } from './move-block.ts'
 import { countsDiffer, crashing, type Move, refuseUnlessPlanned } from './move-records.ts'
-import { capped } from './rate-cap.ts'
+import { capped, isCapped } from './rate-cap.ts'
 import { openScreen } from './screen.ts'
 
 /*
@@ -30,7 +31,8 @@ export async function moveInBlocks(
 ): Promise<MovedCounts> {
   const { context, opened, columns } = move
   const put = await move.openPut()
-  const body = await capped(context, 'load', await opened.read())
+  // Blocks are copies; what holds a run to its cap keeps pieces.
+  const body = await capped(context, 'load', await opened.read({ lent: !isCapped(context) }))
   await using guard = keeping.openGuard()
   const dirty = openDirtyLog(context.world.store, keeping.prefix, guard)
   try {
@@ -77,7 +79,8 @@ async function moveAll(move: BlockMove): Promise<ChunkMoved> {
   let blockBytes = cleanBlockBytes
   const targetBytes = (gatheredMs: number) => (isOutOfTime(move) || gatheredMs > gatherWithinMs ? 0 : blockBytes)
   const moved = { read: 0, loaded: 0, filtered: 0, bytes: 0, handedOver: false }
-  for await (const next of oneAhead(blocksOf(crashing(context, body), { ...body, targetBytes }))) {
+  const { buffers, giveBack } = borrowBlockBuffers()
+  for await (const next of oneAhead(blocksOf(crashing(context, body), { ...body, targetBytes, buffers }))) {
     if (moved.read > 0 && isOutOfTime(move)) {
       moved.handedOver = true
       break
@@ -89,6 +92,8 @@ async function moveAll(move: BlockMove): Promise<ChunkMoved> {
     moved.loaded += loaded
     moved.filtered += filtered
   }
+  // Not behind a failure: what was cut off may still be on its way out of them.
+  giveBack()
   const accounted = moved.loaded + moved.filtered + dirty.count()
   if (moved.read !== accounted) throw countsDiffer(moved.read, accounted)
   refuseUnlessPlanned(move, moved.read, moved.handedOver)

@@ -15,10 +15,14 @@ type Step = 'stage' | 'load'
  * Slices that are cut smaller begin lanes anew; others may take their old share until they ask again, a fifth of ten seconds.
  */
 export async function capped(context: RunContext, step: Step, body: Body): Promise<Body> {
-  const { bytesPerSecond, recordsPerSecond } = context.run.spec.settings
-  if (bytesPerSecond === null && recordsPerSecond === null) return body
+  if (!isCapped(context)) return body
   const lanes = await lanesUnderWay(context.sql, context.run, step)
   return { ...body, body: sharedOut(context, step, body, lanes) }
+}
+
+export function isCapped({ run }: RunContext): boolean {
+  const { bytesPerSecond, recordsPerSecond } = run.spec.settings
+  return bytesPerSecond !== null || recordsPerSecond !== null
 }
 
 async function* sharedOut(context: RunContext, step: Step, body: Body, lanes: number): AsyncIterable<Uint8Array> {

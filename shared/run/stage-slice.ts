@@ -104,7 +104,7 @@ async function readWhole(
 ): Promise<Became> {
   const signal = AbortSignal.any([context.deadline.signal, soft])
   const read = (encoding: CopyEncoding, onRefused?: OnRefused) =>
-    source.read(slice, source.offer(encoding), signal, onRefused)
+    source.read(slice, source.offer(encoding), signal, onRefused === undefined ? {} : { onRefused })
   if (target.kind !== 'object') {
     const readRows = (onRefused: OnRefused) => read(target.preferred, onRefused)
     return { ...nothing, ordinals: await stageChunks(context, event, target, readRows, signal) }

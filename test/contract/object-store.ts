@@ -10,7 +10,8 @@ export const codeOf = (work: Promise<unknown>): Promise<string> =>
 
 export async function gather(body: AsyncIterable<Uint8Array>): Promise<Buffer> {
   const pieces: Uint8Array[] = []
-  for await (const piece of body) pieces.push(piece)
+  // A piece may be lent.
+  for await (const piece of body) pieces.push(Buffer.from(piece))
   return Buffer.concat(pieces)
 }
 

@@ -52,7 +52,10 @@ it('bad records in blocks of one chunk far apart and side by side are kept with 
     offset += line.length
   }
   await stack.world.store.put('data/blocks.csv', Buffer.from(lines.join('')))
-  const job = dataxJob('blocks', fromOss('data/blocks.csv'), intoAdbpg('public.blocks'), { errorLimit: { record: 8 } })
+  const job = dataxJob('blocks', fromOss('data/blocks.csv'), intoAdbpg('public.blocks'), {
+    speed: { channel: 1 },
+    errorLimit: { record: 8 },
+  })
   const report = await stack.ended(await stack.start({ job }), 60_000)
   const loaded = count - far.size
   // Of about 16 MB: more than one block, and one chunk.

@@ -1,7 +1,7 @@
 import type { Sql } from '../../shared/ports/index.ts'
 
 /** Made for these tests alone, by openssl: localhost and 127.0.0.1, a hundred years. Nobody trusts it, which is the point. */
-const certificate = `-----BEGIN CERTIFICATE-----
+export const certificate = `-----BEGIN CERTIFICATE-----
 MIIBmjCCAUGgAwIBAgIUEhZY+yfUtU++e6NIZgiTC21aceowCgYIKoZIzj0EAwIw
 FDESMBAGA1UEAwwJbG9jYWxob3N0MCAXDTI2MTEyNTEwMTg1MFoYDzIxMjYxMTAx
 MTAxODUwWjAUMRIwEAYDVQQDDAlsb2NhbGhvc3QwWTATBgcqhkjOPQIBBggqhkjO
@@ -13,7 +13,7 @@ zj0EAwIDRwAwRAIgUpzmHKv9MsRP2EGRR59+haj1YO6Hw+urel4iNQo6YEkCIHkJ
 nFkVq2Ru9zKo4+kxG9VJEd2L/LIKV5FojvGLI7hb
 -----END CERTIFICATE-----
 `
-const privateKey = `-----BEGIN PRIVATE KEY-----
+export const privateKey = `-----BEGIN PRIVATE KEY-----
 MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQghFPE8YOAXAsJcjQ3
 7Q+b1XSXe+ZpZnnfXIG2i74TqzyhRANCAARkrP0CJ9luwkdVDBDsIWHiPafHPvOA
 fvZiqWFWzjw5186zh1Wrn1uqQjGx3OzpVqtE5+vCRwO1kh5rOVvpRMRr

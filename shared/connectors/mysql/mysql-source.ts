@@ -43,7 +43,7 @@ export function openMysqlSource(options: MysqlReaderOptions, context: ConnectorC
     columns: () => asking(async (sql) => await columnsOf(sql, await select(sql))),
     split: (want) => asking(async (sql) => await splitMysql(sql, await select(sql), options.splitPk ?? null, want)),
     offer: () => copyText,
-    async read(slice, encoding, signal, onRefused = failOnRefused) {
+    async read(slice, encoding, signal, { onRefused = failOnRefused } = {}) {
       const origin = { name: name === null ? 'querySql' : printTableName(name), start: 0, firstRecord: 1 }
       const { maxRecordBytes } = options
       const refuse: Refuse = (record, reason) => onRefused(record, reason, origin)

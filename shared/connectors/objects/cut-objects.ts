@@ -92,7 +92,7 @@ async function readRange(
   bytes: Buffer,
 ): Promise<Range> {
   let at = 0
-  for await (const piece of store.readRange(head.key, { ...range, etag: head.etag })) {
+  for await (const piece of store.readRange(head.key, { ...range, etag: head.etag, lent: true })) {
     bytes.set(piece, at)
     at += piece.length
   }

@@ -5,7 +5,7 @@ import type { ObjectRange } from './object-slice.ts'
 
 /** A line is mostly found in one read; a longer one in reads that double. */
 const firstWindowBytes = 64 * 1024
-/** An object of 1 TB has 16,000 cuts of 64 MB, each a round trip. */
+/** An object of 1 TB has 8,000 cuts of 128 MB, each a round trip. */
 const cutsAtOnce = 32
 
 /**

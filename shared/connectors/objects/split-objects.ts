@@ -16,6 +16,7 @@ import { type CutOne, cutEach, type RefusedObject, refusalOf } from './cut-each.
 import { cutJson } from './cut-json.ts'
 import { type CutObject, cutObjects } from './cut-objects.ts'
 import { cutUnscanned } from './cut-unscanned.ts'
+import { evenChunkBytes } from './even-chunks.ts'
 import { columnsOfFile, type FileColumns } from './file-columns.ts'
 import { findObjects, matchesKey } from './find-objects.ts'
 import { keysOfColumns } from './json-columns.ts'
@@ -60,7 +61,11 @@ export async function splitObjects(
   const objects = await findSplitObjects(store, options, want)
   const slices: PlannedSlice[] = []
   const empty: string[] = objects.filter((head) => head.size === 0).map((head) => head.key)
-  const request = { encoding, headerRecords: options.skipHeader ? 1 : 0, targetBytes: want.targetBytes, signal }
+  const targetBytes = evenChunkBytes(
+    objects.reduce((total, { size }) => total + size, 0),
+    want,
+  )
+  const request = { encoding, headerRecords: options.skipHeader ? 1 : 0, targetBytes, signal }
   const names = wanted === null ? null : await wanted()
   const unused = new Set<string>()
   const picking = { encoding, names, column: options.column, unused }

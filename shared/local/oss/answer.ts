@@ -4,6 +4,7 @@ import type { StoredObject } from './object-files.ts'
 export interface Answer {
   readonly status: number
   readonly headers?: Readonly<Record<string, string | number>>
+  /** A piece may lie in memory that is used again once the next but one is asked for. */
   readonly body?: string | AsyncIterable<Uint8Array>
   /** Called once the body was sent, or the client has gone. */
   readonly release?: () => Promise<void>

@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { createReadStream, createWriteStream, existsSync } from 'node:fs'
-import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { mkdir, open, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import * as z from 'zod'
@@ -71,6 +71,38 @@ export async function* readSegments(
     if (from < to)
       yield* createReadStream(segmentPath(bucketDir, file), { start: from, end: to - 1, highWaterMark: 512 * 1024 })
     base += size
+  }
+}
+
+/** A piece of 512 kB is read while the one before it goes to the socket. */
+const lentBytes = 512 * 1024
+
+/**
+ * The same bytes in two buffers that are used in turn: a piece is valid until the next but one is asked for. Pieces of
+ * their own kept a quarter of the server's CPU busy collecting them.
+ */
+export async function* lendSegments(
+  bucketDir: string,
+  segments: readonly Segment[],
+  start: number,
+  end: number,
+): AsyncIterable<Uint8Array> {
+  const room = Math.min(lentBytes, Math.max(1, end - start))
+  let [buffer, other] = [Buffer.allocUnsafe(room), Buffer.allocUnsafe(room)]
+  let base = 0
+  for (const { file, size } of segments) {
+    const to = Math.min(end - base, size)
+    let at = Math.max(start - base, 0)
+    base += size
+    if (at >= to) continue
+    await using handle = await open(segmentPath(bucketDir, file))
+    while (at < to) {
+      const { bytesRead } = await handle.read(buffer, 0, Math.min(room, to - at), at)
+      if (bytesRead === 0) throw new Error(`a file of the bucket ended at byte ${at}`)
+      yield buffer.subarray(0, bytesRead)
+      ;[buffer, other] = [other, buffer]
+      at += bytesRead
+    }
   }
 }
 

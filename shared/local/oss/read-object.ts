@@ -1,6 +1,6 @@
 import { type Answer, objectHeaders } from './answer.ts'
 import type { Bucket } from './bucket.ts'
-import { readSegments, type StoredObject } from './object-files.ts'
+import { lendSegments, type StoredObject } from './object-files.ts'
 import { noSuchKey, OssRefusal } from './refusal.ts'
 import type { OssRequest } from './request.ts'
 
@@ -19,7 +19,7 @@ export function getObject(bucket: Bucket, key: string, { headers, query }: OssRe
       'content-length': end - start,
       ...(range === null ? {} : { 'content-range': `bytes ${start}-${end - 1}/${object.size}` }),
     },
-    body: readSegments(bucket.dir, object.segments, start, end),
+    body: lendSegments(bucket.dir, object.segments, start, end),
     release: bucket.hold(object),
   }
 }

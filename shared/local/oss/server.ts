@@ -2,8 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
-import { Readable } from 'node:stream'
-import { pipeline } from 'node:stream/promises'
+import { finished } from 'node:stream/promises'
 import type { Log } from '../../ports/index.ts'
 import type { Answer } from './answer.ts'
 import { type Buckets, openBuckets } from './buckets.ts'
@@ -135,9 +134,28 @@ async function send(
     message.resume()
     if (message.method === 'HEAD' || body === undefined || status === 304) return void response.end()
     if (text !== null) return void response.end(text)
-    if (typeof body !== 'string')
-      await pipeline(Readable.from(body, { objectMode: false, highWaterMark: 1024 * 1024 }), response)
+    if (typeof body !== 'string') await sendPieces(body, response)
   } finally {
     await release?.()
   }
+}
+
+/** Each piece is with the kernel before the next but one is asked for. A client that hangs up ends it. */
+async function sendPieces(body: AsyncIterable<Uint8Array>, response: ServerResponse): Promise<void> {
+  const over = finished(response)
+  // Awaited below, or before it by way of a write that cannot be done.
+  over.catch(() => undefined)
+  const write = (piece: Uint8Array) =>
+    new Promise<void>((resolve, reject) => {
+      response.write(piece, (error) => (error ? reject(error) : resolve()))
+    })
+  let written = Promise.resolve()
+  for await (const piece of body) {
+    await Promise.race([written, over])
+    written = write(piece)
+    written.catch(() => undefined)
+  }
+  await Promise.race([written, over])
+  response.end()
+  await over
 }

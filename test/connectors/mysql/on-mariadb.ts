@@ -77,8 +77,8 @@ export function onMariadb(server: TestMariadb) {
   async function readDirty(parameters: Record<string, unknown>, connection: Partial<MysqlConnection> = {}) {
     await using source = await open(parameters, connection)
     const records: Found[] = []
-    const { body } = await source.read({ by: 'whole' }, copyText, never, async (record, reason, origin) => {
-      records.push(describeDirty(record, reason, origin))
+    const { body } = await source.read({ by: 'whole' }, copyText, never, {
+      onRefused: async (record, reason, origin) => void records.push(describeDirty(record, reason, origin)),
     })
     const pieces: Uint8Array[] = []
     for await (const piece of body) pieces.push(piece)
