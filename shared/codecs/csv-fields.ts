@@ -13,65 +13,146 @@ export interface CsvFields {
 }
 
 /** Finds the fields of one record by COPY's rules for quotes (csv-scan.ts). The answer is valid until the next call. */
-export function csvFieldFinder(encoding: CsvEncoding, newline: number) {
+export function csvFieldFinder(encoding: CsvEncoding, newline: number): FindCsvFields {
   const delimiter = encoding.delimiter.charCodeAt(0)
   const quote = encoding.quote.charCodeAt(0)
   const escaping = encoding.escape.charCodeAt(0)
-  const ownEscape = escaping !== quote
-  const found = noFields()
-  const quotes = quoteFinder(quote)
+  return escaping === quote
+    ? togglingFinder(delimiter, quote, newline)
+    : escapingFinder({ delimiter, quote, escaping, newline })
+}
 
-  return (bytes: Buffer, start: number, end: number): CsvFields => {
-    let inQuotes = false
-    let count = 0
-    let fieldStart = start
+export type FindCsvFields = (bytes: Buffer, start: number, end: number) => CsvFields
+
+/** Between quotes nothing counts but the next one, so they are hopped over; the rest holds delimiters alone. */
+function togglingFinder(delimiter: number, quote: number, newline: number): FindCsvFields {
+  const found = noFields()
+  const nextQuote = quoteFinder(quote)
+  const findDelimiters = delimiterFinder(delimiter)
+
+  return (bytes, start, end) => {
     const lineEnd = lineEndOf(bytes, start, end, newline)
-    let { starts, ends } = found
-    const quoteAt = quotes.behind(bytes, start)
-    for (let at = start; at < lineEnd; at += 1) {
-      const byte = bytes[at]
-      if (byte !== delimiter && at < quoteAt) continue
-      if (byte === quote) inQuotes = !inQuotes
-      else if (inQuotes) {
-        // What is escaped is data, whatever it is; only a quote and the escape itself can be.
-        if (ownEscape && byte === escaping && (bytes[at + 1] === quote || bytes[at + 1] === escaping)) at += 1
-      } else if (byte === delimiter) {
-        starts[count] = fieldStart
-        ends[count] = at
-        count += 1
-        fieldStart = at + 1
-        if (count < starts.length) continue
-        growFields(found)
-        ;({ starts, ends } = found)
-      }
+    found.count = 0
+    let fieldStart = start
+    for (let at = start; at < lineEnd; ) {
+      const opened = nextQuote(bytes, at)
+      fieldStart = findDelimiters(found, bytes, fieldStart, at, Math.min(opened, lineEnd))
+      at = opened < lineEnd ? nextQuote(bytes, opened + 1) + 1 : lineEnd
     }
-    starts[count] = fieldStart
-    ends[count] = lineEnd
-    found.count = count + 1
-    found.lineEnd = lineEnd
-    return found
+    return endOfFields(found, fieldStart, lineEnd)
   }
 }
 
-/** Most records hold no quote: one search tells it of many, and their bytes are compared with the delimiter alone. */
+function endOfFields(found: CsvFields, fieldStart: number, lineEnd: number): CsvFields {
+  found.starts[found.count] = fieldStart
+  found.ends[found.count] = lineEnd
+  found.count += 1
+  found.lineEnd = lineEnd
+  return found
+}
+
+/** Where the next quote is, at or behind a place; one search tells it of many records, as most hold none. */
 function quoteFinder(quote: number) {
   let searched: Buffer | null = null
   let from = 0
-  let found = 0
-  return {
-    behind(bytes: Buffer, start: number): number {
-      if (bytes === searched && start >= from && start <= found) return found
-      const next = bytes.indexOf(quote, start)
-      found = next === -1 ? bytes.length : next
-      from = start
-      searched = bytes
-      return found
-    },
+  let next = 0
+  return (bytes: Buffer, at: number): number => {
+    if (bytes === searched && at >= from && at <= next) return next
+    const place = bytes.indexOf(quote, at)
+    searched = bytes
+    from = at
+    next = place === -1 ? bytes.length : place
+    return next
+  }
+}
+
+/**
+ * Delimiters where there is no quote, four bytes at a time: `(x - 01 01 01 01) & ~x & 80 80 80 80` marks each byte of x that is
+ * zero, and now and then one behind it, so that each is looked at again.
+ */
+function delimiterFinder(delimiter: number) {
+  const pattern = Math.imul(delimiter, 0x01010101)
+  let viewed: Buffer | null = null
+  let words: Uint32Array = new Uint32Array(0)
+  /** Of the first word in the bytes. */
+  let shift = 0
+  const view = (bytes: Buffer) => {
+    shift = (4 - (bytes.byteOffset & 3)) & 3
+    words = new Uint32Array(bytes.buffer, bytes.byteOffset + shift, Math.max(0, (bytes.length - shift) >> 2))
+    viewed = bytes
+  }
+  /** Adds the fields that end between `from` and `to`. @returns where the field begins that does not */
+  return (found: CsvFields, bytes: Buffer, openedAt: number, from: number, to: number): number => {
+    if (bytes !== viewed) view(bytes)
+    let { starts, ends, count } = found
+    let fieldStart = openedAt
+    let at = from
+    if (count + spareFields > starts.length) ({ starts, ends } = growFields(found))
+    const aligned = Math.min(to, from + ((shift - from) & 3))
+    for (; at < aligned; at += 1) {
+      if (bytes[at] !== delimiter) continue
+      starts[count] = fieldStart
+      ends[count++] = at
+      fieldStart = at + 1
+    }
+    const lastWord = (to - shift) >> 2
+    for (let word = (at - shift) >> 2; word < lastWord; word += 1) {
+      const mixed = (words[word] as number) ^ pattern
+      if (count + spareFields > starts.length) ({ starts, ends } = growFields(found))
+      for (let marks = (mixed - 0x01010101) & ~mixed & 0x80808080; marks !== 0; marks &= marks - 1) {
+        const place = shift + (word << 2) + ((31 - Math.clz32(marks & -marks)) >> 3)
+        if (bytes[place] !== delimiter) continue
+        starts[count] = fieldStart
+        ends[count++] = place
+        fieldStart = place + 1
+      }
+    }
+    for (at = Math.max(at, shift + (lastWord << 2)); at < to; at += 1) {
+      if (bytes[at] !== delimiter) continue
+      starts[count] = fieldStart
+      ends[count++] = at
+      fieldStart = at + 1
+    }
+    found.count = count
+    return fieldStart
+  }
+}
+
+/** With an escape of its own, byte by byte: such files are rare. What is escaped is data; only a quote and the escape can be. */
+function escapingFinder(bytesOf: {
+  delimiter: number
+  quote: number
+  escaping: number
+  newline: number
+}): FindCsvFields {
+  const { delimiter, quote, escaping, newline } = bytesOf
+  const found = noFields()
+  return (bytes, start, end) => {
+    const lineEnd = lineEndOf(bytes, start, end, newline)
+    let inQuotes = false
+    let fieldStart = start
+    found.count = 0
+    for (let at = start; at < lineEnd; at += 1) {
+      const byte = bytes[at]
+      if (byte === quote) inQuotes = !inQuotes
+      else if (inQuotes) {
+        if (byte === escaping && (bytes[at + 1] === quote || bytes[at + 1] === escaping)) at += 1
+      } else if (byte === delimiter) {
+        if (found.count + spareFields > found.starts.length) growFields(found)
+        found.starts[found.count] = fieldStart
+        found.ends[found.count] = at
+        found.count += 1
+        fieldStart = at + 1
+      }
+    }
+    return endOfFields(found, fieldStart, lineEnd)
   }
 }
 
 /** As many columns as a table of PostgreSQL may have; a broken record may have any number of fields. */
 const usualFields = 1600
+/** A word may end four fields; before and behind the words there may be three each, and one ends with the record. */
+const spareFields = 16
 
 export const noFields = (): CsvFields => ({
   count: 0,
@@ -80,14 +161,13 @@ export const noFields = (): CsvFields => ({
   lineEnd: 0,
 })
 
-export function growFields(found: CsvFields): void {
-  const longer = (numbers: Int32Array) => {
-    const next = new Int32Array(2 * numbers.length)
-    next.set(numbers)
-    return next
-  }
-  found.starts = longer(found.starts)
-  found.ends = longer(found.ends)
+export function growFields(found: CsvFields): CsvFields {
+  const { starts, ends } = found
+  found.starts = new Int32Array(2 * starts.length)
+  found.ends = new Int32Array(2 * ends.length)
+  found.starts.set(starts)
+  found.ends.set(ends)
+  return found
 }
 
 /** Before `\n`, `\r\n` or `\r`, and at the end of a last record without any. */

@@ -3,7 +3,7 @@ import { encodeCsvField } from './csv-encode.ts'
 import { csvFieldFinder } from './csv-fields.ts'
 import type { CsvEncoding } from './encoding.ts'
 import type { RecordRewriter } from './record-rewriter.ts'
-import { wholeRecords } from './whole-records.ts'
+import { type WholeRecords, wholeRecords } from './whole-records.ts'
 
 /**
  * How the fields of a record become columns, where they do not already lie in that order. `width` is the number of fields
@@ -74,20 +74,44 @@ export function createCsvProjector(encoding: CsvEncoding, newline: number, proje
       return out.subarray(0, end)
     },
     async *stream(body) {
-      const output = gathered()
-      let records = 0
+      const { fill, output, begin } = writing()
       for await (const whole of wholeRecords(body, encoding, newline)) {
-        for (const [start, end] of whole.records) {
-          records += 1
-          const out = output.withRoom(roomFor(end - start))
-          if (out.full !== null) yield out.full
-          const next = write(whole.bytes, start, end, out.buffer, out.at)
-          if (next === -1) throw otherFields(records)
-          output.advanceTo(next)
+        for (let next = fill(whole, 0); next < whole.count; next = fill(whole, next)) {
+          if (output().length > 0) yield output()
+          begin(whole, next)
         }
       }
-      yield output.rest()
+      if (output().length > 0) yield output()
     },
+  }
+
+  /** Record after record into one buffer, which is used again. */
+  function writing() {
+    let out: Buffer = Buffer.allocUnsafeSlow(outputBytes)
+    let at = 0
+    let records = 0
+    return {
+      /** @returns the first record that has no room */
+      fill({ bytes, count, ends }: WholeRecords, first: number): number {
+        let start = first === 0 ? 0 : (ends[first - 1] as number)
+        for (let index = first; index < count; index += 1) {
+          const end = ends[index] as number
+          if (at + roomFor(end - start) > out.length) return index
+          records += 1
+          const next = write(bytes, start, end, out, at)
+          if (next === -1) throw otherFields(records)
+          at = next
+          start = end
+        }
+        return count
+      },
+      output: (): Buffer => out.subarray(0, at),
+      begin({ ends }: WholeRecords, index: number): void {
+        at = 0
+        const room = roomFor((ends[index] as number) - (index === 0 ? 0 : (ends[index - 1] as number)))
+        if (room > out.length) out = Buffer.allocUnsafeSlow(room)
+      },
+    }
   }
 }
 
@@ -113,25 +137,6 @@ function otherFields(record: number | null): TransferError {
   const which = record === null ? 'the record' : `record ${record} of the chunk`
   const message = `${which} has another number of fields than the file, or too few`
   return new TransferError('record/column-count', message, record === null ? {} : { record })
-}
-
-/** Field after field into a buffer that is handed on when it is full. */
-function gathered() {
-  let buffer = Buffer.allocUnsafe(outputBytes)
-  let at = 0
-  return {
-    withRoom(bytes: number): { buffer: Buffer; at: number; full: Buffer | null } {
-      if (at + bytes <= buffer.length) return { buffer, at, full: null }
-      const full = at === 0 ? null : buffer.subarray(0, at)
-      buffer = Buffer.allocUnsafe(Math.max(outputBytes, bytes))
-      at = 0
-      return { buffer, at, full }
-    },
-    advanceTo(next: number) {
-      at = next
-    },
-    rest: () => buffer.subarray(0, at),
-  }
 }
 
 /** Short runs byte by byte: a call of `copy` costs more than the bytes of a usual field. */

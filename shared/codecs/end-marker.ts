@@ -22,7 +22,8 @@ export async function* guardEndMarker(
     const fresh = Buffer.from(raw.buffer, raw.byteOffset, raw.byteLength)
     const piece = held.length === 0 ? fresh : Buffer.concat([held, fresh])
     const { starts, tail } = candidates(piece, atRecordStart, scanner)
-    held = piece.subarray(tail)
+    // At most two bytes; a copy, as the piece may be lent.
+    held = Buffer.from(piece.subarray(tail))
     yield* quoted(piece.subarray(0, tail), starts, encoding.quote)
     atRecordStart = starts.endsAtStart
   }

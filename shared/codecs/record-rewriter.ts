@@ -4,7 +4,10 @@ import type { CopyEncoding } from './encoding.ts'
 export interface RecordRewriter {
   /** Of what it gives; records end as they did, or with a line feed. */
   readonly encoding: CopyEncoding
-  /** @throws as `record` does, for the first record that cannot be rewritten */
+  /**
+   * A piece is valid until the next is asked for, and one of the body is done with by then.
+   * @throws as `record` does, for the first record that cannot be rewritten
+   */
   stream(body: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array>
   /**
    * @returns null for a record that is left out

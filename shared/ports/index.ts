@@ -120,7 +120,10 @@ export interface Sql {
   transaction<T>(work: () => Promise<T>): Promise<T>
   /** savepoint … release, rolled back to when `work` throws. */
   savepoint<T>(work: () => Promise<T>): Promise<T>
-  /** Feeds a `copy … from stdin`. `rows` is the number in the command tag: on Greenplum it counts rejected rows too. */
+  /**
+   * Feeds a `copy … from stdin`. A piece may lie in memory that is used again once the next is asked for. `rows` is
+   * the number in the command tag: on Greenplum it counts rejected rows too.
+   */
   copyIn(statement: string, body: AsyncIterable<Uint8Array>, signal?: AbortSignal): Promise<{ rows: number }>
   /** Reads a `copy … to stdout`. Leaving the loop early cancels the statement. */
   copyOut(statement: string, signal?: AbortSignal): AsyncIterable<Uint8Array>

@@ -1,5 +1,4 @@
 import { once } from 'node:events'
-import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Client } from 'pg'
@@ -11,6 +10,8 @@ import { asSqlError } from './sql-errors.ts'
 
 /** At 64 kB a piece, pg-copy-streams reaches 0.7 of psql's client speed; from 256 kB on it is ahead (perf.md §2b). */
 const pieceBytes = 256 * 1024
+/** A copy of 128 kB costs more than sending them. */
+const copiedBytes = pieceBytes / 2
 const copyOutPieceBytes = 64 * 1024
 /** A server that has been told that the COPY failed answers at once, unless it is waiting for a lock. */
 const failWithinMs = 1_000
@@ -36,9 +37,11 @@ export async function copyFrom(
   const source = watched(body, giveUp.start)
   for (const signal of signals) signal.addEventListener('abort', giveUp.start, { once: true })
   try {
-    const pieces = Readable.from(inPieces(source.body, pieceBytes), { objectMode: false, highWaterMark: pieceBytes })
-    await pipeline(pieces, copy, { signal: AbortSignal.any([...signals]) })
+    // Of an iterable, `pipeline` asks for the next piece when the one before is with the kernel.
+    await pipeline(forSending(source.body), copy, { signal: AbortSignal.any([...signals]) })
   } catch (error) {
+    // One that waits for its own server is left when that answers.
+    if (!source.isAsked) await Promise.race([source.left, sleep(failWithinMs, undefined, { ref: false })])
     const ours = abortOf(signals) ?? source.failure?.error
     if (ours === undefined) throw asSqlError(error)
     await Promise.race([closed, sleep(2 * failWithinMs, undefined, { ref: false })])
@@ -64,6 +67,10 @@ function hangUpUnlessHeard(client: Client): { start(): void; stop(): void } {
 interface WatchedSource {
   readonly body: AsyncIterable<Uint8Array>
   failure: { readonly error: unknown } | null
+  /** For its next piece. */
+  isAsked: boolean
+  /** It is at its end, or was told that nothing more is wanted. */
+  readonly left: Promise<unknown>
 }
 
 /**
@@ -71,7 +78,11 @@ interface WatchedSource {
  * `next()`.
  */
 function watched(body: AsyncIterable<Uint8Array>, onFailure: () => void): WatchedSource {
-  const state: WatchedSource = { body: pieces(), failure: null }
+  let leave = () => {}
+  const left = new Promise<void>((resolve) => {
+    leave = resolve
+  })
+  const state: WatchedSource = { body: pieces(), failure: null, isAsked: false, left }
   return state
 
   async function* pieces(): AsyncGenerator<Uint8Array> {
@@ -80,18 +91,41 @@ function watched(body: AsyncIterable<Uint8Array>, onFailure: () => void): Watche
       for (let step = await next(iterator); !step.done; step = await next(iterator)) yield step.value
     } finally {
       if (state.failure === null) await iterator.return?.()
+      leave()
     }
   }
 
   async function next(iterator: AsyncIterator<Uint8Array>): Promise<IteratorResult<Uint8Array>> {
+    state.isAsked = true
     try {
       return await iterator.next()
     } catch (error) {
       state.failure = { error }
       onFailure()
       throw error
+    } finally {
+      state.isAsked = false
     }
   }
+}
+
+/** As `inPieces`, where each piece is done with when the next is asked for: what it gathers lies in one buffer. */
+async function* forSending(body: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
+  let gathered: Buffer | null = null
+  let at = 0
+  for await (const piece of body) {
+    if (gathered !== null && at > 0 && (piece.length >= copiedBytes || at + piece.length > gathered.length)) {
+      yield gathered.subarray(0, at)
+      at = 0
+    }
+    if (piece.length >= copiedBytes) yield piece
+    else {
+      gathered ??= Buffer.allocUnsafeSlow(pieceBytes)
+      gathered.set(piece, at)
+      at += piece.length
+    }
+  }
+  if (gathered !== null && at > 0) yield gathered.subarray(0, at)
 }
 
 /** Gathers small pieces; a large one is handed on as it is, without a copy. */

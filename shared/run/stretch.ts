@@ -14,13 +14,22 @@ type Place = Pick<Body, 'encoding' | 'newline'>
 /** The guard reads each record, which costs as much as counting them: it is called where there is something to guard. */
 export function sentOf(
   stretch: Stretch,
-  { opened, body }: { readonly opened: Move['opened']; readonly body: Place },
+  { opened, columns, body }: Pick<Move, 'opened' | 'columns'> & { readonly body: Place },
   rewriter: RecordRewriter | null,
 ): AsyncIterable<Uint8Array> {
+  if (rewriter !== null) {
+    const rewritten = rewriter.stream(wholeBlocks(stretch))
+    // Between two columns stands a delimiter.
+    return columns.length > 1 ? rewritten : guarded(rewritten, opened.sent, body.newline)
+  }
   const bytes = bytesOf(stretch)
-  if (rewriter !== null) return guarded(rewriter.stream(bytes), opened.sent, body.newline)
   const hasMarker = stretch.some((block) => block.bytes.includes(endMarker))
   return hasMarker ? guarded(bytes, opened.sent, body.newline) : bytes
+}
+
+/** A rewriter puts together what pieces cut apart. */
+async function* wholeBlocks(stretch: Stretch): AsyncIterable<Uint8Array> {
+  for (const { bytes } of stretch) yield bytes
 }
 
 async function* bytesOf(stretch: Stretch): AsyncIterable<Uint8Array> {

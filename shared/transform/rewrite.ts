@@ -44,9 +44,15 @@ async function* rewritten(
   { encoding, newline }: Rewriting['from'],
   record: RecordRewriter['record'],
 ): AsyncIterable<readonly Buffer[]> {
-  for await (const { bytes, records } of wholeRecords(body, encoding, newline)) {
-    const some = records.map(([start, end]) => record(bytes.subarray(start, end)))
-    yield some.filter((one) => one !== null)
+  for await (const { bytes, count, ends } of wholeRecords(body, encoding, newline)) {
+    const some: Buffer[] = []
+    for (let index = 0, start = 0; index < count; index += 1) {
+      const end = ends[index] ?? start
+      const one = record(bytes.subarray(start, end))
+      if (one !== null) some.push(one)
+      start = end
+    }
+    yield some
   }
 }
 

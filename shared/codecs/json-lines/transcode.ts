@@ -36,9 +36,9 @@ export function createJsonTranscoder(written: WrittenFields): RecordRewriter {
     return out.subarray(0, write(bytes, out, 0))
   }
 
-  /** Lines into one buffer after the other. */
+  /** Line after line into one buffer, which is used again. */
   function writing() {
-    let out = Buffer.allocUnsafe(outputBytes)
+    let out: Buffer = Buffer.allocUnsafeSlow(outputBytes)
     let at = 0
     let records = 0
     return {
@@ -61,10 +61,9 @@ export function createJsonTranscoder(written: WrittenFields): RecordRewriter {
         return read
       },
       output: (): Buffer => out.subarray(0, at),
-      /** What was written stays whose it is now. */
       begin(lineBytes: number): void {
-        out = Buffer.allocUnsafe(Math.max(outputBytes, lineBytes))
         at = 0
+        if (lineBytes > out.length) out = Buffer.allocUnsafeSlow(lineBytes)
       },
     }
   }

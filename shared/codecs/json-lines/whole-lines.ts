@@ -28,7 +28,7 @@ export async function* wholeLines(
     const piece = Buffer.from(raw.buffer, raw.byteOffset, raw.byteLength)
     const first = piece.indexOf(lineFeed) + 1
     if (first === 0) {
-      if (piece.length > 0) hold(piece)
+      if (piece.length > 0) hold(Buffer.from(piece))
       continue
     }
     const end = piece.lastIndexOf(lineFeed) + 1
@@ -37,7 +37,8 @@ export async function* wholeLines(
     if (start < end) yield { bytes: piece, start, end }
     open = []
     openBytes = 0
-    if (end < piece.length) hold(piece.subarray(end))
+    // A copy, as above: the piece may be lent.
+    if (end < piece.length) hold(Buffer.from(piece.subarray(end)))
   }
   if (open.length > 0) yield whole([...open, Buffer.of(lineFeed)])
 }
