@@ -70,6 +70,17 @@ export async function* skipBytes(source: AsyncIterable<Uint8Array>, count: numbe
   }
 }
 
+/** No more than that is asked of the source. */
+export async function* firstBytes(source: AsyncIterable<Uint8Array>, count: number): AsyncIterable<Uint8Array> {
+  let left = count
+  if (left === 0) return
+  for await (const piece of source) {
+    yield piece.subarray(0, left)
+    left -= Math.min(left, piece.length)
+    if (left === 0) return
+  }
+}
+
 /** The beginning of a file, and whether that is all of it; the rest is not read. */
 export async function headOf(
   source: AsyncIterable<Uint8Array>,

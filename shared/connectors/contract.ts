@@ -199,6 +199,8 @@ export interface Source extends AsyncDisposable {
   readonly askIncrement: null | ((low: Low) => Promise<AskedIncrement>)
   /** What is left of a slice after `consumed` whole records were taken from its start; null when the source cannot resume. */
   readonly rest: null | ((slice: Slice, consumed: { readonly bytes: number; readonly records: number }) => Slice)
+  /** The first `bytes` of a slice that is read from the beginning of its file; null when the kind has none. */
+  readonly first: null | ((slice: Slice, bytes: number) => Slice)
   /**
    * How small slices become one chunk, where reading them anew gives the same bytes; a `null` answer: this one stands alone.
    * null: those of the kind always do.

@@ -431,10 +431,14 @@ function objectsIn(
       const range = parseSlice(slice)
       const start = range.start + consumed.bytes
       const firstRecord = range.firstRecord + consumed.records
-      if ('packing' in range) return { ...slice, start, firstRecord }
+      if ('packing' in range) {
+        const left = range.bytes === undefined ? {} : { bytes: range.bytes - consumed.bytes }
+        return { ...slice, start, firstRecord, ...left }
+      }
       if (range.records === null) return { ...slice, start, firstRecord: 1 }
       return { ...slice, start, firstRecord, records: range.records - consumed.records }
     },
+    first: (slice, bytes) => ({ ...slice, bytes }),
     join(slice) {
       const range = parseSlice(slice)
       if ('packing' in range || range.records === null) return null

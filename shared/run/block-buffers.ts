@@ -1,10 +1,12 @@
 import { type BlockBuffers, newBlockBuffers } from '../codecs/record-blocks.ts'
 
-/** More is given back to the system: a record of many megabytes is rare. */
-const mostKeptBytes = 40 * 1024 * 1024
+/** Beyond, memory is given back to the system: a record of many megabytes is rare, and so are three chunks at a time. */
+const mostKeptBytes = 56 * 1024 * 1024
 
-/** Of the chunk before, in this process; null while a chunk has them, or there was none. */
-let kept: BlockBuffers | null = null
+/** Of chunks before, in this process. */
+const kept: BlockBuffers[] = []
+
+const bytesOf = ({ filling, other }: BlockBuffers) => filling.length + other.length
 
 export interface Borrowed {
   readonly buffers: BlockBuffers
@@ -13,16 +15,16 @@ export interface Borrowed {
 }
 
 /**
- * The buffers of the last chunk that this instance has loaded. Memory that is new costs the kernel clearing it and V8 a
- * collection, together a third of a loader's CPU (docs/decisions.md, 2026-11-30).
+ * The buffers of a chunk that this instance has loaded. Memory that is new costs the kernel clearing it and V8 a collection,
+ * together a third of a loader's CPU (docs/decisions.md, 2026-11-30).
  */
 export function borrowBlockBuffers(): Borrowed {
-  const buffers = kept ?? newBlockBuffers()
-  kept = null
+  const buffers = kept.pop() ?? newBlockBuffers()
   return {
     buffers,
     giveBack() {
-      if (buffers.filling.length + buffers.other.length <= mostKeptBytes) kept = buffers
+      const keptBytes = kept.reduce((sum, one) => sum + bytesOf(one), bytesOf(buffers))
+      if (keptBytes <= mostKeptBytes) kept.push(buffers)
     },
   }
 }

@@ -30,12 +30,21 @@ export async function loadChunk(context: RunContext, event: LoadEvent): Promise<
   const chunk = await ledger.readChunk(context.sql, id)
   if (chunk === null) throw new TransferError('event/invalid', `run ${id.runId} has no chunk ${id.ordinal}.${id.part}`)
   const counts = chunk.done ? await ledger.readChunkDone(context.sql, id) : await moveChunk(context, id, chunk)
+  await afterLoading(context, id, event.generation, counts)
+  if (counts?.handedOver) await send(context, { step: 'load', ordinal: id.ordinal, part: id.part + 1 })
+  else if ((await sendChunkAfter(context, id.ordinal)) === 'none') await finishIfComplete(context)
+}
+
+export async function afterLoading(
+  context: RunContext,
+  id: ledger.ChunkId,
+  generation: number,
+  counts: ledger.ChunkCounts | null,
+): Promise<void> {
   context.world.reach('load/after-commit')
   await sendOneWaiting(context)
   // A generation before this one may have found dirty what went in now.
-  if (counts?.dirty === 0 && event.generation > 0) await removeDirty(context.world.store, dirtyPrefixOfChunk(id))
-  if (counts?.handedOver) await send(context, { step: 'load', ordinal: id.ordinal, part: id.part + 1 })
-  else if ((await sendChunkAfter(context, id.ordinal)) === 'none') await finishIfComplete(context)
+  if (counts?.dirty === 0 && generation > 0) await removeDirty(context.world.store, dirtyPrefixOfChunk(id))
 }
 
 async function moveChunk(context: RunContext, id: ledger.ChunkId, chunk: ledger.ChunkRow): Promise<ledger.ChunkCounts> {
@@ -43,6 +52,17 @@ async function moveChunk(context: RunContext, id: ledger.ChunkId, chunk: ledger.
   if (target.kind === 'object') throw new TransferError('internal/bug', 'a chunk has no way into this destination')
   await using opened = await openChunk(context, id, chunk, target)
   if (target.kind === 'rows') return await loadRows(context, id, chunk, target, opened, await opened.columns())
+  return await moveOpened(context, id, chunk, target, opened)
+}
+
+/** Moves a chunk whose bytes are at hand by COPY. */
+export async function moveOpened(
+  context: RunContext,
+  id: ledger.ChunkId,
+  chunk: ledger.ChunkRow,
+  target: CopyTarget,
+  opened: OpenedChunk,
+): Promise<ledger.ChunkCounts> {
   const isHere = isSameDatabase(target.connection, context.address)
   const columns = await opened.columns(isHere ? context.sql : undefined)
   if (!isHere) return await copyElsewhere(context, id, chunk, target, opened, columns)

@@ -5,7 +5,9 @@ import type { Body, CopyTarget, Slice, Source } from '../connectors/contract.ts'
 import { TransferError } from '../errors/index.ts'
 import * as ledger from '../ledger/index.ts'
 import { formatStagedChunk } from '../staging/keys.ts'
+import { placeOf } from './dispatch.ts'
 import type { StageEvent } from './events.ts'
+import { canLoadHere, openLoadingHere } from './load-here.ts'
 import { capped } from './rate-cap.ts'
 import type { RunContext } from './run-context.ts'
 import { sealOf, sealOnce } from './seal-slice.ts'
@@ -36,16 +38,22 @@ export async function stageParts(context: RunContext, event: StageEvent, work: P
   const making = { context, event, attempt: randomBytes(6).toString('hex'), ...(await openRest(context, work, before)) }
   let progress = before
   const isOutOfTime = () => work.soft.aborted || world.clock.now() >= deadline.softAt
+  await using here = canLoadHere(context, work.target) ? openLoadingHere(context, event.generation) : null
   try {
     // One is uploaded while the next is filled, so two are in memory.
     const { body } = making
     const origin = { ...body.origin, start: startOf(body) }
-    const options = { ...body, origin, targetBytes: world.settings.stageChunkBytes / 2 }
+    const options = {
+      ...body,
+      origin,
+      targetBytes: world.settings.stageChunkBytes / (here === null ? 2 : chunksInMemory),
+    }
     for await (const chunk of oneAhead(recordChunksOf(making.body.body, options))) {
-      const ordinal = await makePart(making, progress, chunk)
+      const ordinal = await (here === null ? stagePart : keepPart)(making, progress, chunk)
       if (ordinal === null) return 'left'
       world.reach('stage/after-part')
-      await sendChunksInTurn(context, [ordinal])
+      if (here === null) await sendChunksInTurn(context, [ordinal])
+      else await here.load({ ordinal, bytes: chunk.bytes })
       progress = progressWith(progress, chunk)
       if ((await ledger.readHalt(sql, run.runId, run.generation)) !== null) return 'left'
       if (isOutOfTime()) return 'handed-over'
@@ -55,6 +63,7 @@ export async function stageParts(context: RunContext, event: StageEvent, work: P
     if (progress.parts === before.parts) throw tooSlow(event, before, error)
     return 'handed-over'
   }
+  await here?.settled()
   world.reach('stage/after-object')
   const total = { records: progress.records, bytes: progress.sourceBytes }
   const sealed = await sealOnce(context, event, async () => {
@@ -64,11 +73,15 @@ export async function stageParts(context: RunContext, event: StageEvent, work: P
   return sealed === null ? 'left' : 'sealed'
 }
 
+/** Two are filled in turn, up to four are loaded or wait for it, each of these with a copy of its own in blocks. */
+const chunksInMemory = 4
+
 interface Making {
   readonly context: RunContext
   readonly event: StageEvent
   /** Keeps the objects of two attempts apart. */
   readonly attempt: string
+  readonly source: Source
   /** What was not read yet when the attempt began, and where that was. */
   readonly body: Body
   readonly slice: Slice
@@ -79,14 +92,15 @@ async function openRest(
   context: RunContext,
   { slice, source, target, soft }: PartsToStage,
   before: ledger.SliceProgress,
-): Promise<Pick<Making, 'body' | 'slice' | 'before'>> {
-  if (source.rest === null)
-    throw new TransferError('internal/bug', 'a source that gives the same bytes again has no rest')
+): Promise<Pick<Making, 'source' | 'body' | 'slice' | 'before'>> {
+  if (source.rest === null) throw noRest()
   const rest = source.rest(slice, { bytes: before.sourceBytes, records: before.records })
   const signal = AbortSignal.any([context.deadline.signal, soft])
   const body = await source.read(rest, source.offer(target.preferred), signal)
-  return { body: await capped(context, 'stage', body), slice, before }
+  return { source, body: await capped(context, 'stage', body), slice, before }
 }
+
+const noRest = () => new TransferError('internal/bug', 'a source that gives the same bytes again has no rest')
 
 const progressWith = (progress: ledger.SliceProgress, { records, sourceBytes }: RecordChunk): ledger.SliceProgress => ({
   parts: progress.parts + 1,
@@ -94,51 +108,61 @@ const progressWith = (progress: ledger.SliceProgress, { records, sourceBytes }: 
   sourceBytes: progress.sourceBytes + sourceBytes,
 })
 
-/** The object first, then the transaction that makes it known. @returns its ordinal; null when another attempt was faster */
-async function makePart(making: Making, progress: ledger.SliceProgress, chunk: RecordChunk): Promise<number | null> {
-  const { context, event, attempt } = making
-  const { world, run, sql, deadline } = context
-  const at = { runId: run.runId, epoch: event.epoch, slice: event.slice }
+/** @returns the ordinal of what was made; null when another attempt was faster */
+type MakePart = (making: Making, progress: ledger.SliceProgress, chunk: RecordChunk) => Promise<number | null>
+
+/** The object first, then the transaction that makes it known. */
+const stagePart: MakePart = async (making, progress, chunk) => {
+  const { context, event, attempt, body, slice, before } = making
+  const { world, run, deadline } = context
   const key = formatStagedChunk({ runId: run.runId, slice: event.slice, attempt, index: progress.parts })
   const options = { contentType: 'application/octet-stream', signal: deadline.signal }
   const { etag } = await world.store.put(key, chunk.bytes, options)
   world.reach('stage/mid-object')
-  const { parts: part } = progress
-  const { records, sourceBytes } = chunk
+  const { encoding, newline, maxRecordBytes, origin } = body
+  const start = startOf(body) + progress.sourceBytes - before.sourceBytes
+  const firstRecord = origin.firstRecord + progress.records - before.records
+  const cutFrom = { slice: { ...slice }, name: origin.name, start, firstRecord, newline, maxRecordBytes }
+  const placed = { key, etag, start: 0, end: chunk.bytes.length, firstRecord: 1 }
+  const ordinal = await tellPart(making, progress, chunk, { from: 'stage', ...placed, encoding, cutFrom })
+  if (ordinal === null) await world.store.remove([key])
+  return ordinal
+}
+
+/** A part of the file, which whoever has to load it can read again. */
+const keepPart: MakePart = async (making, progress, chunk) => {
+  const { rest, first } = making.source
+  if (rest === null || first === null) throw noRest()
+  const behind = rest(making.slice, { bytes: progress.sourceBytes, records: progress.records })
+  return await tellPart(making, progress, chunk, { from: 'source', slice: first(behind, chunk.sourceBytes) })
+}
+
+/** The transaction that makes a part known, with how far the reading has come. */
+async function tellPart(
+  { context, event }: Making,
+  { parts: part }: ledger.SliceProgress,
+  { bytes, records, sourceBytes }: RecordChunk,
+  source: ledger.ChunkSource,
+): Promise<number | null> {
+  const { run, sql, world } = context
+  const at = { runId: run.runId, epoch: event.epoch, slice: event.slice }
+  const chunk = { part: 0, slice: event.slice, source, records, bytes: bytes.length }
   for (;;) {
     try {
       return await sql.transaction(async () => {
         const ordinal = await ledger.nextOrdinal(sql, run.runId)
-        await ledger.insertChunks(sql, run.runId, [chunkRow(making, progress, chunk, { key, etag, ordinal })])
+        await ledger.insertChunks(sql, run.runId, [{ ...chunk, ordinal }])
         await ledger.insertSlicePart(sql, at, { part, ordinal, records, sourceBytes })
+        // Loaded where it is cut.
+        if (source.from === 'source')
+          await ledger.insertDispatch(sql, placeOf(context, { step: 'load', ordinal, part: 0 }), 0, world.clock.now())
         return ordinal
       })
     } catch (error) {
       if (!ledger.isDuplicate(error)) throw error
       if ((await ledger.readSliceProgress(sql, at)).parts <= part) continue
-      await world.store.remove([key])
       return null
     }
-  }
-}
-
-function chunkRow(
-  { event, body, slice, before }: Making,
-  progress: ledger.SliceProgress,
-  { bytes, records }: RecordChunk,
-  { key, etag, ordinal }: { key: string; etag: string; ordinal: number },
-): ledger.NewChunk {
-  const { encoding, newline, maxRecordBytes, origin } = body
-  const start = startOf(body) + progress.sourceBytes - before.sourceBytes
-  const firstRecord = origin.firstRecord + progress.records - before.records
-  const cutFrom = { slice: { ...slice }, name: origin.name, start, firstRecord, newline, maxRecordBytes }
-  return {
-    ordinal,
-    part: 0,
-    slice: event.slice,
-    source: { from: 'stage', key, etag, start: 0, end: bytes.length, firstRecord: 1, encoding, cutFrom },
-    records,
-    bytes: bytes.length,
   }
 }
 

@@ -58,6 +58,39 @@ describe('one compressed file, with a header, is loaded whole in many chunks', (
   })
 })
 
+describe('a function that is killed while it cuts a gzip file and loads what it cuts loses and repeats no row', () => {
+  it.each(['stage/after-part', 'load/mid-copy', 'load/after-copy', 'load/after-commit', 'stage/after-object'] as const)(
+    '%s',
+    async (point) => {
+      const table = await tableFor((name) => put(`data/${name}.csv.gz`, gzipSync(header + csv(rows))))
+      const source = fromOss(`data/${table}.csv.gz`, { skipHeader: true })
+      await stack.crashAt(point)
+      const runId = await stack.start({ job: dataxJob(table, source, intoAdbpg(`public.${table}`)) })
+      const report = await stack.whileTicking(() => stack.ended(runId, 60_000))
+      expect(await stack.crashed()).toBe(true)
+      expect(report).toMatchObject({ state: 'succeeded', rows: { read: rowCount, loaded: rowCount, dirty: 0 } })
+      expect(await contents(table)).toEqual(await whole())
+    },
+    90_000,
+  )
+})
+
+it('of a gzip file nothing is staged, unless its bytes are held to a cap', async () => {
+  const table = await tableFor((name) => put(`data/${name}.csv.gz`, gzipSync(header + csv(rows))))
+  const stagedBy = async (speed: Record<string, number>) => {
+    const source = fromOss(`data/${table}.csv.gz`, { skipHeader: true })
+    const job = dataxJob(table, source, intoAdbpg(`public.${table}`), { speed, errorLimit: { record: 0 } })
+    const report = await stack.run({ job })
+    expect(report).toMatchObject({ state: 'succeeded', rows: { loaded: rowCount } })
+    const sources = await stack.sql<{ from: string }>(
+      `select distinct source::json ->> 'from' as from from adbpg_sync.chunk where run_id = '${report.runId}'`,
+    )
+    return sources.map((one) => one.from)
+  }
+  expect(await stagedBy({ channel: 2 })).toEqual(['source'])
+  expect(await stagedBy({ channel: 2, byte: 50_000_000 })).toEqual(['stage'])
+})
+
 it('files that are plain, gzip and zip are one source: each has a header, and its own order of columns', async () => {
   const swapped = (some: readonly string[]) => csv(some.map((row) => row.replace(/^(\d+),(.*)$/s, '$2,$1')))
   const table = await tableFor(async (name) => {

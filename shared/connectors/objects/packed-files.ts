@@ -121,7 +121,7 @@ async function headFile(
 
 /** @param picked which of its columns are taken, where that is not all in order */
 export function plannedSlice(
-  slice: Omit<PackedSlice, 'pick' | 'keys'>,
+  slice: Omit<PackedSlice, 'pick' | 'keys' | 'bytes'>,
   picked: Readonly<Record<string, string>>,
 ): PlannedSlice {
   const { entry, ...rest } = slice

@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import { atMost, inflated, Packing, skipBytes } from '../../codecs/inflate.ts'
+import { atMost, firstBytes, inflated, Packing, skipBytes } from '../../codecs/inflate.ts'
 import { toUtf8 } from '../../codecs/to-utf8.ts'
 import { entryAsGzip, ZipEntry } from '../../codecs/unzip.ts'
 import type { ObjectStore } from '../../ports/index.ts'
@@ -16,6 +16,8 @@ export const PackedSlice = ObjectSlice.omit({ end: true, records: true }).extend
   to: z.number().int().min(0),
   /** JSON of what the directory of a zip says. */
   entry: z.string().optional(),
+  /** Of the file as it is inflated and decoded, from `start` on; unset: to its end. */
+  bytes: z.number().int().min(0).optional(),
 })
 export type PackedSlice = z.infer<typeof PackedSlice>
 
@@ -44,8 +46,10 @@ export function unpacked(store: ObjectStore, file: PackedFile, options: Unpackin
   return options.charset === null ? bounded : toUtf8(bounded, options.charset)
 }
 
-export const unpackedFrom = (store: ObjectStore, slice: PackedSlice, options: Unpacking): AsyncIterable<Uint8Array> =>
-  skipBytes(unpacked(store, slice, options), slice.start)
+export function unpackedFrom(store: ObjectStore, slice: PackedSlice, options: Unpacking): AsyncIterable<Uint8Array> {
+  const rest = skipBytes(unpacked(store, slice, options), slice.start)
+  return slice.bytes === undefined ? rest : firstBytes(rest, slice.bytes)
+}
 
 export const entryOf = ({ entry }: Pick<PackedFile, 'entry'>): ZipEntry | null =>
   entry === undefined ? null : ZipEntry.parse(JSON.parse(entry))

@@ -62,6 +62,8 @@ export function parquetIn(
         records: records - consumed.records,
       }
     },
+    // Row groups are read where they lie.
+    first: null,
     cutSmaller: null,
     askIncrement: null,
     holdSnapshot: null,

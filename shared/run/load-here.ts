@@ -1,0 +1,123 @@
+import type { CopyTarget, Target } from '../connectors/contract.ts'
+import { asTransferError } from '../errors/index.ts'
+import * as ledger from '../ledger/index.ts'
+import type { SqlSession } from '../ports/index.ts'
+import { openChunk } from './chunk-source.ts'
+import { sendAnew } from './dispatch.ts'
+import { isSameDatabase, openTarget } from './ends.ts'
+import { afterLoading, moveOpened } from './load-chunk.ts'
+import { isCapped } from './rate-cap.ts'
+import type { RunContext } from './run-context.ts'
+import { sendChunkAfter } from './window.ts'
+
+/** Each has a chunk and a block of its size in memory, and a session; one stream of gzip feeds no more on two cores. */
+const mostAtOnce = 3
+
+/** A chunk that is known to the ledger, and what it holds. */
+export interface ChunkInHand {
+  readonly ordinal: number
+  /** Copied before `load` resolves. */
+  readonly bytes: Buffer
+}
+
+export interface LoadingHere extends AsyncDisposable {
+  /** Resolves when the chunk has begun: once one of those before it has ended, where there are enough. */
+  load(chunk: ChunkInHand): Promise<void>
+  /** When all have ended. */
+  settled(): Promise<void>
+}
+
+/**
+ * Chunks of a file that is read from its beginning are loaded where they are cut: staging them would cost the function and OSS
+ * four times what inflating does (docs/decisions.md, 2026-11-30). Where sessions are counted or bytes are held to a cap,
+ * they are staged, as loaders know how to wait.
+ */
+export function canLoadHere(context: RunContext, target: Target): target is CopyTarget {
+  if (target.kind !== 'copy' || isCapped(context)) return false
+  return isSameDatabase(target.connection, context.address) && target.connection.maxConnections === undefined
+}
+
+/**
+ * Any loader can load such a chunk, by reading the file up to it once more; so what fails here is sent to one. What dies here
+ * counts as sent when it was made known, so that `tick` sends it after its lease.
+ * @param generation of the event that is worked on
+ */
+export function openLoadingHere(context: RunContext, generation: number): LoadingHere {
+  const { world, run, deadline, log } = context
+  const lanes = Math.min(run.spec.settings.concurrent, mostAtOnce)
+  const idle: Lane[] = []
+  const spare: Buffer[] = []
+  const running = new Set<Promise<void>>()
+
+  async function loadOn(lane: Lane, ordinal: number, bytes: Buffer): Promise<void> {
+    const mine: RunContext = { ...context, sql: lane.session }
+    const id = { runId: run.runId, ordinal, part: 0 }
+    const chunk = await ledger.readChunk(lane.session, id)
+    if (chunk === null || chunk.done) return
+    await using opened = await openChunk(mine, id, chunk, lane.target)
+    const read = async () => ({ ...(await opened.read()), body: only(bytes) })
+    const counts = await moveOpened(mine, id, chunk, lane.target, { ...opened, canRest: false, read })
+    await afterLoading(mine, id, generation, counts)
+    const next = await ledger.readChunk(lane.session, { ...id, ordinal: ordinal + run.spec.settings.concurrent })
+    // Those of the same slice are in hand here, or about to be.
+    if (next !== null && next.slice !== chunk.slice) await sendChunkAfter(mine, ordinal)
+  }
+
+  async function work(ordinal: number, bytes: Buffer): Promise<void> {
+    let lane: Lane | null = null
+    try {
+      lane = idle.pop() ?? (await openLane(context))
+      await loadOn(lane, ordinal, bytes)
+      idle.push(lane)
+    } catch (thrown) {
+      log.warn('a chunk is left to a loader', { ordinal, error: asTransferError(thrown).report() })
+      await lane?.[Symbol.asyncDispose]()
+      await using session = await world.connectSql(context.address, deadline.signal)
+      await sendAnew({ ...context, sql: session }, { step: 'load', ordinal, part: 0 })
+    }
+  }
+
+  return {
+    async load({ ordinal, bytes }) {
+      while (running.size >= lanes) await Promise.race(running)
+      const found = spare.pop()
+      const memory = found !== undefined && found.length >= bytes.length ? found : Buffer.allocUnsafeSlow(bytes.length)
+      bytes.copy(memory)
+      const one = work(ordinal, memory.subarray(0, bytes.length)).finally(() => {
+        running.delete(one)
+        spare.push(memory)
+      })
+      // Awaited by the next `load`, or by `settled`.
+      one.catch(() => undefined)
+      running.add(one)
+    },
+    settled: async () => void (await Promise.all(running)),
+    async [Symbol.asyncDispose]() {
+      await Promise.allSettled(running)
+      for (const lane of idle) await lane[Symbol.asyncDispose]()
+    },
+  }
+}
+
+/** A session, and the destination as it is seen through it. */
+interface Lane extends AsyncDisposable {
+  readonly session: SqlSession
+  readonly target: CopyTarget
+}
+
+async function openLane(context: RunContext): Promise<Lane> {
+  const session = await context.world.connectSql(context.address, context.deadline.signal)
+  const target = (await openTarget(context)) as CopyTarget
+  return {
+    session,
+    target,
+    async [Symbol.asyncDispose]() {
+      await target[Symbol.asyncDispose]()
+      await session[Symbol.asyncDispose]()
+    },
+  }
+}
+
+async function* only(bytes: Buffer): AsyncIterable<Uint8Array> {
+  yield bytes
+}
