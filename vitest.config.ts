@@ -4,11 +4,11 @@ export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     globalSetup: './test/support/build-once.ts',
-    // A third of the time is waiting, for leases and for servers to start: four files at a time keep two cores busy.
-    maxWorkers: 4,
+    // A third of the time is waiting, for leases and for servers to start: three files at a time keep two cores busy.
+    maxWorkers: 3,
     // Files of one worker share what they import, which for each anew took two minutes in all; none of ours keeps state there.
     isolate: false,
-    testTimeout: 30_000,
+    testTimeout: 60_000,
     hookTimeout: 60_000,
     reporters: ['default', './test/support/skipped-reporter.ts'],
     silent: 'passed-only',

@@ -126,6 +126,21 @@ async function openDirect(
   target: CopyTarget | RowTarget,
 ): Promise<OpenedChunk> {
   const source = await openSource(context)
+  return {
+    ...(await openOn(context, source, id, chunk, direct, target)),
+    [Symbol.asyncDispose]: () => source[Symbol.asyncDispose](),
+  }
+}
+
+/** A chunk of a source that is open, and stays so. */
+export async function openOn(
+  context: RunContext,
+  source: Source,
+  id: ledger.ChunkId,
+  chunk: ledger.ChunkRow,
+  direct: DirectSource,
+  target: CopyTarget | RowTarget,
+): Promise<OpenedChunk> {
   const encoding = source.offer(askedForm(target))
   const change = await changesOf(context, source)
   const { slice, read, rest } = wayToRead(source, direct, { encoding, signal: context.deadline.signal })
@@ -138,7 +153,7 @@ async function openDirect(
     canRest: source.rest !== null,
     read,
     rest: (consumed) => nextPart(id, chunk, rest({ bytes: consumed.bytes, records: consumed.read }), consumed),
-    [Symbol.asyncDispose]: () => source[Symbol.asyncDispose](),
+    [Symbol.asyncDispose]: async () => undefined,
   }
 }
 

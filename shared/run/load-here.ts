@@ -1,8 +1,8 @@
-import type { CopyTarget, Target } from '../connectors/contract.ts'
+import type { CopyTarget, Source, Target } from '../connectors/contract.ts'
 import { asTransferError } from '../errors/index.ts'
 import * as ledger from '../ledger/index.ts'
 import type { SqlSession } from '../ports/index.ts'
-import { openChunk } from './chunk-source.ts'
+import { openOn } from './chunk-source.ts'
 import { sendAnew } from './dispatch.ts'
 import { isSameDatabase, openTarget } from './ends.ts'
 import { afterLoading, moveOpened } from './load-chunk.ts'
@@ -40,9 +40,10 @@ export function canLoadHere(context: RunContext, target: Target): target is Copy
 /**
  * Any loader can load such a chunk, by reading the file up to it once more; so what fails here is sent to one. What dies here
  * counts as sent when it was made known, so that `tick` sends it after its lease.
+ * @param source that the chunks are parts of
  * @param generation of the event that is worked on
  */
-export function openLoadingHere(context: RunContext, generation: number): LoadingHere {
+export function openLoadingHere(context: RunContext, source: Source, generation: number): LoadingHere {
   const { world, run, deadline, log } = context
   const lanes = Math.min(run.spec.settings.concurrent, mostAtOnce)
   const idle: Lane[] = []
@@ -53,8 +54,8 @@ export function openLoadingHere(context: RunContext, generation: number): Loadin
     const mine: RunContext = { ...context, sql: lane.session }
     const id = { runId: run.runId, ordinal, part: 0 }
     const chunk = await ledger.readChunk(lane.session, id)
-    if (chunk === null || chunk.done) return
-    await using opened = await openChunk(mine, id, chunk, lane.target)
+    if (chunk === null || chunk.done || chunk.source.from === 'stage') return
+    const opened = await openOn(mine, source, id, chunk, chunk.source, lane.target)
     const read = async () => ({ ...(await opened.read()), body: only(bytes) })
     const counts = await moveOpened(mine, id, chunk, lane.target, { ...opened, canRest: false, read })
     await afterLoading(mine, id, generation, counts)

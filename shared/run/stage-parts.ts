@@ -38,7 +38,7 @@ export async function stageParts(context: RunContext, event: StageEvent, work: P
   const making = { context, event, attempt: randomBytes(6).toString('hex'), ...(await openRest(context, work, before)) }
   let progress = before
   const isOutOfTime = () => work.soft.aborted || world.clock.now() >= deadline.softAt
-  await using here = canLoadHere(context, work.target) ? openLoadingHere(context, event.generation) : null
+  await using here = canLoadHere(context, work.target) ? openLoadingHere(context, work.source, event.generation) : null
   try {
     // One is uploaded while the next is filled, so two are in memory.
     const { body } = making

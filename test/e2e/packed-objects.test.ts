@@ -58,23 +58,6 @@ describe('one compressed file, with a header, is loaded whole in many chunks', (
   })
 })
 
-describe('a function that is killed while it cuts a gzip file and loads what it cuts loses and repeats no row', () => {
-  it.each(['stage/after-part', 'load/mid-copy', 'load/after-copy', 'load/after-commit', 'stage/after-object'] as const)(
-    '%s',
-    async (point) => {
-      const table = await tableFor((name) => put(`data/${name}.csv.gz`, gzipSync(header + csv(rows))))
-      const source = fromOss(`data/${table}.csv.gz`, { skipHeader: true })
-      await stack.crashAt(point)
-      const runId = await stack.start({ job: dataxJob(table, source, intoAdbpg(`public.${table}`)) })
-      const report = await stack.whileTicking(() => stack.ended(runId, 60_000))
-      expect(await stack.crashed()).toBe(true)
-      expect(report).toMatchObject({ state: 'succeeded', rows: { read: rowCount, loaded: rowCount, dirty: 0 } })
-      expect(await contents(table)).toEqual(await whole())
-    },
-    90_000,
-  )
-})
-
 it('of a gzip file nothing is staged, unless its bytes are held to a cap', async () => {
   const table = await tableFor((name) => put(`data/${name}.csv.gz`, gzipSync(header + csv(rows))))
   const stagedBy = async (speed: Record<string, number>) => {

@@ -12,8 +12,12 @@ const fieldRoom = 64
 /**
  * Records of one row group as COPY text, in pieces.
  * @param skip records that were taken before @param rows records to write
+ * @param lent each piece is valid until the next is asked for
  */
-export async function* writeRows(fields: readonly Field[], skip: number, rows: number): AsyncGenerator<Buffer> {
+export async function* writeRows(
+  fields: readonly Field[],
+  { skip, rows, lent }: { readonly skip: number; readonly rows: number; readonly lent: boolean },
+): AsyncGenerator<Buffer> {
   const columns = fields.filter((field): field is RecordColumn => !('constant' in field))
   for (const column of columns) await column.skip(skip)
   let out = openOutput(pieceBytes + 16 * 1024)
@@ -24,7 +28,8 @@ export async function* writeRows(fields: readonly Field[], skip: number, rows: n
     left -= written
     if (out.at < pieceBytes && left > 0) continue
     yield out.bytes.subarray(0, out.at)
-    out = openOutput(pieceBytes + 16 * 1024)
+    if (lent) out.at = 0
+    else out = openOutput(pieceBytes + 16 * 1024)
   }
 }
 

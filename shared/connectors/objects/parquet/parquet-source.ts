@@ -32,7 +32,7 @@ export function parquetIn(
     },
     split: (want) => splitParquet(store, options, want, { wanted, signal }),
     offer: () => copyText,
-    async read(slice, encoding, readSignal) {
+    async read(slice, encoding, readSignal, { lent = false } = {}) {
       const range = parseSlice(slice)
       return {
         encoding: onlyText(encoding),
@@ -40,7 +40,7 @@ export function parquetIn(
         maxRecordBytes,
         // A record has no place of its own: its values lie in as many places as there are columns.
         origin: { name: `oss://${store.bucket}/${range.key}`, start: null, firstRecord: range.firstRecord },
-        body: readSlice(store, range, column, readSignal),
+        body: readSlice(store, range, column, { signal: readSignal, lent }),
       }
     },
     async describe(slice) {

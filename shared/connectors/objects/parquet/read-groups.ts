@@ -16,6 +16,12 @@ import { asFileError, openFooter, readRange } from './read-footer.ts'
 /** Pages and dictionaries that all columns of a group may hold in memory together. */
 export const maxHeldBytes = 48 * 1024 * 1024
 
+interface Reading {
+  readonly signal: AbortSignal
+  /** Each piece is valid until the next is asked for. */
+  readonly lent: boolean
+}
+
 /**
  * The records of a slice as COPY text.
  * @throws source/corrupt, source/column-missing, job/unsupported
@@ -24,12 +30,12 @@ export async function* readSlice(
   store: ObjectStore,
   slice: ParquetSlice,
   column: FileColumns,
-  outer: AbortSignal,
+  { signal: outer, lent }: Reading,
 ): AsyncGenerator<Buffer> {
   const stop = new AbortController()
   const signal = AbortSignal.any([outer, stop.signal])
   try {
-    yield* readGroups(store, slice, column, signal)
+    yield* readGroups(store, slice, column, { signal, lent })
   } catch (error) {
     throw asFileError(error, slice.key)
   } finally {
@@ -46,7 +52,7 @@ async function* readGroups(
   store: ObjectStore,
   slice: ParquetSlice,
   column: FileColumns,
-  signal: AbortSignal,
+  { signal, lent }: Reading,
 ): AsyncGenerator<Buffer> {
   const { key, size, footerBytes, firstGroup, groups, pick } = slice
   const footer = await readRange(store, slice, size - 8 - footerBytes, size - 8, signal)
@@ -71,7 +77,7 @@ async function* readGroups(
     next = following === undefined ? null : start(following)
     if (bytes === undefined) break
     const rows = Math.min(left, group.rows - skip)
-    yield* writeRows(openFields(chosen, group, bytes, decompressors), skip, rows)
+    yield* writeRows(openFields(chosen, group, bytes, decompressors), { skip, rows, lent })
     left -= rows
     skip = 0
   }
