@@ -19,8 +19,7 @@ export async function migrate(sql: Sql, now: Date): Promise<number[]> {
   const applied = await appliedVersions(sql)
   const missing = Object.keys(migrations).filter((name) => !applied.has(Number(name)))
   if (missing.length === 0) return []
-  await createIfMissing(sql, statements['create-schema'])
-  await createIfMissing(sql, statements['create-migration-table'])
+  await createMarker(sql)
   const done: number[] = []
   for (const name of missing) if (await applyOne(sql, name, now)) done.push(Number(name))
   return done
@@ -36,13 +35,17 @@ async function appliedVersions(sql: Sql): Promise<ReadonlySet<number>> {
   }
 }
 
-/** `if not exists` still races in PostgreSQL: two sessions may both see nothing and one fails on the catalog's unique index. */
-async function createIfMissing(sql: Sql, statement: string): Promise<void> {
-  try {
-    await sql.query(statement)
-  } catch (error) {
-    if (!isOneOf(duplicateObject, error)) throw error
-  }
+/**
+ * One after the other: `if not exists` races in PostgreSQL. The question is not only for its answer: a session learns what
+ * others have made when it locks a table, which it does for this one and does not for `create schema`.
+ */
+async function createMarker(sql: Sql): Promise<void> {
+  await sql.transaction(async () => {
+    await sql.query(statements['lock-migration'])
+    const { rowCount } = await sql.query(statements['find-schema'])
+    if (rowCount === 0) await sql.query(statements['create-schema'])
+    await sql.query(statements['create-migration-table'])
+  })
 }
 
 async function applyOne(sql: Sql, name: string, now: Date): Promise<boolean> {
