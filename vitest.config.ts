@@ -8,7 +8,7 @@ export default defineConfig({
     maxWorkers: 3,
     // Files of one worker share what they import, which for each anew took two minutes in all; none of ours keeps state there.
     isolate: false,
-    testTimeout: 60_000,
+    testTimeout: 30_000,
     hookTimeout: 60_000,
     reporters: ['default', './test/support/skipped-reporter.ts'],
     silent: 'passed-only',

@@ -438,7 +438,10 @@ function objectsIn(
       if (range.records === null) return { ...slice, start, firstRecord: 1 }
       return { ...slice, start, firstRecord, records: range.records - consumed.records }
     },
-    first: (slice, bytes) => ({ ...slice, bytes }),
+    first(slice, bytes) {
+      if (!('packing' in slice)) throw new TransferError('internal/bug', 'only a packed file has a first part')
+      return { ...slice, bytes }
+    },
     join(slice) {
       const range = parseSlice(slice)
       if ('packing' in range || range.records === null) return null

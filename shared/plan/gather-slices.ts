@@ -23,7 +23,7 @@ export interface GatherRequest {
  * A load costs some 60 ms beside its COPY, which is what 4 MB take on one session: smaller chunks for the sake of more
  * loaders side by side would be slower.
  */
-const worthwhileBytes = 4 * 1024 * 1024
+export const worthwhileBytes = 4 * 1024 * 1024
 /** Their list is one row of the ledger, about 250 bytes each. */
 const maxSlices = 1000
 

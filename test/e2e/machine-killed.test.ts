@@ -129,10 +129,7 @@ describe('a machine that is killed', () => {
       return found[0]?.run_id ?? null
     })
 
-  // Each starts everything anew, 12 s: all of them with `ALL_POINTS=1`; a function alone is killed at every one (crash.test.ts).
-  const reached = crashPoints.filter((point) => subjects[point].length > 0)
-  const points = process.env.ALL_POINTS === undefined ? reached.filter((_, index) => index % 2 === 1) : reached
-  it.each(points)('at %s', { timeout: 60_000 }, async (point) => {
+  it.each(crashPoints.filter((point) => subjects[point].length > 0))('at %s', { timeout: 60_000 }, async (point) => {
     const made = await Promise.all(subjects[point].map((subject) => subject()))
     freezeAt(stateDir, point)
     // An answer does not come where `start` itself is held.

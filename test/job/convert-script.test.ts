@@ -92,7 +92,7 @@ describe('a script in another form, there and back, is the same job', () => {
         ]
         await expectSame(JSON.stringify(isDatax ? datax : { type: 'job', steps, setting: given }))
       }),
-      { numRuns: 80 },
+      { numRuns: 300 },
     )
   })
 })

@@ -58,7 +58,7 @@ test('no script crashes a conversion: it is another script, or a fault', async (
       if (outcome instanceof Error) expect(outcome).toBeInstanceOf(TransferError)
       else expect(outcome).toHaveProperty('script')
     }),
-    { numRuns: 300 },
+    { numRuns: 600 },
   )
 })
 
@@ -99,7 +99,7 @@ describe('no text crashes the parser or holds it up', () => {
         }, text)
         await expectAnswer(edited)
       }),
-      { numRuns: 300 },
+      { numRuns: 600 },
     )
   })
 
@@ -128,7 +128,7 @@ describe('no text crashes the parser or holds it up', () => {
       fc.asyncProperty(fc.constantFrom(...scripts), fc.nat(), odd, async (script, which, value) => {
         await expectAnswer(JSON.stringify(withOneChanged(script, which, value)))
       }),
-      { numRuns: 300 },
+      { numRuns: 800 },
     )
   })
 

@@ -1,8 +1,4 @@
-/**
- * What a load costs beside its COPY is what 4 MB take on one session (gather-slices.ts): less is not worth a chunk of its own
- * for the sake of one more loader at the same time.
- */
-const worthwhileBytes = 4 * 1024 * 1024
+import { worthwhileBytes } from '../../plan/gather-slices.ts'
 
 /**
  * Chunks of one size, the same number for each of the loaders that work at the same time: none is left alone with the last.
