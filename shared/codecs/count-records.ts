@@ -36,11 +36,13 @@ export function countRecords(source: AsyncIterable<Uint8Array>, options: CountOp
       const piece = Buffer.from(raw.buffer, raw.byteOffset, raw.byteLength)
       let start = -openBytes
       let ended = 0
-      scanner.scan(piece, (end) => {
+      const { count, places } = scanner.find(piece)
+      for (let index = 0; index < count; index += 1) {
+        const end = places[index] as number
         ended += 1
         if (end - start > maxRecordBytes) throw tooLarge(records + ended, maxRecordBytes)
         start = end
-      })
+      }
       openBytes = piece.length - start
       if (openBytes > maxRecordBytes) throw tooLarge(records + ended + 1, maxRecordBytes)
       records += ended

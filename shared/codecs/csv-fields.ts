@@ -171,7 +171,7 @@ export function growFields(found: CsvFields): CsvFields {
 }
 
 /** Before `\n`, `\r\n` or `\r`, and at the end of a last record without any. */
-function lineEndOf(bytes: Buffer, start: number, end: number, newline: number): number {
+export function lineEndOf(bytes: Buffer, start: number, end: number, newline: number): number {
   if (end === start || bytes[end - 1] !== newline) return end
   return newline === lf && end - 1 > start && bytes[end - 2] === cr ? end - 2 : end - 1
 }

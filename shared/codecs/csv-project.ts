@@ -1,8 +1,9 @@
 import { TransferError } from '../errors/index.ts'
 import { encodeCsvField } from './csv-encode.ts'
-import { csvFieldFinder } from './csv-fields.ts'
+import { csvFieldFinder, lineEndOf } from './csv-fields.ts'
 import type { CsvEncoding } from './encoding.ts'
 import type { RecordRewriter } from './record-rewriter.ts'
+import { type Part, recordProjector } from './simd/project-records.ts'
 import { type WholeRecords, wholeRecords } from './whole-records.ts'
 
 /**
@@ -14,8 +15,8 @@ export interface Projection {
   readonly fields: readonly ({ readonly index: number } | { readonly value: string | null })[]
 }
 
-/** What pg-copy-streams is fastest with (perf.md §2b). */
-const outputBytes = 256 * 1024
+/** What the program gives at once (memory.ts); more than pg-copy-streams is fastest with (perf.md §2b). */
+const outputBytes = 512 * 1024
 
 /**
  * Picks fields of CSV records, in any order, and puts constants between them. A field is moved as it lies, with its quotes,
@@ -36,6 +37,11 @@ export function createCsvProjector(encoding: CsvEncoding, newline: number, proje
   /** As the record before ended, because COPY demands one style throughout. */
   let lineEnd = Buffer.from([newline])
 
+  function keepEnding(bytes: Buffer, start: number, end: number): void {
+    const from = lineEndOf(bytes, start, end, newline)
+    if (from < end && end - from !== lineEnd.length) lineEnd = Buffer.from(bytes.subarray(from, end))
+  }
+
   /** Writes one record to `out` at `at`. @returns where it ends; -1 when its fields are not those of the file */
   function write(bytes: Buffer, start: number, end: number, out: Buffer, at: number): number {
     const found = findFields(bytes, start, end)
@@ -50,8 +56,8 @@ export function createCsvProjector(encoding: CsvEncoding, newline: number, proje
           ? copyBytes(bytes, starts[part.first] as number, ends[part.last] as number, out, to)
           : copyBytes(part.constant, 0, part.constant.length, out, to)
     }
+    keepEnding(bytes, start, end)
     const ending = end - found.lineEnd
-    if (ending > 0 && ending !== lineEnd.length) lineEnd = Buffer.from(bytes.subarray(found.lineEnd, end))
     // A last record without a line end, of which one empty field is picked, would be no bytes at all: no record.
     if (ending === 0 && to === at) return copyBytes(lineEnd, 0, lineEnd.length, out, to)
     return copyBytes(bytes, found.lineEnd, end, out, to)
@@ -62,7 +68,23 @@ export function createCsvProjector(encoding: CsvEncoding, newline: number, proje
     0,
   )
   /** A field may be picked several times. */
-  const roomFor = (recordBytes: number) => recordBytes * sources.length + constantBytes + sources.length + 2
+  const room = {
+    factor: parts.filter(({ constant }) => constant === null).length,
+    more: constantBytes + parts.length + 2,
+  }
+  const roomFor = (recordBytes: number) => recordBytes * room.factor + room.more
+
+  const projectSome =
+    encoding.escape === encoding.quote
+      ? recordProjector({
+          parts,
+          needed,
+          width,
+          room,
+          bytes: { quote: encoding.quote.charCodeAt(0), delimiter, newline },
+          endsInQuotes: encoding.multiLine === false,
+        })
+      : null
 
   return {
     encoding,
@@ -94,6 +116,17 @@ export function createCsvProjector(encoding: CsvEncoding, newline: number, proje
       /** @returns the first record that has no room */
       fill({ bytes, count, ends }: WholeRecords, first: number): number {
         let start = first === 0 ? 0 : (ends[first - 1] as number)
+        if (at === 0 && projectSome !== null) {
+          const some = projectSome(bytes.subarray(start, ends[count - 1]), out)
+          records += some.records
+          if (some.isRefused) throw otherFields(records + 1)
+          at = some.written
+          if (some.records > 0) {
+            const last = first + some.records - 1
+            keepEnding(bytes, last === 0 ? 0 : (ends[last - 1] as number), ends[last] as number)
+            return last + 1
+          }
+        }
         for (let index = first; index < count; index += 1) {
           const end = ends[index] as number
           if (at + roomFor(end - start) > out.length) return index
@@ -114,11 +147,6 @@ export function createCsvProjector(encoding: CsvEncoding, newline: number, proje
     }
   }
 }
-
-/** Fields that lie one behind the other, which are copied with the delimiters between them; or a constant. */
-type Part =
-  | { readonly first: number; readonly last: number; readonly constant: null }
-  | { readonly first: -1; readonly last: -1; readonly constant: Buffer }
 
 function partsOf(sources: readonly (number | Buffer)[]): readonly Part[] {
   const parts: Part[] = []

@@ -43,14 +43,15 @@ export function createCutter(options: CutOptions): Cutter {
 
   return {
     add(piece) {
-      scanner.scan(piece, (endInPiece) => {
-        const end = base + endInPiece
+      const { count, places } = scanner.find(piece)
+      for (let index = 0; index < count; index += 1) {
+        const end = base + (places[index] as number)
         records += 1
-        recordStart = end
-        if (records < headerRecords || (cuts.length > 0 && end < nextCut)) return
+        if (records < headerRecords || (cuts.length > 0 && end < nextCut)) continue
         cuts.push({ offset: end, records })
         nextCut = end + targetBytes
-      })
+      }
+      if (count > 0) recordStart = base + (places[count - 1] as number)
       base += piece.length
     },
     end() {

@@ -45,14 +45,10 @@ function candidates(
   atStart: boolean,
   scanner: ReturnType<typeof createCsvScanner>,
 ): { starts: Starts; tail: number } {
-  const recordStarts: number[] = atStart ? [0] : []
   const tail = holdFrom(piece)
-  let lastEnd = -1
-  scanner.scan(piece.subarray(0, tail), (end) => {
-    recordStarts.push(end)
-    lastEnd = end
-  })
-  const endsAtStart = tail === 0 ? atStart : lastEnd === tail
+  const { count, places } = scanner.find(piece.subarray(0, tail))
+  const recordStarts = [...(atStart ? [0] : []), ...places.subarray(0, count)]
+  const endsAtStart = tail === 0 ? atStart : recordStarts.at(-1) === tail
   if (piece.indexOf(endMarker) === -1) return { starts: { markers: [], endsAtStart }, tail }
   const markers = recordStarts.filter(
     (at) => at + 2 <= tail && piece.compare(endMarker, 0, 2, at, at + 2) === 0 && lineEnds.has(piece[at + 2] ?? -1),

@@ -41,20 +41,15 @@ export async function* blocksOf(body: AsyncIterable<Uint8Array>, options: BlockO
   const open = openRecord(maxRecordBytes)
   const usualBytes = Math.min(targetBytes(0), mostUsualBytes) + pieceRoomBytes
   const block = openBlock(usualBytes, options.buffers ?? newBlockBuffers())
-  /** Used again for each piece. */
-  const ends: number[] = []
   let begunAt = performance.now()
   for await (const raw of body) {
     const piece = Buffer.from(raw.buffer, raw.byteOffset, raw.byteLength)
-    let count = 0
-    scanner.scan(piece, (end) => {
-      ends[count++] = end
-    })
+    const { count, places } = scanner.find(piece)
     let taken = 0
     let start = 0
     let records = 0
     for (let index = 0; index < count; index += 1) {
-      const end = ends[index] ?? 0
+      const end = places[index] as number
       if (!open.isBegun() && end - start <= maxRecordBytes) records += 1
       else {
         block.add(piece.subarray(taken, start), records)
@@ -148,8 +143,8 @@ export function cutAtLine(
   { encoding, newline, line }: { encoding: Encoding; newline: number; line: number },
 ): { before: RecordBlock; record: RecordBlock; behind: RecordBlock } | null {
   const { bytes } = block
-  const ends = [0]
-  createRecordScanner(encoding, newline).scan(bytes, (end) => void ends.push(end))
+  const { count, places } = createRecordScanner(encoding, newline).find(bytes)
+  const ends = [0, ...places.subarray(0, count)]
   if (ends.at(-1) !== bytes.length) ends.push(bytes.length)
   const start = startOfLine(bytes, line)
   if (start === null) return null

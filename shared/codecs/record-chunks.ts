@@ -35,8 +35,8 @@ export async function* recordChunksOf(
   const filling = fillChunks(options)
   for await (const raw of body) {
     const piece = Buffer.from(raw.buffer, raw.byteOffset, raw.byteLength)
-    const ends: number[] = []
-    scanner.scan(piece, (end) => void ends.push(end))
+    const { count, places } = scanner.find(piece)
+    const ends = places.subarray(0, count)
     let from = { at: 0, next: 0 }
     for (;;) {
       const taken = filling.take(piece, ends, from)
@@ -101,14 +101,14 @@ function fillChunks({ targetBytes, maxRecordBytes, origin }: ChunkOptions) {
   }
 
   /** The last record end that fits, as its place in `ends`; -1 when none does. */
-  function lastFitting(ends: readonly number[], { at, next }: Place): number {
+  function lastFitting(ends: Int32Array, { at, next }: Place): number {
     for (let index = ends.length - 1; index >= next; index -= 1)
       if (filled + (ends[index] ?? 0) - at <= buffer.length) return index
     return -1
   }
 
   /** Of a record that fills the buffer alone: keeps what may be kept of it. @returns null while it has no end */
-  function takeLong(piece: Buffer, ends: readonly number[], { at, next }: Place): { at: number; cut: boolean } {
+  function takeLong(piece: Buffer, ends: Int32Array, { at, next }: Place): { at: number; cut: boolean } {
     const end = ends[next] ?? piece.length
     const kept = Math.min(end - at, Math.max(0, maxRecordBytes + 1 - filled))
     if (filled + kept > buffer.length) grow()
@@ -120,7 +120,7 @@ function fillChunks({ targetBytes, maxRecordBytes, origin }: ChunkOptions) {
   return {
     advance,
     /** Takes bytes of a piece until a chunk is full. @returns null once all of the piece is taken */
-    take(piece: Buffer, ends: readonly number[], start: Place): { chunk: RecordChunk; from: Place } | null {
+    take(piece: Buffer, ends: Int32Array, start: Place): { chunk: RecordChunk; from: Place } | null {
       let from = start
       while (from.at < piece.length) {
         // A buffer that grew holds one record alone.

@@ -47,11 +47,13 @@ export async function* batchesOf(body: AsyncIterable<Uint8Array>, options: Batch
   for await (const raw of body) {
     const piece = Buffer.from(raw.buffer, raw.byteOffset, raw.byteLength)
     let start = 0
-    scanner.scan(piece, (end) => {
+    const { count, places } = scanner.find(piece)
+    for (let index = 0; index < count; index += 1) {
+      const end = places[index] as number
       open.add(piece.subarray(start, end))
       start = end
       close()
-    })
+    }
     if (start < piece.length) open.add(piece.subarray(start))
     while (batch.length >= maxRecords || batchBytes >= maxBytes) {
       yield batch.slice(0, maxRecords)

@@ -9,8 +9,6 @@ export interface WholeRecords {
   readonly ends: Int32Array
 }
 
-const usualRecords = 4096
-
 /**
  * Puts together what a piece cut apart; a record is bounded before (count-records.ts). A piece of whole records is not
  * copied. Pieces may be lent.
@@ -22,30 +20,20 @@ export async function* wholeRecords(
 ): AsyncIterable<WholeRecords> {
   const scanner = createRecordScanner(encoding, newline)
   let open: Buffer = Buffer.alloc(0)
-  let ends: Int32Array = new Int32Array(usualRecords)
-  let count = 0
   for await (const raw of body) {
     const piece = Buffer.from(raw.buffer, raw.byteOffset, raw.byteLength)
     const held = open.length
-    count = 0
-    scanner.scan(piece, (end) => {
-      if (count === ends.length) ends = longer(ends)
-      ends[count++] = held + end
-    })
-    const last = count === 0 ? 0 : (ends[count - 1] ?? 0) - held
-    if (count > 0) {
-      const bytes = held === 0 ? piece : Buffer.concat([open, piece.subarray(0, last)])
-      yield { bytes, count, ends }
-      open = Buffer.from(piece.subarray(last))
-    } else open = Buffer.concat([open, piece])
+    const { count, places } = scanner.find(piece)
+    if (count === 0) {
+      open = Buffer.concat([open, piece])
+      continue
+    }
+    const last = places[count - 1] as number
+    if (held === 0) yield { bytes: piece, count, ends: places }
+    else yield { bytes: Buffer.concat([open, piece.subarray(0, last)]), count, ends: moved(places, count, held) }
+    open = Buffer.from(piece.subarray(last))
   }
-  if (open.length === 0) return
-  ends[0] = open.length
-  yield { bytes: open, count: 1, ends }
+  if (open.length > 0) yield { bytes: open, count: 1, ends: Int32Array.of(open.length) }
 }
 
-function longer(numbers: Int32Array): Int32Array {
-  const next = new Int32Array(2 * numbers.length)
-  next.set(numbers)
-  return next
-}
+const moved = (places: Int32Array, count: number, by: number) => places.subarray(0, count).map((place) => place + by)

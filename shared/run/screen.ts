@@ -117,7 +117,8 @@ function cutOut(
     number += 1
     start = end
   }
-  scanner.scan(bytes, look)
+  const { count, places } = scanner.find(bytes)
+  for (let index = 0; index < count; index += 1) look(places[index] as number)
   if (start < bytes.length) look(bytes.length)
   if (number !== records) return null
   close(bytes.length, number, false)

@@ -26,13 +26,24 @@ const document = fc
   .tuple(fc.array(record, { minLength: 1, maxLength: 12 }), fc.constantFrom('\n', '\r\n'), fc.boolean())
   .map(([records, newline, last]) => Buffer.from(records.join(newline) + (last ? newline : '')))
 
-const endsOf = (pieces: readonly Buffer[]): number[] => {
-  const scanner = createCsvScanner(encoding, lf)
+const endsOf = (pieces: readonly Buffer[], form = encoding): number[] => {
+  const scanner = createCsvScanner(form, lf)
   const ends: number[] = []
   let base = 0
   for (const piece of pieces) {
-    scanner.scan(piece, (end) => void ends.push(base + end))
+    const { count, places } = scanner.find(piece)
+    for (const place of places.subarray(0, count)) ends.push(base + place)
     base += piece.length
+  }
+  return ends
+}
+
+function slowEndsOf(bytes: Buffer, multiLine: boolean): number[] {
+  const ends: number[] = []
+  let inQuotes = false
+  for (const [at, byte] of bytes.entries()) {
+    if (byte === 0x22 && multiLine) inQuotes = !inQuotes
+    if (byte === lf && !inQuotes) ends.push(at + 1)
   }
   return ends
 }
@@ -60,6 +71,19 @@ describe('record ends', () => {
     )
   })
 
+  it('are those that a look at byte after byte finds, in blocks and windows of any fill', () => {
+    const hostile = fc.constantFrom(0x00, 0x0a, 0x0a, 0x0d, 0x22, 0x22, 0x2c, 0x41, 0x8a, 0xa2, 0xff)
+    const window = Buffer.alloc(262_144 + 100, `"a\n", b,\n""\nc${'x'.repeat(3001)}`)
+    fc.assert(
+      fc.property(fc.array(hostile, { maxLength: 400 }), fc.nat(200), fc.boolean(), (some, before, isLong) => {
+        const bytes = Buffer.concat([isLong ? window.subarray(before) : window.subarray(0, before), Buffer.from(some)])
+        expect(endsOf([bytes])).toEqual(slowEndsOf(bytes, true))
+        expect(endsOf([bytes], { ...encoding, multiLine: false })).toEqual(slowEndsOf(bytes, false))
+      }),
+      { numRuns: 100 },
+    )
+  })
+
   it('follow the first line: a carriage return ends records only where no line feed follows it', () => {
     expect(newlineOf(Buffer.from('a,b\r\nc'), encoding)).toBe(0x0a)
     expect(newlineOf(Buffer.from('a,b\rc,d\r'), encoding)).toBe(0x0d)
@@ -70,9 +94,9 @@ describe('record ends', () => {
 
   it('heed an escape character of its own', () => {
     const scanner = createCsvScanner({ ...encoding, escape: '\\' }, lf)
-    const ends: number[] = []
     const bytes = Buffer.from('"a\\"\nb"\n"c\\\\"\nd\n')
-    scanner.scan(bytes, (end) => void ends.push(end))
+    const { count, places } = scanner.find(bytes)
+    const ends = [...places.subarray(0, count)]
     expect(ends.map((end, index) => bytes.subarray(ends[index - 1] ?? 0, end).toString())).toEqual([
       '"a\\"\nb"\n',
       '"c\\\\"\n',

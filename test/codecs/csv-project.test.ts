@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createCsvProjector, type Projection } from '../../shared/codecs/csv-project.ts'
+import { createCsvScanner } from '../../shared/codecs/csv-scan.ts'
 import { type CsvEncoding, copyText, defaultCsv } from '../../shared/codecs/encoding.ts'
 import { guardEndMarker } from '../../shared/codecs/end-marker.ts'
 import { copyFromStatement } from '../../shared/load/copy-statement.ts'
@@ -162,5 +163,64 @@ it('hands on what it has before it holds more than a buffer', async () => {
   const projector = createCsvProjector(defaultCsv, lf, { width, fields: [{ index: 2 }, { index: 0 }] })
   for await (const piece of projector.stream(inPieces(bytes, 64 * 1024))) pieces.push(piece.length)
   expect(pieces.reduce((sum, length) => sum + length, 0)).toBe(2000 * 1003)
-  expect(Math.max(...pieces)).toBeLessThanOrEqual(256 * 1024)
+  expect(Math.max(...pieces)).toBeLessThanOrEqual(512 * 1024)
 })
+
+describe.each([
+  ['a quoted field may hold newlines', defaultCsv],
+  ['every newline ends a record', { ...defaultCsv, multiLine: false }],
+])('many records at once, %s', (_what, encoding) => {
+  const long = fc.constantFrom('x'.repeat(255), 'y'.repeat(257), `"${'z,\n'.repeat(100)}"`, 'w'.repeat(262_144))
+  const hard = fc.oneof({ weight: 20, arbitrary: fieldOf(encoding) }, { weight: 1, arbitrary: long })
+  const document = fc
+    .tuple(
+      fc.array(fc.tuple(hard, hard, hard), { minLength: 1, maxLength: 80 }),
+      fc.constantFrom('\n', '\r\n'),
+      fc.boolean(),
+    )
+    .map(([records, newline, last]) =>
+      Buffer.from(records.map((record) => record.join(',')).join(newline) + (last ? newline : '')),
+    )
+
+  it('are what they are one by one', async () => {
+    await fc.assert(
+      fc.asyncProperty(document, fields, fc.constantFrom(100, 5_000, 8_000_000), async (bytes, picked, pieceBytes) => {
+        const projection = { width: null, fields: picked }
+        const single = createCsvProjector(encoding, lf, projection)
+        const one = (record: Buffer) => {
+          try {
+            return single.record(record)
+          } catch {
+            return null
+          }
+        }
+        const expected = recordsOf(bytes, encoding).map(one)
+        const refused = expected.indexOf(null)
+        const projecting = project(encoding, projection, bytes, pieceBytes)
+        if (refused !== -1) await expect(projecting).rejects.toThrow(`record ${refused + 1} of the chunk`)
+        else expect((await projecting).equals(Buffer.concat(expected.flatMap((record) => record ?? [])))).toBe(true)
+      }),
+      { numRuns: 150 },
+    )
+  })
+})
+
+it('a record of other fields is refused by its number, wherever it stands', async () => {
+  const projection = { width: 3, fields: [{ index: 0 }] }
+  const documents = fc.tuple(fc.nat(9_000), fc.constantFrom('a,b\n', 'a,b,c,d\n', '\n'))
+  await fc.assert(
+    fc.asyncProperty(documents, async ([before, other]) => {
+      const bytes = Buffer.from(`${'first,"b\n"",",third\r\n'.repeat(before)}${other}${'a,b,c\n'.repeat(3)}`)
+      await expect(project(defaultCsv, projection, bytes, 100_000)).rejects.toThrow(`record ${before + 1} of the chunk`)
+    }),
+    { numRuns: 40 },
+  )
+})
+
+/** Each with its newline. */
+function recordsOf(bytes: Buffer, encoding: CsvEncoding): Buffer[] {
+  const { count, places } = createCsvScanner(encoding, lf).find(bytes)
+  const ends = [...places.subarray(0, count)]
+  if ((ends.at(-1) ?? 0) < bytes.length) ends.push(bytes.length)
+  return ends.map((end, index) => bytes.subarray(ends[index - 1] ?? 0, end))
+}

@@ -31,8 +31,8 @@ async function chunksOf(bytes: Buffer, pieceBytes: number, how: ChunkOptions) {
 
 /** Each with its newline. */
 function recordsOf(bytes: Buffer): string[] {
-  const ends: number[] = []
-  createCsvScanner(defaultCsv, lf).scan(bytes, (end) => void ends.push(end))
+  const { count, places } = createCsvScanner(defaultCsv, lf).find(bytes)
+  const ends = [...places.subarray(0, count)]
   if (ends.at(-1) !== bytes.length && bytes.length > 0) ends.push(bytes.length)
   return ends.map((end, index) => bytes.subarray(ends[index - 1] ?? 0, end).toString())
 }

@@ -1,4 +1,4 @@
-import { createCsvScanner } from '../../codecs/csv-scan.ts'
+import { createCsvScanner, recordEnds } from '../../codecs/csv-scan.ts'
 import type { CsvEncoding } from '../../codecs/encoding.ts'
 
 /**
@@ -15,18 +15,11 @@ export function countFields(
   },
 ): number | null {
   const { encoding, newline, headerRecords, isWhole } = options
-  const ends: number[] = []
-  createCsvScanner(encoding, newline).scan(head, (end) => void (ends.length <= headerRecords && ends.push(end)))
+  const ends = recordEnds(head, { encoding, newline, wanted: headerRecords + 1 })
   const start = headerRecords === 0 ? 0 : ends[headerRecords - 1]
   const end = ends[headerRecords] ?? (isWhole ? head.length : undefined)
   if (start === undefined || end === undefined || start === end) return null
   // Between the records of one line, a delimiter outside quotes ends a field just as a newline ends a record.
-  let fields = 1
-  createCsvScanner({ ...encoding, multiLine: true }, encoding.delimiter.charCodeAt(0)).scan(
-    head.subarray(start, end),
-    () => {
-      fields += 1
-    },
-  )
-  return fields
+  const delimiters = createCsvScanner({ ...encoding, multiLine: true }, encoding.delimiter.charCodeAt(0))
+  return 1 + delimiters.find(head.subarray(start, end)).count
 }

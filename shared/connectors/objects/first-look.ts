@@ -1,4 +1,4 @@
-import { createCsvScanner, newlineOf } from '../../codecs/csv-scan.ts'
+import { firstRecordEnd, newlineOf } from '../../codecs/csv-scan.ts'
 import type { CsvEncoding, Encoding } from '../../codecs/encoding.ts'
 import { TransferError } from '../../errors/index.ts'
 import type { ObjectHead } from '../../ports/index.ts'
@@ -47,7 +47,7 @@ export function looksOf(
     crlf: newline === lineFeed && start[start.indexOf(lineFeed) - 1] === carriageReturn,
     fields: countFields(start, { encoding, newline, headerRecords, isWhole }),
     names: headerRecords === 0 ? null : readHeader(start, { encoding, newline, isWhole }),
-    headerEnd: headerRecords === 0 ? skipped : skipped + firstRecordEnd(start, encoding, newline),
+    headerEnd: headerRecords === 0 ? skipped : skipped + (firstRecordEnd(start, encoding, newline) ?? start.length),
   }
 }
 
@@ -63,14 +63,6 @@ function looksOfJson(start: Buffer, mark: number): FirstLook {
   const skipped = mark + bracket + 1
   const names = sampleKeys(start.subarray(bracket + 1), isArray)
   return { skipped, newline: isArray ? comma : lineFeed, crlf: false, isArray, fields: null, names, headerEnd: skipped }
-}
-
-function firstRecordEnd(start: Buffer, encoding: CsvEncoding, newline: number): number {
-  let first = -1
-  createCsvScanner(encoding, newline).scan(start, (end) => {
-    if (first === -1) first = end
-  })
-  return first === -1 ? start.length : first
 }
 
 /** Looks at no more than it must: the first record is mostly short. */

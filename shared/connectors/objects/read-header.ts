@@ -1,5 +1,5 @@
 import { csvFieldFinder } from '../../codecs/csv-fields.ts'
-import { createCsvScanner } from '../../codecs/csv-scan.ts'
+import { firstRecordEnd } from '../../codecs/csv-scan.ts'
 import type { CsvEncoding } from '../../codecs/encoding.ts'
 import { serverCharset } from '../../load/copy-rules.ts'
 
@@ -26,13 +26,8 @@ export function readHeader(
     isWhole,
   }: { readonly encoding: CsvEncoding; readonly newline: number; readonly isWhole: boolean },
 ): string[] | null {
-  let end = isWhole ? head.length : -1
-  let found = false
-  createCsvScanner(encoding, newline).scan(head, (next) => {
-    if (!found) end = next
-    found = true
-  })
-  if (end === -1) return null
+  const end = firstRecordEnd(head, encoding, newline) ?? (isWhole ? head.length : null)
+  if (end === null) return null
   const { count, starts, ends } = csvFieldFinder(encoding, newline)(head, 0, end)
   const decoder = new TextDecoder(labels[serverCharset(encoding.charset) ?? 'UTF8'] ?? 'utf-8')
   return [...Array(count).keys()].map((field) =>

@@ -1,0 +1,3 @@
+export { constantBytes, constants, ends, input, inputBytes, mostParts, output, parts } from './memory'
+export { isRefused, project, records, taken } from './project'
+export { findLineEnds, findRecordEnds, inQuotes } from './record-ends'
