@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
-import { mkdir, readdir, rename, writeFile } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { build } from 'esbuild'
 
@@ -56,8 +57,13 @@ export async function buildFunctions(projectDir: string, outDir: string): Promis
   })
 }
 
-/** Whole or not at all: a stack that runs may load the file at this moment. */
+/**
+ * Whole or not at all: a stack that runs may load the file at this moment. What is the same stays as it is, with what was
+ * compiled of it (load-bundle.mjs).
+ */
 async function replace(path: string, contents: string | Uint8Array): Promise<void> {
+  const before = existsSync(path) ? await readFile(path) : null
+  if (before?.equals(Buffer.from(contents)) === true) return
   const draft = `${path}.${randomBytes(6).toString('hex')}`
   await writeFile(draft, contents)
   await rename(draft, path)

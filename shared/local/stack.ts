@@ -228,6 +228,7 @@ async function startFc(
     ...(options.retryBaseMs === undefined ? {} : { retryBaseMs: options.retryBaseMs }),
     ...(options.timers === undefined ? {} : { timers: options.timers }),
     ...(options.nodeOptions === undefined ? {} : { nodeOptions: options.nodeOptions }),
+    compiledDir: join(options.projectDir, 'dist', '.compiled'),
     log: options.log.child({ server: 'fc' }),
   })
 }

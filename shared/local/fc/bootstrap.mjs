@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { loadBundle } from './load-bundle.mjs'
 
 const codeDir = process.env.FC_FUNC_CODE_PATH
 // Nothing outlives the server: when it dies, however it dies, the pipe closes.
@@ -10,12 +11,22 @@ process.on('disconnect', () => process.exit(0))
 // What Node was asked to do at its end, such as writing a profile, is done by `exit` alone.
 process.on('SIGTERM', () => process.exit(0))
 
+/** Where compiled bundles are kept; unset: nowhere. */
+const compiledDir = process.argv[2]
+/** By file, as handlers of a function may share one. */
+const bundles = new Map()
+
+function required(file) {
+  if (compiledDir === undefined) return createRequire(join(codeDir, 'package.json'))(file)
+  if (!bundles.has(file)) bundles.set(file, loadBundle(file, compiledDir))
+  return bundles.get(file).exports
+}
+
 async function load(handler) {
   const [file, name] = handler.split('.')
-  const require = createRequire(join(codeDir, 'package.json'))
   const commonJs = join(codeDir, `${file}.js`)
   const module = existsSync(commonJs)
-    ? require(commonJs)
+    ? required(commonJs)
     : await import(pathToFileURL(join(codeDir, `${file}.mjs`)).href)
   const found = module[name]
   if (typeof found !== 'function') throw new Error(`Module ${file} has no function ${name}`)
@@ -63,6 +74,8 @@ async function run(question) {
   const answer = await answerOf(question)
   write(`FC ${phase} End RequestId: ${id}\n`)
   process.send({ id, phase, ...answer })
+  if (phase !== 'Invoke') return
+  for (const { keep } of bundles.values()) keep()
 }
 
 process.on('message', (message) => void run(message))

@@ -5,13 +5,17 @@ import type { FcServerOptions } from './server.ts'
 /** Environment and context of a function's instances (fc-oss.md §2). Credentials are those of its role. */
 export function environmentOf(
   definition: FunctionDefinition,
-  options: Pick<FcServerOptions, 'environment' | 'accountId' | 'region' | 'issueRoleCredentials' | 'nodeOptions'>,
-): Pick<InstanceOptions, 'environment' | 'contextOf' | 'nodeOptions'> {
+  options: Pick<
+    FcServerOptions,
+    'environment' | 'accountId' | 'region' | 'issueRoleCredentials' | 'nodeOptions' | 'compiledDir'
+  >,
+): Pick<InstanceOptions, 'environment' | 'contextOf' | 'nodeOptions' | 'compiledDir'> {
   const { accountId, region } = options
   const { functionName, handler, memorySize, timeout } = definition
   const keys = options.issueRoleCredentials()
   return {
     nodeOptions: options.nodeOptions ?? [],
+    compiledDir: options.compiledDir ?? null,
     environment: {
       PATH: process.env.PATH ?? '/usr/bin:/bin',
       HOME: process.env.HOME ?? '/tmp',

@@ -36,16 +36,18 @@ export interface InstanceOptions {
   readonly environment: Readonly<Record<string, string>>
   readonly contextOf: (requestId: string) => object
   readonly nodeOptions: readonly string[]
+  readonly compiledDir: string | null
   readonly guardian: Guardian
 }
 
 const logBytes = 4096
 
 export function startInstance(id: string, options: InstanceOptions): Instance {
-  const { definition, contextOf, guardian, nodeOptions } = options
+  const { definition, contextOf, guardian, nodeOptions, compiledDir } = options
   const { memorySize, handler, timeout } = definition
   const { initializer, preStop } = definition.instanceLifecycleConfig
-  const runtime = startRuntime({ environment: { ...options.environment, FC_INSTANCE_ID: id }, memorySize, nodeOptions })
+  const environment = { ...options.environment, FC_INSTANCE_ID: id }
+  const runtime = startRuntime({ environment, memorySize, nodeOptions, compiledDir })
   const { pid } = runtime
   if (pid !== undefined) {
     guardian.watch(pid)

@@ -43,17 +43,24 @@ export interface RuntimeOptions {
   readonly memorySize: number
   /** Of Node, such as `--cpu-prof`. */
   readonly nodeOptions: readonly string[]
+  /** Where compiled bundles are kept from one instance to the next; null: nowhere. */
+  readonly compiledDir: string | null
 }
 
-export function startRuntime({ environment, memorySize, nodeOptions }: RuntimeOptions): RuntimeProcess {
-  const child = fork(fileURLToPath(new URL('bootstrap.mjs', import.meta.url)), {
-    env: environment,
-    execArgv: [`--max-old-space-size=${Math.floor(memorySize * 0.75)}`, ...nodeOptions],
-    serialization: 'advanced',
-    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
-    // A group of its own: Ctrl+C is the server's to handle, and what a function starts is killed with it.
-    detached: true,
-  })
+export function startRuntime(options: RuntimeOptions): RuntimeProcess {
+  const { environment, memorySize, nodeOptions, compiledDir } = options
+  const child = fork(
+    fileURLToPath(new URL('bootstrap.mjs', import.meta.url)),
+    compiledDir === null ? [] : [compiledDir],
+    {
+      env: environment,
+      execArgv: [`--max-old-space-size=${Math.floor(memorySize * 0.75)}`, ...nodeOptions],
+      serialization: 'advanced',
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+      // A group of its own: Ctrl+C is the server's to handle, and what a function starts is killed with it.
+      detached: true,
+    },
+  )
   const log = instanceLog()
   child.stdout?.setEncoding('utf8').on('data', log.add)
   child.stderr?.setEncoding('utf8').on('data', log.add)

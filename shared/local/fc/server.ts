@@ -30,6 +30,8 @@ export interface FcServerOptions {
   readonly retryBaseMs?: number
   /** Of every instance: for profiles of them. */
   readonly nodeOptions?: readonly string[]
+  /** Where compiled bundles are kept from one instance to the next, of this user alone; unset: nowhere. */
+  readonly compiledDir?: string
   /** Requests that may run at once in the whole account; 100 on most pages of the vendor (fc-oss.md §3.4). */
   readonly accountConcurrency?: number
   readonly log: Log

@@ -95,6 +95,7 @@ describe('an instance', () => {
       environment: {},
       contextOf: () => ({}),
       nodeOptions: [],
+      compiledDir: null,
       guardian,
     })
     instance.kill()
