@@ -1,6 +1,8 @@
+import { createHash } from 'node:crypto'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import fc from 'fast-check'
 import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest'
+import { verifyPart } from '../../shared/aliyun/oss-put.ts'
 import { borrowParts, inParts } from '../../shared/aliyun/upload-parts.ts'
 import { createCrc64 } from '../../shared/codecs/crc64.ts'
 import { ossKeys, startTestOss, type TestOss } from '../support/oss.ts'
@@ -61,6 +63,19 @@ it('memory is used again once it is given back, never by two, and only for parts
   expect(large.take()).not.toBe(first)
   expect(small.take()).toBe(first)
   expect(small.take()).not.toBe(first)
+})
+
+it('a part whose answer has no CRC is verified by its MD5, which an encrypted one does not have', () => {
+  const bytes = Buffer.from('a part')
+  const part = { bytes, crc64: crcOf(bytes) }
+  const etag = `"${createHash('md5').update(bytes).digest('hex').toUpperCase()}"`
+  const verify = (headers: Record<string, string>) => () => verifyPart(headers, part, 'key')
+  expect(verify({ etag })).not.toThrow()
+  expect(verify({ etag: '"ANOTHER"' })).toThrow(/differs/)
+  expect(verify({ etag: '"ANOTHER"', 'x-oss-server-side-encryption': 'AES256' })).not.toThrow()
+  const damaged = { 'x-oss-hash-crc64ecma': crcOf(Buffer.from('A part')) }
+  expect(verify({ etag, ...damaged })).toThrow(/differs/)
+  expect(verify({ etag: '"ANOTHER"', 'x-oss-server-side-encryption': 'AES256', ...damaged })).toThrow(/differs/)
 })
 
 /** To the local OSS; `change` sees what the client sends and may damage it. */
