@@ -53,9 +53,9 @@ const mayImport: Record<string, readonly string[]> = {
   // Looks at what a run would use, in the same ways; it is asked by api and cli, and looks from inside of a function.
   doctor: ['codecs', 'connectors', 'errors', 'job', 'ports', 'postgres', 'run', 'schedule', 'schema', 'staging'],
   api: ['doctor', 'run', 'ledger', 'job', 'errors'],
-  aliyun: ['api', 'config', 'connectors', 'cost', 'errors', 'mysql', 'ports', 'postgres', 'run'],
+  aliyun: ['api', 'codecs', 'config', 'connectors', 'cost', 'errors', 'mysql', 'ports', 'postgres', 'run'],
   // schedule: a timer of the local platform and a job's own must agree on when a time is due.
-  local: ['errors', 'ports', 'schedule', 'schema'],
+  local: ['codecs', 'errors', 'ports', 'schedule', 'schema'],
   cli: [
     'aliyun',
     'config',

@@ -2,11 +2,12 @@ import type OSS from 'ali-oss'
 import type { PutOptions } from '../ports/index.ts'
 import type { Headers, OssClient } from './oss-client.ts'
 import { bareEtag } from './oss-client.ts'
-import { conditionHeaders, makeWriteId, verifiedEtag, writeOptions } from './oss-put.ts'
+import { conditionHeaders, makeWriteId, verifyPart, writeOptions } from './oss-put.ts'
+import { borrowParts, inParts, type Part } from './upload-parts.ts'
 
 export type Guarded = <T>(key: string, work: () => Promise<T>, signal?: AbortSignal) => Promise<T>
 
-/** 8 MiB: 10,000 parts make 80 GB, and two in flight stay far below the memory of the smallest function. */
+/** 8 MiB: 10,000 parts make 80 GB, and two in flight with one that is filled stay far below the memory of the smallest function. */
 const defaultPartBytes = 8 * 1024 * 1024
 /** OSS refuses smaller parts, but for the last one. */
 const minPartBytes = 100 * 1024
@@ -77,22 +78,25 @@ async function uploadParts(
   { partBytes = defaultPartBytes, signal }: { partBytes?: number; signal?: AbortSignal },
 ): Promise<number> {
   const underWay = new Set<Promise<unknown>>()
+  const memory = borrowParts(Math.max(partBytes, minPartBytes))
   let size = 0
   let number = 0
   let failure: unknown = null
   try {
-    for await (const part of inParts(pieces, Math.max(partBytes, minPartBytes))) {
+    for await (const part of inParts(pieces, memory.take)) {
+      // The next part is filled while those before it are sent.
+      while (underWay.size >= partsInFlight) await Promise.race(underWay)
+      if (failure !== null) break
       number += 1
-      size += part.length
+      size += part.bytes.length
       const mine = number
       const work: Promise<unknown> = guarded(key, () => uploadPart(client, key, ossId, mine, part), signal)
+        .then(() => memory.giveBack(part.memory))
         .catch((error: unknown) => {
           failure ??= error
         })
         .finally(() => underWay.delete(work))
       underWay.add(work)
-      if (underWay.size >= partsInFlight) await Promise.race(underWay)
-      if (failure !== null) break
     }
   } finally {
     // An upload that is aborted while a part is on its way may keep that part.
@@ -102,27 +106,9 @@ async function uploadParts(
   return size
 }
 
-async function uploadPart(client: OssClient, key: string, ossId: string, number: number, part: Buffer): Promise<void> {
-  const { res } = await client.uploadPart(key, ossId, number, part, 0, part.length)
-  verifiedEtag(res.headers as Headers, part, key)
-}
-
-async function* inParts(pieces: AsyncIterator<Uint8Array>, partBytes: number): AsyncIterable<Buffer> {
-  let held: Uint8Array[] = []
-  let bytes = 0
-  for await (const piece of { [Symbol.asyncIterator]: () => pieces }) {
-    for (let at = 0; at < piece.length; ) {
-      const taken = piece.subarray(at, at + partBytes - bytes)
-      held.push(taken)
-      bytes += taken.length
-      at += taken.length
-      if (bytes < partBytes) continue
-      yield Buffer.concat(held)
-      held = []
-      bytes = 0
-    }
-  }
-  if (bytes > 0) yield Buffer.concat(held)
+async function uploadPart(client: OssClient, key: string, ossId: string, number: number, part: Part): Promise<void> {
+  const { res } = await client.uploadPart(key, ossId, number, part.bytes, 0, part.bytes.length)
+  verifyPart(res.headers as Headers, part, key)
 }
 
 /** The parts are asked of the server: whoever completes an upload need not be who made it. */

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { TransferError } from '../errors/index.ts'
+import { collectRarely } from '../local/collect-rarely.ts'
 import { prepareStateFolder, type Stack, type StackFile, startStack } from '../local/stack.ts'
 import { hasUsers, type JoinedStack, joinStack } from '../local/stack-users.ts'
 import type { Log } from '../ports/index.ts'
@@ -36,6 +37,7 @@ export async function startLocalStack(
   // Told before the functions are built, which takes seconds.
   await prepareStateFolder(stateDir)
   await buildFunctions(projectDir, join(projectDir, 'dist'))
+  collectRarely()
   const environment = { ...pickedFrom(caller, tunable), ADBPG_SYNC_VAULT_KEY_FILE: keyFileOf(caller) }
   return await startStack({
     projectDir,

@@ -44,7 +44,7 @@ export interface ObjectStore {
   ): Promise<{ etag: string; size: number }>
   /**
    * Uploads everything and shows nothing: the object appears with `completeUpload`. Lets a ledger row decide which of two
-   * attempts is published. `body` must not be empty.
+   * attempts is published. `body` must not be empty; a piece of it may lie in memory that is used again once the next is asked for.
    */
   prepareUpload(
     key: string,
@@ -125,8 +125,11 @@ export interface Sql {
    * the number in the command tag: on Greenplum it counts rejected rows too.
    */
   copyIn(statement: string, body: AsyncIterable<Uint8Array>, signal?: AbortSignal): Promise<{ rows: number }>
-  /** Reads a `copy … to stdout`. Leaving the loop early cancels the statement. */
-  copyOut(statement: string, signal?: AbortSignal): AsyncIterable<Uint8Array>
+  /**
+   * Reads a `copy … to stdout`. Leaving the loop early cancels the statement.
+   * @param how `lent`: each piece is valid until the next is asked for
+   */
+  copyOut(statement: string, signal?: AbortSignal, how?: { lent?: boolean }): AsyncIterable<Uint8Array>
 }
 
 export interface SqlSession extends Sql, AsyncDisposable {

@@ -12,7 +12,6 @@ import { asSqlError } from './sql-errors.ts'
 const pieceBytes = 256 * 1024
 /** A copy of 128 kB costs more than sending them. */
 const copiedBytes = pieceBytes / 2
-const copyOutPieceBytes = 64 * 1024
 /** A server that has been told that the COPY failed answers at once, unless it is waiting for a lock. */
 const failWithinMs = 1_000
 
@@ -109,7 +108,7 @@ function watched(body: AsyncIterable<Uint8Array>, onFailure: () => void): Watche
   }
 }
 
-/** As `inPieces`, where each piece is done with when the next is asked for: what it gathers lies in one buffer. */
+/** Gathers small pieces in one buffer, as each is done with when the next is asked for; a large one is handed on as it is. */
 async function* forSending(body: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
   let gathered: Buffer | null = null
   let at = 0
@@ -128,35 +127,16 @@ async function* forSending(body: AsyncIterable<Uint8Array>): AsyncIterable<Uint8
   if (gathered !== null && at > 0) yield gathered.subarray(0, at)
 }
 
-/** Gathers small pieces; a large one is handed on as it is, without a copy. */
-export async function* inPieces(body: AsyncIterable<Uint8Array>, minBytes: number): AsyncIterable<Uint8Array> {
-  let held: Uint8Array[] = []
-  let heldBytes = 0
-  for await (const piece of body) {
-    if (piece.length === 0) continue
-    held.push(piece)
-    heldBytes += piece.length
-    if (heldBytes < minBytes) continue
-    yield joined(held)
-    held = []
-    heldBytes = 0
-  }
-  if (heldBytes > 0) yield joined(held)
-}
-
-const joined = (pieces: readonly Uint8Array[]): Uint8Array => {
-  const [only] = pieces
-  return pieces.length === 1 && only !== undefined ? only : Buffer.concat(pieces)
-}
-
 /**
  * Reads a `copy … to stdout`, as fast as the reader takes it. The protocol has no way to stop a COPY TO but to cancel and
  * hang up, so leaving early, like an abort, closes the session: what is asked of it later fails with `connect/lost`.
+ * @param lent each piece is valid until the next is asked for
  */
 export async function* copyTo(
   client: Client,
   statement: string,
   signals: readonly AbortSignal[],
+  lent: boolean,
 ): AsyncIterable<Uint8Array> {
   refuseUnless(/^\s*copy\s.*\bto\s+stdout\b/is, statement)
   refuseAborted(signals)
@@ -165,7 +145,7 @@ export async function* copyTo(
   for (const signal of signals) signal.addEventListener('abort', onAbort, { once: true })
   let whole = false
   try {
-    yield* inPieces(pieces, copyOutPieceBytes)
+    for await (const piece of pieces) yield lent ? piece : Buffer.from(piece)
     whole = true
   } catch (error) {
     whole = true

@@ -5,6 +5,7 @@ import { abortOf } from './aborted.ts'
 import { takeSlot } from './connection-slots.ts'
 import { copyFrom, copyTo } from './copy-streams.ts'
 import { dropConnection, hangUp, sayGoodbye } from './hang-up.ts'
+import { createLendingSocket } from './lending-socket.ts'
 import { asConnectError, asSqlError } from './sql-errors.ts'
 import type { WarmSessions } from './warm-sessions.ts'
 
@@ -83,7 +84,9 @@ async function connectClient(
   const client = new Client({
     ...place,
     password: await passwordOf(connection, options.secrets),
-    ssl: connection.ssl === 'disable' ? false : { rejectUnauthorized: connection.ssl === 'verify-full' },
+    ...(connection.ssl === 'disable'
+      ? { ssl: false, stream: createLendingSocket }
+      : { ssl: { rejectUnauthorized: connection.ssl === 'verify-full' } }),
     application_name: options.applicationName,
     keepAlive: true,
     keepAliveInitialDelayMillis: keepAliveAfterMs,
@@ -180,7 +183,7 @@ function sessionOn(client: Client, signal: AbortSignal, leave: () => Promise<voi
       return await ended(work, () => run(`release savepoint ${name}`), rollback)
     },
     copyIn: (statement, body, own) => copyFrom(client, statement, body, signalsWith(own)),
-    copyOut: (statement, own) => copyTo(client, statement, signalsWith(own)),
+    copyOut: (statement, own, { lent = false } = {}) => copyTo(client, statement, signalsWith(own), lent),
     async [Symbol.asyncDispose]() {
       signal.removeEventListener('abort', onAbort)
       await leave()

@@ -1,12 +1,12 @@
 import { type CopyEncoding, copyText } from '../codecs/encoding.ts'
-import type { OnRefused, Slice, Source, Target } from '../connectors/contract.ts'
+import type { ObjectTarget, OnRefused, ReadHow, Slice, Source, Target } from '../connectors/contract.ts'
 import { TransferError } from '../errors/index.ts'
 import * as ledger from '../ledger/index.ts'
 import type { Clock } from '../ports/index.ts'
 import { placeOf, sendAgainIfLost, sendAnew } from './dispatch.ts'
 import { openSource, openTarget } from './ends.ts'
 import type { StageEvent } from './events.ts'
-import { capped } from './rate-cap.ts'
+import { capped, isCapped } from './rate-cap.ts'
 import { askedForm } from './record-form.ts'
 import type { RunContext } from './run-context.ts'
 import { sealOf, sealOnce } from './seal-slice.ts'
@@ -103,17 +103,21 @@ async function readWhole(
   soft: AbortSignal,
 ): Promise<Became> {
   const signal = AbortSignal.any([context.deadline.signal, soft])
-  const read = (encoding: CopyEncoding, onRefused?: OnRefused) =>
-    source.read(slice, source.offer(encoding), signal, onRefused === undefined ? {} : { onRefused })
+  const read = (encoding: CopyEncoding, how: ReadHow) => source.read(slice, source.offer(encoding), signal, how)
   if (target.kind !== 'object') {
-    const readRows = (onRefused: OnRefused) => read(target.preferred, onRefused)
+    const readRows = (onRefused: OnRefused) => read(target.preferred, { onRefused })
     return { ...nothing, ordinals: await stageChunks(context, event, target, readRows, signal) }
   }
   const change = await changesOf(context, source)
-  const body = await capped(context, 'stage', await read(change === null ? askedForm(target) : copyText))
+  const lent = change === null && goesAsItIs(target) && !isCapped(context)
+  const body = await capped(context, 'stage', await read(change === null ? askedForm(target) : copyText, { lent }))
   await stageObject(context, event, target, { body, change, signal, columns: await source.columns() })
   return nothing
 }
+
+/** Into the parts of an upload, without a stop: nothing else holds the bytes of the source. */
+const goesAsItIs = ({ preferred, encode, pack }: ObjectTarget) =>
+  preferred.format !== 'jsonl' && encode === null && pack === null
 
 /** A signal that aborts at a time; one beyond what a timer can wait for never comes. */
 function abortAt(at: Date, clock: Clock): { readonly signal: AbortSignal } & Disposable {

@@ -23,7 +23,7 @@ test('a table distributed by hash is cut by segment, unless the author gives a s
       { what: '3 slices by segment', why: 'the table is distributed by hash over 3 segments; 640 MB in all' },
     ],
   })
-  expect(chooseStrategy(facts({ distribution, splitPk: id }), want).strategy).toMatchObject({ by: 'keys', count: 10 })
+  expect(chooseStrategy(facts({ distribution, splitPk: id }), want).strategy).toMatchObject({ by: 'keys', count: 12 })
 })
 
 test('a replicated or randomly distributed table is never cut by segment, and the reason is kept', () => {
@@ -38,6 +38,16 @@ test('there are at least as many slices as may run side by side, and at most ten
   const countOf = (bytes: number) => chooseStrategy(facts({ bytes, primaryKey: id }), want).strategy
   expect(countOf(64 * 1024 ** 2)).toMatchObject({ count: 4 })
   expect(countOf(1024 ** 5)).toMatchObject({ count: 10_000 })
+})
+
+test('ranges of keys are as many for each of those that are read side by side', () => {
+  for (const concurrent of [1, 2, 3, 7])
+    for (const bytes of [1, 64, 65, 700, 10_000].map((megabytes) => megabytes * 1024 ** 2)) {
+      const { strategy } = chooseStrategy(facts({ bytes, primaryKey: id }), { ...want, concurrent })
+      if (strategy.by !== 'keys') continue
+      expect(strategy.count % concurrent).toBe(0)
+      expect(bytes / strategy.count).toBeLessThanOrEqual(want.targetBytes)
+    }
 })
 
 test('a key whose type is no integer is not cut', () => {

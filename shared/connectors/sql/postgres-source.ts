@@ -64,10 +64,10 @@ export function openPostgresSource(
         return { ...split, decisions: [...split.decisions, decision] }
       }),
     offer: (preferred) => (copyRefusal(preferred) === null ? preferred : { ...preferred, charset: 'utf-8' }),
-    async read(slice, encoding, signal) {
+    async read(slice, encoding, signal, { lent = false } = {}) {
       const origin = { name: name === null ? 'querySql' : printTable(name), start: 0, firstRecord: 1 }
       const { maxRecordBytes } = options
-      return { encoding, newline: lineFeed, maxRecordBytes, origin, body: readSlice(slice, encoding, signal) }
+      return { encoding, newline: lineFeed, maxRecordBytes, origin, body: readSlice(slice, encoding, signal, lent) }
     },
     async describe(slice, encoding) {
       const chosen = await (found ?? asking(select))
@@ -118,14 +118,19 @@ export function openPostgresSource(
     return { from: 'table', table, columns, where, picked: null }
   }
 
-  async function* readSlice(slice: Slice, encoding: Encoding, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+  async function* readSlice(
+    slice: Slice,
+    encoding: Encoding,
+    signal: AbortSignal,
+    lent: boolean,
+  ): AsyncGenerator<Uint8Array> {
     const predicate = predicateOf(slice)
     const sql = await connect()
     try {
       const text = selectText(await select(sql), predicate)
       await sql.query(catalog.beginReading)
       if (typeof slice.snapshot === 'string') await useSnapshot(sql, slice.snapshot)
-      yield* sql.copyOut(copyToStatement(text, forCopy(encoding)), signal)
+      yield* sql.copyOut(copyToStatement(text, forCopy(encoding)), signal, { lent })
       await sql.query(catalog.endReading)
     } catch (error) {
       throw asSourceError(error)

@@ -63,8 +63,9 @@ function byKeys(
   { concurrent, targetBytes }: SplitRequest,
   passedOver: readonly Decision[],
 ): Chosen {
-  const bySize = bytes === null ? concurrent * slicesPerChannel : Math.ceil(bytes / targetBytes)
-  const count = Math.min(maxSlices, Math.max(bySize, concurrent))
+  // As many for each of those that read at the same time: none is left alone with the last.
+  const rounds = bytes === null ? slicesPerChannel : Math.ceil(bytes / (targetBytes * concurrent))
+  const count = Math.min(maxSlices, rounds * concurrent)
   const size = bytes === null ? 'its size is unknown' : `${printBytes(bytes)} in steps of ${printBytes(targetBytes)}`
   const what = `up to ${count} slices by ranges of ${column.name}`
   const why = `${origin} ${column.name} is ${column.type}; ${size}, ${concurrent} at a time, ${maxSlices} at most`

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { createCrc64 } from '../../../shared/local/oss/crc64.ts'
+import { createCrc64 } from '../../../shared/codecs/crc64.ts'
 import { startTestOss, type TestOss } from '../../support/oss.ts'
 import { aliOss, type Client, refusalOf } from '../../support/oss-client.ts'
 import { tempDir } from '../../support/temp-dir.ts'
