@@ -20,6 +20,7 @@ interface Program {
   readonly records: Exported
   readonly isRefused: Exported
   findRecordEnds(length: number, quote: number, newline: number, wasInQuotes: number): number
+  updateCrc64(register: bigint, length: number): bigint
   findLineEnds(length: number, newline: number): number
   project(
     length: number,

@@ -22,3 +22,5 @@ export const ends: usize = 1024 + 256 * 1024 + 64
 export const parts: usize = 1024 + 256 * 1024 + 64 + 4 * 256 * 1024 + 64
 export const constants: usize = parts + 12 * 1664 + spare
 export const output: usize = constants + 32 * 1024 + spare
+/** Sixteen of 256 entries of eight bytes. */
+export const tables: usize = output + 512 * 1024 + spare
