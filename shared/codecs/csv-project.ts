@@ -61,8 +61,8 @@ export function createCsvProjector(encoding: CsvEncoding, newline: number, proje
     (sum, source) => sum + (typeof source === 'number' ? 0 : source.length),
     0,
   )
-  /** A field may be picked several times. */
-  const roomFor = (recordBytes: number) => recordBytes * sources.length + constantBytes + sources.length + 2
+  const perByte = mostRepeated(sources)
+  const roomFor = (recordBytes: number) => recordBytes * perByte + constantBytes + sources.length + 2
 
   return {
     encoding,
@@ -119,6 +119,13 @@ export function createCsvProjector(encoding: CsvEncoding, newline: number, proje
 type Part =
   | { readonly first: number; readonly last: number; readonly constant: null }
   | { readonly first: -1; readonly last: -1; readonly constant: Buffer }
+
+/** A field may be picked several times, each with all of its bytes. */
+function mostRepeated(sources: readonly (number | Buffer)[]): number {
+  const times = new Map<number, number>()
+  for (const source of sources) if (typeof source === 'number') times.set(source, (times.get(source) ?? 0) + 1)
+  return Math.max(1, ...times.values())
+}
 
 function partsOf(sources: readonly (number | Buffer)[]): readonly Part[] {
   const parts: Part[] = []
