@@ -27,9 +27,9 @@ export async function* withoutLongRecords(
       else {
         if (kept < start) yield piece.subarray(kept, start)
         open.add(piece.subarray(start, end))
+        if (!open.isTooLarge()) yield* open.parts()
         const record = { ...open.close(), number, offset }
         if (record.isTooLarge) await onLong(record)
-        else yield record.bytes
         offset += record.length
         kept = end
       }
@@ -39,7 +39,6 @@ export async function* withoutLongRecords(
     if (start < piece.length) open.add(piece.subarray(start))
   }
   if (!open.isBegun()) return
-  const last = { ...open.close(), number: number + 1, offset }
-  if (last.isTooLarge) await onLong(last)
-  else yield last.bytes
+  if (open.isTooLarge()) await onLong({ ...open.close(), number: number + 1, offset })
+  else yield* open.parts()
 }
