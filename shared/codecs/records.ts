@@ -64,14 +64,11 @@ export async function* batchesOf(body: AsyncIterable<Uint8Array>, options: Batch
 }
 
 /** The record under way, gathered from pieces; once it is too large, only its beginning is kept. */
-export function openRecord(maxRecordBytes: number) {
+function openRecord(maxRecordBytes: number) {
   let parts: Buffer[] = []
   let length = 0
   return {
     isBegun: () => length > 0,
-    isTooLarge: () => length > maxRecordBytes,
-    /** As they came, for who needs no record in one piece. */
-    parts: (): readonly Buffer[] => parts,
     add(part: Buffer) {
       const wasTooLarge = length > maxRecordBytes
       length += part.length
