@@ -1,3 +1,4 @@
+import { collectGarbage } from '../codecs/collect-garbage.ts'
 import { type BlockBuffers, newBlockBuffers } from '../codecs/record-blocks.ts'
 
 /** Of each of the two: what a block of the usual size needs. What held a long record goes back to the system. */
@@ -23,6 +24,7 @@ export function borrowBlockBuffers(): Borrowed {
     buffers,
     giveBack() {
       if (buffers.writtenBytes <= mostKeptBytes) kept = buffers
+      else collectGarbage()
     },
   }
 }
