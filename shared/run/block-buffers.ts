@@ -7,6 +7,11 @@ const mostKeptBytes = 10 * 1024 * 1024
 /** Of the chunk before, in this process. */
 let kept: BlockBuffers | null = null
 
+/** Before a long record is made anew, which takes as much again: what others have let go makes room. */
+export function makeRoomFor(blockBytes: number): void {
+  if (blockBytes > mostKeptBytes) collectGarbage()
+}
+
 export interface Borrowed {
   readonly buffers: BlockBuffers
   /** Once nothing reads them any more. */

@@ -2,7 +2,7 @@ import { oneAhead } from '../codecs/one-ahead.ts'
 import { blockInMemory, blocksOf } from '../codecs/record-blocks.ts'
 import type * as ledger from '../ledger/index.ts'
 import { dirtyPrefixOfChunk } from '../staging/keys.ts'
-import { borrowBlockBuffers } from './block-buffers.ts'
+import { borrowBlockBuffers, makeRoomFor } from './block-buffers.ts'
 import { type DirtyGuard, openDirtyGuard } from './dirty-limit.ts'
 import { openDirtyLog } from './dirty-log.ts'
 import { type BlockMove, moveBlockOrRecord } from './move-block.ts'
@@ -90,6 +90,7 @@ async function moveAll(move: BlockMove): Promise<ChunkMoved> {
       moved.handedOver = true
       break
     }
+    if ('block' in next) makeRoomFor(next.block.bytes.length)
     const { loaded, filtered, refused } = await moveBlockOrRecord(move, next)
     blockBytes = nextBlockBytes(blockBytes, refused)
     moved.read += 'block' in next ? next.block.records : 1
