@@ -6,7 +6,7 @@ import { maxHeldBytes, openHeldPages } from '../../../shared/connectors/objects/
 const megabyte = 1024 * 1024
 const leaf = { name: 'a' } as Leaf
 
-test('pages that are held and those that were let go stay within 52 MB, and 8 MB go before each collection', () =>
+test('pages that are held and those that were let go stay within 48 MB, and 8 MB go before each collection', () =>
   fc.assert(
     fc.property(fc.array(fc.array(fc.tuple(fc.nat(3), fc.nat(9 * megabyte)), { maxLength: 30 })), (groups) => {
       let uncollected = 0
@@ -28,7 +28,7 @@ test('pages that are held and those that were let go stay within 52 MB, and 8 MB
             live += bytes - before
             own[column] = bytes
             holds[column]?.(bytes)
-            expect(live + uncollected).toBeLessThanOrEqual(52 * megabyte)
+            expect(live + uncollected).toBeLessThanOrEqual(48 * megabyte)
           }
         }
         uncollected += live

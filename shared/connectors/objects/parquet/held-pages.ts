@@ -4,7 +4,7 @@ import { TransferError } from '../../../errors/index.ts'
 /** Pages and dictionaries that all columns of a group may hold in memory together. */
 export const maxHeldBytes = 40 * 1024 * 1024
 /** With those that were let go and not collected yet: V8 by itself lets 64 MB of buffers gather, more than a loader has left. */
-const mostUncollectedBytes = 52 * 1024 * 1024
+const mostUncollectedBytes = 48 * 1024 * 1024
 /** Less is not worth collecting. */
 const leastCollectedBytes = 8 * 1024 * 1024
 
