@@ -53,16 +53,20 @@ async function rewritten(
 /** One file, in row groups of DuckDB's own size and packed by snappy, as it writes them by itself. */
 async function asParquet(dir: string, csv: readonly LineitemFile[]): Promise<readonly string[]> {
   const path = join(dir, 'lineitem.parquet')
-  const instance = await DuckDBInstance.create(':memory:', { memory_limit: '2GB' })
-  const duck = await instance.connect()
   const columns = lineitemColumns.map(([name, type]) => `'${name}': '${type}'`).join(', ')
   const files = csv.map((file) => `'${file.path}'`).join(', ')
-  await duck.run(
+  await inDuck(
     `copy (select * from read_csv([${files}], header = false, columns = {${columns}})) to '${path}' (format parquet)`,
   )
+  return [path]
+}
+
+export async function inDuck(statement: string): Promise<void> {
+  const instance = await DuckDBInstance.create(':memory:', { memory_limit: '2GB' })
+  const duck = await instance.connect()
+  await duck.run(statement)
   duck.closeSync()
   instance.closeSync()
-  return [path]
 }
 
 const isNumber = lineitemColumns.map(([, type]) => /^(bigint|integer|numeric)/.test(type))

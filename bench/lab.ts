@@ -104,7 +104,8 @@ export async function openLab(profileDir: string | null): Promise<Lab> {
 }
 
 const pollMs = 100
-const longestRunMs = 300_000
+/** 5 GB on a busy machine take ten minutes. */
+const longestRunMs = 1_800_000
 
 async function hasFinished(sql: SqlSession, runId: RunId): Promise<boolean> {
   try {
@@ -118,8 +119,9 @@ async function hasFinished(sql: SqlSession, runId: RunId): Promise<boolean> {
 
 async function startStack(stateDir: string, profileDir: string | null): Promise<ChildProcess> {
   const options = profileDir === null ? [] : ['--cpu-prof', `--cpu-prof-dir=${profileDir}`]
+  const given = (process.env.ADBPG_SYNC_NODE_OPTIONS ?? '').split(' ')
   const stack = spawn(process.execPath, [...options, join(projectDir, 'shared/cli/bin.mjs'), 'up', '--json'], {
-    env: { ...process.env, ADBPG_SYNC_HOME: stateDir, ADBPG_SYNC_NODE_OPTIONS: options.join(' ') },
+    env: { ...process.env, ADBPG_SYNC_HOME: stateDir, ADBPG_SYNC_NODE_OPTIONS: [...given, ...options].join(' ') },
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   const isUp = once(stack.stdout, 'data')

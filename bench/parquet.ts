@@ -54,6 +54,7 @@ try {
     outfile: path('child.mjs'),
     bundle: true,
     platform: 'node',
+    target: 'node20',
     format: 'esm',
     banner: { js: "import { createRequire } from 'node:module'; const require = createRequire('/')" },
   })

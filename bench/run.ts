@@ -16,6 +16,7 @@ const { values } = parseArgs({
     help: { type: 'boolean', default: false },
     part: { type: 'string', multiple: true },
     form: { type: 'string', multiple: true },
+    input: { type: 'string', multiple: true },
     quick: { type: 'boolean', default: false },
     mb: { type: 'string' },
     records: { type: 'string' },
@@ -39,7 +40,7 @@ type Lab = Awaited<ReturnType<typeof openLab>>
 const parts: Readonly<Record<string, (lab: Lab) => Promise<unknown>>> = {
   'whole-path': (lab) => wholePath(lab, { megabytes, rounds, only: values.form }),
   'bad-records': (lab) => badRecords(lab, { records, rounds }),
-  memory: (lab) => memory(lab, { megabytes }),
+  memory: (lab) => memory(lab, { megabytes, only: values.input }),
   unload: (lab) => unload(lab, { megabytes, rounds }),
   'small-files': (lab) => smallFiles(lab, { files, kilobytes: 20, rounds }),
   latency: (lab) => latency(lab, { times }),
@@ -49,6 +50,7 @@ const help = `npm run bench [-- options]: what we cost beside COPY alone, in one
 
   --part <name>      ${Object.keys(parts).join(', ')}; may be repeated; all when unset
   --form <name>      of the whole path: ${Object.keys(forms).join('; ')}
+  --input <name>     of the part memory, as it prints them; may be repeated
   --quick            small data and one round, under two minutes: for a look, not for a claim
   --mb <number>      megabytes of CSV of the whole path (1000)
   --records <number> of a chunk with bad records (1000000)

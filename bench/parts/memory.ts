@@ -1,122 +1,97 @@
-import { join } from 'node:path'
-import { gzipSync } from 'node:zlib'
+import { plainTable, tableWithSource } from '../forms.ts'
 import type { Lab } from '../lab.ts'
-import { createLineitem, writeLineitem } from '../lineitem.ts'
+import { createLineitem } from '../lineitem.ts'
 import { type Measured, measure, rounded } from '../measure.ts'
+import {
+  copiedTable,
+  type MemoryInput,
+  memoryInputs,
+  narrowTable,
+  narrowTableWithSource,
+  textColumns,
+  textTable,
+  wideColumns,
+  wideTable,
+} from '../memory-inputs.ts'
 
 /** Megabytes that a function may have at its peak, whatever it is given. */
-const bounds = { 'function load': 160, 'function stage': 256, 'function plan': 256 } as const
+const bounds: Readonly<Record<string, number>> = { 'function load': 160, 'function stage': 256, 'function plan': 256 }
 
-interface Case {
-  readonly name: string
-  readonly put: (lab: Lab, key: string) => Promise<unknown>
-  readonly table: string
-  readonly options: object
-  /** What the run has to come to. */
-  readonly expected: 'rows' | 'dirty' | 'failed'
-}
-
-const columns = Array.from({ length: 1600 }, (_, index) => `c${index}`)
-
-const wideRow = (row: number) => Buffer.from(`${columns.map((_, index) => row * index).join(',')}\n`)
-const longRecord = Buffer.concat([Buffer.from('1,"'), Buffer.alloc(64 * 1024 * 1024, 'x'), Buffer.from('"\n2,short\n')])
-
-const cases = (megabytes: number): readonly Case[] => [
-  {
-    name: `CSV of ${megabytes} MB`,
-    table: 'public.lineitem',
-    options: {},
-    expected: 'rows',
-    put: async (lab, key) => {
-      const path = join(lab.dir, 'large.csv')
-      await writeLineitem(path, { seed: 5, until: { bytes: megabytes * 1e6 } })
-      await lab.putFiles(key, [path])
-    },
-  },
-  {
-    name: 'rows of 1,600 columns',
-    table: 'public.wide',
-    options: {},
-    expected: 'rows',
-    put: (lab, key) => lab.put(key, Buffer.concat(Array.from({ length: 10_000 }, (_, row) => wideRow(row)))),
-  },
-  {
-    name: 'a record of 64 MB',
-    table: 'public.narrow',
-    options: {},
-    expected: 'dirty',
-    put: (lab, key) => lab.put(key, longRecord),
-  },
-  {
-    name: 'a record of 64 MB, inflated',
-    table: 'public.narrow',
-    options: { compress: 'gzip' },
-    expected: 'dirty',
-    put: (lab, key) => lab.put(key, gzipSync(longRecord)),
-  },
-  {
-    name: 'a bomb: 1 GB of one byte as gzip',
-    table: 'public.narrow',
-    options: { compress: 'gzip' },
-    expected: 'failed',
-    put: (lab, key) => lab.put(key, Buffer.concat(Array(64).fill(gzipSync(Buffer.alloc(16 * 1024 * 1024, 'x'))))),
-  },
-]
-
-/** Peak RSS of each function for inputs that are made to be large, in instances that other cases have used before. */
-export async function memory(lab: Lab, { megabytes }: { megabytes: number }) {
-  await lab.sql(createLineitem('public.lineitem'))
-  await lab.sql(`create unlogged table public.wide (${columns.map((name) => `${name} integer`).join(', ')})`)
-  await lab.sql('create unlogged table public.narrow (id bigint, note text)')
-  const results: Record<string, unknown> = {}
-  for (const [index, one] of cases(megabytes).entries()) {
-    const key = `data/memory-${index}`
-    await one.put(lab, key)
-    let ended = ''
-    const measured = await measure(lab.stackPid, async () => {
-      ended = await outcomeOf(lab, one, key, index)
-    })
-    console.error(`${one.name}: ${ended}`)
-    results[one.name] = { ended, ...peaksOf(measured) }
-    await lab.remove([key])
+/** Peak RSS of each function for inputs that are made to be large, in instances that the inputs before have used. */
+export async function memory(
+  lab: Lab,
+  { megabytes, only }: { readonly megabytes: number; readonly only: readonly string[] | undefined },
+) {
+  await createTables(lab)
+  const results: Record<string, PeaksOfInput> = {}
+  for (const [index, [name, input]] of Object.entries(memoryInputs(megabytes)).entries()) {
+    if (only !== undefined && !only.includes(name)) continue
+    results[name] = await measureInput(lab, name, input, index)
   }
-  return results
+  return { bounds, inputs: results, ...verdictOf(results) }
 }
 
-async function outcomeOf(lab: Lab, one: Case, key: string, index: number): Promise<string> {
-  try {
-    const { rows } = await lab.run(jobOf(index, one, key))
-    if ((rows.dirty > 0 ? 'dirty' : 'rows') !== one.expected)
-      throw new Error(`${one.name} has ${rows.dirty} dirty records`)
-    return `${rows.loaded} rows, ${rows.dirty} dirty`
-  } catch (error) {
-    if (one.expected !== 'failed' || !(error instanceof Error)) throw error
-    return error.message
-  }
+async function createTables(lab: Lab): Promise<void> {
+  await lab.sql(createLineitem(plainTable))
+  await lab.sql(createLineitem(tableWithSource))
+  await lab.sql(`alter table ${tableWithSource} add l_source varchar(8)`)
+  await lab.sql(`create unlogged table ${wideTable} (${wideColumns.map((name) => `${name} integer`).join(', ')})`)
+  await lab.sql(`create unlogged table ${narrowTable} (id bigint, note text)`)
+  await lab.sql(`create unlogged table ${textTable} (${textColumns.map((name) => `${name} text`).join(', ')})`)
+  await lab.sql(`create unlogged table ${copiedTable} (id bigint, note text)`)
+  await lab.sql(`create unlogged table ${narrowTableWithSource} (id bigint, note text, source text)`)
 }
 
-function peaksOf({ spent }: Measured) {
-  const peaks = [...spent].filter(([part]) => part.startsWith('function'))
-  const over = Object.entries(bounds).filter(
-    ([part, mb]) => (spent.get(part as keyof typeof bounds)?.peakRssMb ?? 0) > mb,
+interface PeaksOfInput {
+  readonly ended: string
+  readonly peakRssMb: Readonly<Record<string, number>>
+  /** Functions beyond their bound. */
+  readonly over: readonly string[]
+}
+
+async function measureInput(lab: Lab, name: string, input: MemoryInput, index: number): Promise<PeaksOfInput> {
+  const key = `data/memory-${index}`
+  await input.put(lab, key)
+  let ended = ''
+  const measured = await measure(lab.stackPid, async () => {
+    ended = await outcomeOf(lab, input, jobOf(`memory-${index}`, input.ends(key)))
+  })
+  await lab.remove([key])
+  const peaks = peaksOf(measured)
+  const told = Object.entries(peaks.peakRssMb).filter(([part]) => bounds[part] !== undefined)
+  const text = told.map(([part, mb]) => `${part.slice('function '.length)} ${mb} MB`).join(', ')
+  console.error(`${name}: ${text}${peaks.over.length > 0 ? ', OVER' : ''} (${ended})`)
+  return { ended, ...peaks }
+}
+
+/** @throws when the run comes to anything else than it has to */
+async function outcomeOf(lab: Lab, { expected }: MemoryInput, job: object): Promise<string> {
+  const { rows, message } = await lab.run(job).then(
+    (report) => ({ rows: report.rows, message: null }),
+    (error: Error) => ({ rows: null, message: error.message }),
   )
-  return {
-    peakRssMb: Object.fromEntries(peaks.map(([part, { peakRssMb }]) => [part, rounded(peakRssMb, 0)])),
-    over: over.map(([part]) => part),
-  }
+  const came = rows === null ? 'refused' : rows.dirty > 0 ? 'dirty' : 'rows'
+  const ended = rows === null ? message : `${rows.loaded} rows, ${rows.dirty} dirty`
+  if (came !== expected) throw new Error(`the run came to ${came}, not to ${expected}: ${ended}`)
+  return ended
 }
 
-const jobOf = (index: number, { table, options }: Case, object: string) => ({
-  name: `memory-${index}`,
-  script: {
-    job: {
-      content: [
-        {
-          reader: { name: 'ossreader', parameter: { datasource: 'oss_local', object, column: ['*'], ...options } },
-          writer: { name: 'adbpgwriter', parameter: { datasource: 'adbpg_local', table, column: ['*'] } },
-        },
-      ],
-      setting: { speed: { channel: 2 }, errorLimit: { record: 10 } },
-    },
-  },
+function peaksOf({ spent }: Measured): Omit<PeaksOfInput, 'ended'> {
+  const functions = [...spent].filter(([part]) => part.startsWith('function'))
+  const peakRssMb = Object.fromEntries(functions.map(([part, spentByIt]) => [part, rounded(spentByIt.peakRssMb, 0)]))
+  const over = Object.keys(peakRssMb).filter((part) => (peakRssMb[part] ?? 0) > (bounds[part] ?? Infinity))
+  return { peakRssMb, over }
+}
+
+/** The largest of all inputs, and whether every bound holds. */
+function verdictOf(results: Readonly<Record<string, PeaksOfInput>>) {
+  const largest: Record<string, number> = {}
+  for (const { peakRssMb } of Object.values(results))
+    for (const [part, mb] of Object.entries(peakRssMb)) largest[part] = Math.max(largest[part] ?? 0, mb)
+  return { largest, holds: Object.values(results).every(({ over }) => over.length === 0) }
+}
+
+const jobOf = (name: string, ends: ReturnType<MemoryInput['ends']>) => ({
+  name,
+  script: { job: { content: [ends], setting: { speed: { channel: 2 }, errorLimit: { record: 10 } } } },
 })

@@ -67,10 +67,9 @@ export function createCsvProjector(encoding: CsvEncoding, newline: number, proje
     (sum, source) => sum + (typeof source === 'number' ? 0 : source.length),
     0,
   )
-  /** A field may be picked several times. */
   const room = {
-    factor: parts.filter(({ constant }) => constant === null).length,
-    more: constantBytes + parts.length + 2,
+    factor: mostRepeated(sources),
+    more: constantBytes + sources.length + 2,
   }
   const roomFor = (recordBytes: number) => recordBytes * room.factor + room.more
 
@@ -146,6 +145,13 @@ export function createCsvProjector(encoding: CsvEncoding, newline: number, proje
       },
     }
   }
+}
+
+/** A field may be picked several times, each with all of its bytes. */
+function mostRepeated(sources: readonly (number | Buffer)[]): number {
+  const times = new Map<number, number>()
+  for (const source of sources) if (typeof source === 'number') times.set(source, (times.get(source) ?? 0) + 1)
+  return Math.max(1, ...times.values())
 }
 
 function partsOf(sources: readonly (number | Buffer)[]): readonly Part[] {

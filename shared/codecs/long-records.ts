@@ -1,19 +1,20 @@
-import { openRecord, type RawRecord } from './records.ts'
+import { beginningOf, keptBytes, type RawRecord } from './records.ts'
 
 const newline = 0x0a
 
 /**
  * COPY text without the records that are longer than `maxRecordBytes`; those are told to `onLong`. Bytes of a record are
- * held until it is whole, so memory is one record of the longest allowed.
+ * held until it is whole, so memory is one record of the longest allowed. A piece is valid until the next is asked for.
  */
 export async function* withoutLongRecords(
   body: AsyncIterable<Uint8Array>,
   maxRecordBytes: number,
   onLong: (record: RawRecord) => Promise<void>,
 ): AsyncIterable<Uint8Array> {
-  const open = openRecord(maxRecordBytes)
+  const open = heldRecord(maxRecordBytes)
   let number = 0
   let offset = 0
+  const long = (): RawRecord => ({ bytes: open.beginning(), length: open.length(), isTooLarge: true, number, offset })
   for await (const raw of body) {
     const piece = Buffer.from(raw.buffer, raw.byteOffset, raw.byteLength)
     let start = 0
@@ -21,25 +22,42 @@ export async function* withoutLongRecords(
     let kept = 0
     for (let at = piece.indexOf(newline); at !== -1; at = piece.indexOf(newline, start)) {
       const end = at + 1
-      const isWhole = !open.isBegun()
       number += 1
-      if (isWhole && end - start <= maxRecordBytes) offset += end - start
+      if (open.length() === 0 && end - start <= maxRecordBytes) offset += end - start
       else {
         if (kept < start) yield piece.subarray(kept, start)
         open.add(piece.subarray(start, end))
-        const record = { ...open.close(), number, offset }
-        if (record.isTooLarge) await onLong(record)
-        else yield record.bytes
-        offset += record.length
+        if (open.isTooLong()) await onLong(long())
+        else yield open.bytes()
+        offset += open.length()
+        open.clear()
         kept = end
       }
       start = end
     }
     if (kept < start) yield piece.subarray(kept, start)
-    if (start < piece.length) open.add(piece.subarray(start))
+    open.add(piece.subarray(start))
   }
-  if (!open.isBegun()) return
-  const last = { ...open.close(), number: number + 1, offset }
-  if (last.isTooLarge) await onLong(last)
-  else yield last.bytes
+  number += 1
+  if (open.isTooLong()) await onLong(long())
+  else if (open.length() > 0) yield open.bytes()
+}
+
+/** The record under way, in memory for the longest: what is not written to costs nothing, and pieces held would be garbage. */
+function heldRecord(maxRecordBytes: number) {
+  const held = Buffer.allocUnsafeSlow(Math.max(maxRecordBytes, keptBytes))
+  let length = 0
+  return {
+    length: () => length,
+    isTooLong: () => length > maxRecordBytes,
+    add(part: Buffer): void {
+      if (length < held.length) part.copy(held, length)
+      length += part.length
+    },
+    bytes: () => held.subarray(0, length),
+    beginning: () => beginningOf([held.subarray(0, length)]),
+    clear(): void {
+      length = 0
+    },
+  }
 }

@@ -1,6 +1,6 @@
 import type { Encoding } from './encoding.ts'
 import { createRecordScanner } from './record-ends.ts'
-import { type BatchOptions, openRecord, type RawRecord } from './records.ts'
+import { type BatchOptions, beginningOf, keptBytes, type RawRecord } from './records.ts'
 
 /** Whole records in a row, counted and not looked into. */
 export interface RecordBlock {
@@ -17,20 +17,29 @@ export interface BlockOptions extends Pick<BatchOptions, 'encoding' | 'newline' 
   readonly buffers?: BlockBuffers
 }
 
-/** Where blocks lie, in turn. They grow as blocks do; who has blocks made again hands them on, as new memory has to be cleared. */
+/**
+ * Where blocks lie, in turn. One that is too small for a record grows once, to what the longest may need; who has blocks made
+ * again hands them on, as new memory has to be cleared.
+ */
 export interface BlockBuffers {
   filling: Buffer
   other: Buffer
+  /** Of the one that was written to most: what is behind has cost no memory yet. */
+  writtenBytes: number
 }
 
-export const newBlockBuffers = (): BlockBuffers => ({ filling: Buffer.alloc(0), other: Buffer.alloc(0) })
+export const newBlockBuffers = (): BlockBuffers => ({
+  filling: Buffer.alloc(0),
+  other: Buffer.alloc(0),
+  writtenBytes: 0,
+})
 
 /** What blocks are made of, in the order of the body: a record that is too large stands between two of them. */
 export type BlockOrRecord = { readonly block: RecordBlock } | { readonly tooLarge: RawRecord }
 
 /**
- * Cuts a body into blocks of at least `targetBytes`, and at most a piece and a record more. Costs what counting records
- * costs: cutting out each record takes 30 times as long, a million of 80 bytes 3 s.
+ * Cuts a body into blocks of at least `targetBytes`, and at most a piece and a record more; less where the next record has no
+ * room. Costs what counting records costs: cutting out each record takes 30 times as long, a million of 80 bytes 3 s.
  *
  * The bytes of a block are valid until the next but one is asked for: two buffers are used in turn. Blocks that were made of
  * the pieces themselves kept a third of a loader's CPU busy collecting garbage (docs/decisions.md, 2026-11-25).
@@ -38,9 +47,8 @@ export type BlockOrRecord = { readonly block: RecordBlock } | { readonly tooLarg
 export async function* blocksOf(body: AsyncIterable<Uint8Array>, options: BlockOptions): AsyncIterable<BlockOrRecord> {
   const { targetBytes, maxRecordBytes } = options
   const scanner = createRecordScanner(options.encoding, options.newline)
-  const open = openRecord(maxRecordBytes)
-  const usualBytes = Math.min(targetBytes(0), mostUsualBytes) + pieceRoomBytes
-  const block = openBlock(usualBytes, options.buffers ?? newBlockBuffers())
+  const usualBytes = Math.min(Math.max(targetBytes(0), maxRecordBytes), mostUsualBytes) + pieceRoomBytes
+  const block = openBlock({ usualBytes, maxRecordBytes }, options.buffers ?? newBlockBuffers())
   let begunAt = performance.now()
   for await (const raw of body) {
     const piece = Buffer.from(raw.buffer, raw.byteOffset, raw.byteLength)
@@ -50,26 +58,38 @@ export async function* blocksOf(body: AsyncIterable<Uint8Array>, options: BlockO
     let records = 0
     for (let index = 0; index < count; index += 1) {
       const end = places[index] as number
-      if (!open.isBegun() && end - start <= maxRecordBytes) records += 1
+      if (!block.isOpen() && end - start <= maxRecordBytes) records += 1
       else {
-        block.add(piece.subarray(taken, start), records)
+        yield* block.add(piece.subarray(taken, start), records)
         records = 0
-        open.add(piece.subarray(start, end))
-        yield* block.addOpen(open.close())
+        yield* block.addOpen(piece.subarray(start, end))
+        yield* block.endOpen()
         taken = end
       }
       start = end
     }
-    block.add(piece.subarray(taken, start), records)
-    // A copy: the piece may be lent.
-    if (start < piece.length) open.add(Buffer.from(piece.subarray(start)))
+    yield* block.add(piece.subarray(taken, start), records)
+    yield* block.addOpen(piece.subarray(start))
     if (block.length() >= targetBytes(performance.now() - begunAt)) {
       yield* block.close()
       begunAt = performance.now()
     }
   }
-  if (open.isBegun()) yield* block.addOpen(open.close())
+  yield* block.endOpen()
   yield* block.close()
+}
+
+/** Whole records that lie in memory, as the one block that they are. */
+export async function* blockInMemory(
+  body: AsyncIterable<Uint8Array>,
+  { records, maxRecordBytes }: { readonly records: number; readonly maxRecordBytes: number },
+): AsyncIterable<BlockOrRecord> {
+  for await (const raw of body) {
+    const bytes = Buffer.from(raw.buffer, raw.byteOffset, raw.byteLength)
+    const isTooLarge = records === 1 && bytes.length > maxRecordBytes
+    if (!isTooLarge) yield { block: { bytes, records, before: { records: 0, bytes: 0 } } }
+    else yield { tooLarge: { bytes: beginningOf([bytes]), length: bytes.length, isTooLarge, number: 1, offset: 0 } }
+  }
 }
 
 /** What pg-copy-streams and the server's own buffers are fastest with (perf.md §2b). */
@@ -79,25 +99,39 @@ export async function* streamOf({ bytes }: Pick<RecordBlock, 'bytes'>): AsyncIte
   for (let at = 0; at < bytes.length; at += sentBytes) yield bytes.subarray(at, at + sentBytes)
 }
 
-/** Memory that is never written to costs nothing; growing step by step would leave twice of what is needed. */
+/** Memory that is never written to costs nothing, so buffers are made as large as they may have to be. */
 const mostUsualBytes = 16 * 1024 * 1024
 const pieceRoomBytes = 512 * 1024
 
-function openBlock(usualBytes: number, buffers: BlockBuffers) {
+/**
+ * The block under way, and behind it in the same buffer the beginning of the record under way: a record is copied once, and
+ * buffers are no larger than the longest one and a piece need.
+ */
+function openBlock(
+  { usualBytes, maxRecordBytes }: { readonly usualBytes: number; readonly maxRecordBytes: number },
+  buffers: BlockBuffers,
+) {
   let length = 0
   let records = 0
+  /** Of the record under way: its bytes so far, and those of them that are kept behind the block. */
+  const open = { length: 0, kept: 0 }
   const before = { records: 0, bytes: 0 }
-  function add(piece: Buffer, count: number): void {
-    if (count === 0) return
-    if (length + piece.length > buffers.filling.length)
-      buffers.filling = grown(buffers.filling, length, Math.max(usualBytes, piece.length))
-    piece.copy(buffers.filling, length)
-    length += piece.length
-    records += count
+
+  /** A block that leaves no room goes on its way; only what is longer than a buffer makes one grow. */
+  function* append(bytes: Buffer): Iterable<BlockOrRecord> {
+    if (length + open.kept + bytes.length > buffers.filling.length) yield* close()
+    const used = length + open.kept
+    if (used + bytes.length > buffers.filling.length) {
+      const longest = used + bytes.length > usualBytes ? maxRecordBytes + pieceRoomBytes : usualBytes
+      buffers.filling = grown(buffers.filling, used, Math.max(longest, used + bytes.length))
+    }
+    bytes.copy(buffers.filling, used)
+    buffers.writtenBytes = Math.max(buffers.writtenBytes, used + bytes.length)
   }
   function* close(): Iterable<BlockOrRecord> {
     if (records === 0) return
     const { filling, other } = buffers
+    const behind = filling.subarray(length, length + open.kept)
     const block = { bytes: filling.subarray(0, length), records, before: { ...before } }
     buffers.filling = other
     buffers.other = filling
@@ -105,28 +139,53 @@ function openBlock(usualBytes: number, buffers: BlockBuffers) {
     length = 0
     records = 0
     yield { block }
+    // Not before the next block is asked for: until then the one before this is read from there.
+    if (behind.length > buffers.filling.length) buffers.filling = grown(other, 0, Math.max(usualBytes, filling.length))
+    behind.copy(buffers.filling)
   }
   function pass(passedRecords: number, passedBytes: number): void {
     before.records += passedRecords
     before.bytes += passedBytes
   }
   return {
-    add,
     close,
     length: () => length,
-    /** A record that lay in several pieces, or is too large. */
-    *addOpen(record: Pick<RawRecord, 'bytes' | 'length' | 'isTooLarge'>): Iterable<BlockOrRecord> {
-      if (!record.isTooLarge) return add(record.bytes, 1)
-      yield* close()
-      yield { tooLarge: { ...record, number: before.records + 1, offset: before.bytes } }
-      pass(1, record.length)
+    isOpen: () => open.length > 0,
+    /** Whole records, while none is open. */
+    *add(bytes: Buffer, count: number): Iterable<BlockOrRecord> {
+      if (count === 0) return
+      yield* append(bytes)
+      length += bytes.length
+      records += count
+    },
+    /** Bytes of a record that lies in several pieces, or is too large: of that no more than its beginning is kept. */
+    *addOpen(bytes: Buffer): Iterable<BlockOrRecord> {
+      open.length += bytes.length
+      const kept = open.length > maxRecordBytes ? bytes.subarray(0, Math.max(0, keptBytes - open.kept)) : bytes
+      if (kept.length > 0) yield* append(kept)
+      open.kept += kept.length
+    },
+    *endOpen(): Iterable<BlockOrRecord> {
+      if (open.length === 0) return
+      if (open.length <= maxRecordBytes) {
+        length += open.length
+        records += 1
+      } else {
+        yield* close()
+        const bytes = beginningOf([buffers.filling.subarray(0, open.kept)])
+        const number = before.records + 1
+        yield { tooLarge: { bytes, length: open.length, isTooLarge: true, number, offset: before.bytes } }
+        pass(1, open.length)
+      }
+      open.length = 0
+      open.kept = 0
     },
   }
 }
 
 /** Not of the pool that small buffers share, so that its memory is its own. */
-function grown(buffer: Buffer, used: number, more: number): Buffer {
-  const larger = Buffer.allocUnsafeSlow(used === 0 ? more : Math.max(used + more, 2 * used))
+function grown(buffer: Buffer, used: number, bytes: number): Buffer {
+  const larger = Buffer.allocUnsafeSlow(bytes)
   buffer.copy(larger, 0, 0, used)
   return larger
 }

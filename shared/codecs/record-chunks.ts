@@ -23,8 +23,8 @@ export interface ChunkOptions {
 }
 
 /**
- * Cuts a body into chunks of whole records, whatever newlines their fields hold. Memory is two chunks, or one chunk and one
- * record of the longest allowed; each byte is copied once.
+ * Cuts a body into chunks of whole records, whatever newlines their fields hold. Memory is two buffers, each for a chunk or for
+ * the longest record that is allowed; each byte is copied once.
  * @throws source/unclosed-quote when the body ends inside a quoted field
  */
 export async function* recordChunksOf(
@@ -58,7 +58,9 @@ interface Place {
 }
 
 function fillChunks({ targetBytes, maxRecordBytes, origin }: ChunkOptions) {
-  let buffer: Buffer = Buffer.allocUnsafeSlow(targetBytes)
+  // Room for the longest record at once: pages that are not written to cost nothing, buffers that grow leave the smaller ones.
+  const bufferBytes = Math.max(targetBytes, maxRecordBytes + 1)
+  let buffer: Buffer = Buffer.allocUnsafeSlow(bufferBytes)
   let spare: Buffer | null = null
   let filled = 0
   /** Bytes and records of the whole records in the buffer. */
@@ -80,10 +82,9 @@ function fillChunks({ targetBytes, maxRecordBytes, origin }: ChunkOptions) {
    * the other one may still be on its way.
    */
   function advance(): void {
-    const other: Buffer = spare ?? Buffer.allocUnsafeSlow(targetBytes)
+    const other: Buffer = spare ?? Buffer.allocUnsafeSlow(bufferBytes)
     buffer.copy(other, 0, whole, filled)
-    // A buffer that grew for one record would stay for all.
-    spare = buffer.length > targetBytes ? null : buffer
+    spare = buffer
     buffer = other
     done.bytes += whole + dropped
     done.records += records
@@ -93,17 +94,10 @@ function fillChunks({ targetBytes, maxRecordBytes, origin }: ChunkOptions) {
     dropped = 0
   }
 
-  /** Room for the longest record at once: pages that are not written to cost nothing, smaller buffers on the way would. */
-  function grow(): void {
-    const larger = Buffer.allocUnsafeSlow(maxRecordBytes + 1)
-    buffer.copy(larger, 0, 0, filled)
-    buffer = larger
-  }
-
   /** The last record end that fits, as its place in `ends`; -1 when none does. */
   function lastFitting(ends: Int32Array, { at, next }: Place): number {
     for (let index = ends.length - 1; index >= next; index -= 1)
-      if (filled + (ends[index] ?? 0) - at <= buffer.length) return index
+      if (filled + (ends[index] ?? 0) - at <= targetBytes) return index
     return -1
   }
 
@@ -111,7 +105,6 @@ function fillChunks({ targetBytes, maxRecordBytes, origin }: ChunkOptions) {
   function takeLong(piece: Buffer, ends: Int32Array, { at, next }: Place): { at: number; cut: boolean } {
     const end = ends[next] ?? piece.length
     const kept = Math.min(end - at, Math.max(0, maxRecordBytes + 1 - filled))
-    if (filled + kept > buffer.length) grow()
     add(piece, at, at + kept)
     dropped += end - at - kept
     return { at: end, cut: next < ends.length }
@@ -123,9 +116,9 @@ function fillChunks({ targetBytes, maxRecordBytes, origin }: ChunkOptions) {
     take(piece: Buffer, ends: Int32Array, start: Place): { chunk: RecordChunk; from: Place } | null {
       let from = start
       while (from.at < piece.length) {
-        // A buffer that grew holds one record alone.
-        const isLong = dropped > 0 || buffer.length > targetBytes
-        if (!isLong && filled + piece.length - from.at <= buffer.length) {
+        // A record that is longer than a chunk is one alone.
+        const isLong = dropped > 0 || filled > targetBytes
+        if (!isLong && filled + piece.length - from.at <= targetBytes) {
           const last = ends.at(-1)
           if (last !== undefined && ends.length > from.next) {
             whole = filled + last - from.at

@@ -23,7 +23,7 @@ export interface BatchOptions {
 }
 
 /** What is kept of a record that is too large: enough to find it, whatever its size. */
-const keptBytes = 4096
+export const keptBytes = 4096
 
 /**
  * Cuts a body into single records, a bounded number at a time, for when COPY has refused one of them. Memory is one batch
@@ -65,16 +65,17 @@ export async function* batchesOf(body: AsyncIterable<Uint8Array>, options: Batch
   if (batch.length > 0) yield batch
 }
 
-/** The record under way, gathered from pieces; once it is too large, only counted. */
-export function openRecord(maxRecordBytes: number) {
+/** The record under way, gathered from pieces; once it is too large, only its beginning is kept. */
+function openRecord(maxRecordBytes: number) {
   let parts: Buffer[] = []
   let length = 0
   return {
     isBegun: () => length > 0,
     add(part: Buffer) {
+      const wasTooLarge = length > maxRecordBytes
       length += part.length
-      parts.push(part)
-      if (length > maxRecordBytes) parts = [Buffer.from(joined(parts).subarray(0, keptBytes))]
+      if (length <= maxRecordBytes) parts.push(part)
+      else if (!wasTooLarge) parts = [beginningOf([...parts, part])]
     },
     close() {
       const record = { bytes: joined(parts), length, isTooLarge: length > maxRecordBytes }
@@ -83,6 +84,17 @@ export function openRecord(maxRecordBytes: number) {
       return record
     },
   }
+}
+
+/** A copy, so that what it lay in can be let go. */
+export function beginningOf(parts: readonly Buffer[]): Buffer {
+  const kept = Buffer.alloc(keptBytes)
+  let at = 0
+  for (const part of parts) {
+    if (at === keptBytes) break
+    at += part.copy(kept, at)
+  }
+  return kept.subarray(0, at)
 }
 
 /** A record within one piece is not copied. */

@@ -138,6 +138,8 @@ export interface Body {
   readonly origin: Origin
   /** Of a body of several slices: the origin of the record at this offset of the body. Absent: `origin` is that of all. */
   readonly originAt?: (offset: number) => Origin
+  /** Set: the body is one piece of so many whole records, which stays as it is until all are moved. */
+  readonly recordsInMemory?: number
   readonly body: AsyncIterable<Uint8Array>
 }
 

@@ -1,12 +1,16 @@
+import { collectGarbage } from '../codecs/collect-garbage.ts'
 import { type BlockBuffers, newBlockBuffers } from '../codecs/record-blocks.ts'
 
-/** Beyond, memory is given back to the system: a record of many megabytes is rare, and so are three chunks at a time. */
-const mostKeptBytes = 56 * 1024 * 1024
+/** Of each of the two: what a block of the usual size needs. What held a long record goes back to the system. */
+const mostKeptBytes = 10 * 1024 * 1024
 
-/** Of chunks before, in this process. */
-const kept: BlockBuffers[] = []
+/** Of the chunk before, in this process. */
+let kept: BlockBuffers | null = null
 
-const bytesOf = ({ filling, other }: BlockBuffers) => filling.length + other.length
+/** Before a long record is made anew, which takes as much again: what others have let go makes room. */
+export function makeRoomFor(blockBytes: number): void {
+  if (blockBytes > mostKeptBytes) collectGarbage()
+}
 
 export interface Borrowed {
   readonly buffers: BlockBuffers
@@ -19,12 +23,13 @@ export interface Borrowed {
  * together a third of a loader's CPU (docs/decisions.md, 2026-11-30).
  */
 export function borrowBlockBuffers(): Borrowed {
-  const buffers = kept.pop() ?? newBlockBuffers()
+  const buffers = kept ?? newBlockBuffers()
+  kept = null
   return {
     buffers,
     giveBack() {
-      const keptBytes = kept.reduce((sum, one) => sum + bytesOf(one), bytesOf(buffers))
-      if (keptBytes <= mostKeptBytes) kept.push(buffers)
+      if (buffers.writtenBytes <= mostKeptBytes) kept = buffers
+      else collectGarbage()
     },
   }
 }

@@ -33,9 +33,6 @@ export interface OpenedChunk extends AsyncDisposable {
   rest(consumed: { bytes: number; read: number }): ledger.NewChunk
 }
 
-/** No staged record is longer: its chunk was held in memory whole. */
-const maxStagedRecordBytes = 1024 * 1024 * 1024
-
 export async function openChunk(
   context: RunContext,
   id: ledger.ChunkId,
@@ -93,7 +90,8 @@ async function openStaged(
     start: 0,
     firstRecord: 1,
     newline: 0x0a,
-    maxRecordBytes: maxStagedRecordBytes,
+    // Of rows of a database, those that are longer than is allowed were left out when they were staged.
+    maxRecordBytes: Math.max(1, end - start),
   }
   const origin = { name: from.name, start: from.start + start, firstRecord: from.firstRecord + firstRecord - 1 }
   const fields = await fieldsOfStaged(context, source)

@@ -10,14 +10,15 @@ import { isCapped } from './rate-cap.ts'
 import type { RunContext } from './run-context.ts'
 import { sendChunkAfter } from './window.ts'
 
-/** Each has a chunk and a block of its size in memory, and a session; one stream of gzip feeds no more on two cores. */
+/** Each has a chunk in memory, and a session; one stream of gzip feeds no more on two cores. */
 const mostAtOnce = 3
 
 /** A chunk that is known to the ledger, and what it holds. */
 export interface ChunkInHand {
   readonly ordinal: number
-  /** Copied before `load` resolves. */
+  /** Copied before `load` resolves; no more than what was said when loading was opened. */
   readonly bytes: Buffer
+  readonly records: number
 }
 
 export interface LoadingHere extends AsyncDisposable {
@@ -41,22 +42,28 @@ export function canLoadHere(context: RunContext, target: Target): target is Copy
  * Any loader can load such a chunk, by reading the file up to it once more; so what fails here is sent to one. What dies here
  * counts as sent when it was made known, so that `tick` sends it after its lease.
  * @param source that the chunks are parts of
+ * @param mostBytes of a chunk
  * @param generation of the event that is worked on
  */
-export function openLoadingHere(context: RunContext, source: Source, generation: number): LoadingHere {
+export function openLoadingHere(
+  context: RunContext,
+  source: Source,
+  mostBytes: number,
+  generation: number,
+): LoadingHere {
   const { world, run, deadline, log } = context
   const lanes = Math.min(run.spec.settings.concurrent, mostAtOnce)
   const idle: Lane[] = []
   const spare: Buffer[] = []
   const running = new Set<Promise<void>>()
 
-  async function loadOn(lane: Lane, ordinal: number, bytes: Buffer): Promise<void> {
+  async function loadOn(lane: Lane, { ordinal, bytes, records }: ChunkInHand): Promise<void> {
     const mine: RunContext = { ...context, sql: lane.session }
     const id = { runId: run.runId, ordinal, part: 0 }
     const chunk = await ledger.readChunk(lane.session, id)
     if (chunk === null || chunk.done || chunk.source.from === 'stage') return
     const opened = await openOn(mine, source, id, chunk, chunk.source, lane.target)
-    const read = async () => ({ ...(await opened.read()), body: only(bytes) })
+    const read = async () => ({ ...(await opened.read()), recordsInMemory: records, body: only(bytes) })
     const counts = await moveOpened(mine, id, chunk, lane.target, { ...opened, canRest: false, read })
     await afterLoading(mine, id, generation, counts)
     const next = await ledger.readChunk(lane.session, { ...id, ordinal: ordinal + run.spec.settings.concurrent })
@@ -64,11 +71,12 @@ export function openLoadingHere(context: RunContext, source: Source, generation:
     if (next !== null && next.slice !== chunk.slice) await sendChunkAfter(mine, ordinal)
   }
 
-  async function work(ordinal: number, bytes: Buffer): Promise<void> {
+  async function work(chunk: ChunkInHand): Promise<void> {
+    const { ordinal } = chunk
     let lane: Lane | null = null
     try {
       lane = idle.pop() ?? (await openLane(context))
-      await loadOn(lane, ordinal, bytes)
+      await loadOn(lane, chunk)
       idle.push(lane)
     } catch (thrown) {
       log.warn('a chunk is left to a loader', { ordinal, error: asTransferError(thrown).report() })
@@ -79,12 +87,13 @@ export function openLoadingHere(context: RunContext, source: Source, generation:
   }
 
   return {
-    async load({ ordinal, bytes }) {
+    async load(chunk) {
+      const { bytes } = chunk
       while (running.size >= lanes) await Promise.race(running)
-      const found = spare.pop()
-      const memory = found !== undefined && found.length >= bytes.length ? found : Buffer.allocUnsafeSlow(bytes.length)
+      // All of one size, so that each serves for every chunk; what is not written to costs nothing.
+      const memory = spare.pop() ?? Buffer.allocUnsafeSlow(mostBytes)
       bytes.copy(memory)
-      const one = work(ordinal, memory.subarray(0, bytes.length)).finally(() => {
+      const one = work({ ...chunk, bytes: memory.subarray(0, bytes.length) }).finally(() => {
         running.delete(one)
         spare.push(memory)
       })

@@ -1,8 +1,8 @@
 import { oneAhead } from '../codecs/one-ahead.ts'
-import { blocksOf } from '../codecs/record-blocks.ts'
+import { blockInMemory, blocksOf } from '../codecs/record-blocks.ts'
 import type * as ledger from '../ledger/index.ts'
 import { dirtyPrefixOfChunk } from '../staging/keys.ts'
-import { borrowBlockBuffers } from './block-buffers.ts'
+import { borrowBlockBuffers, makeRoomFor } from './block-buffers.ts'
 import { type DirtyGuard, openDirtyGuard } from './dirty-limit.ts'
 import { openDirtyLog } from './dirty-log.ts'
 import { type BlockMove, moveBlockOrRecord } from './move-block.ts'
@@ -80,11 +80,17 @@ async function moveAll(move: BlockMove): Promise<ChunkMoved> {
   const targetBytes = (gatheredMs: number) => (isOutOfTime(move) || gatheredMs > gatherWithinMs ? 0 : blockBytes)
   const moved = { read: 0, loaded: 0, filtered: 0, bytes: 0, handedOver: false }
   const { buffers, giveBack } = borrowBlockBuffers()
-  for await (const next of oneAhead(blocksOf(crashing(context, body), { ...body, targetBytes, buffers }))) {
+  const records = body.recordsInMemory
+  const blocks =
+    records === undefined
+      ? blocksOf(crashing(context, body), { ...body, targetBytes, buffers })
+      : blockInMemory(crashing(context, body), { ...body, records })
+  for await (const next of oneAhead(blocks)) {
     if (moved.read > 0 && isOutOfTime(move)) {
       moved.handedOver = true
       break
     }
+    if ('block' in next) makeRoomFor(next.block.bytes.length)
     const { loaded, filtered, refused } = await moveBlockOrRecord(move, next)
     blockBytes = nextBlockBytes(blockBytes, refused)
     moved.read += 'block' in next ? next.block.records : 1

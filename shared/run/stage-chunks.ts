@@ -38,7 +38,8 @@ export async function stageChunks(
     const records = withoutLongRecords(body.body, body.maxRecordBytes, (record) =>
       setAside(record, tooLarge(record.length, body.maxRecordBytes), body.origin),
     )
-    const options = { keyOf, targetBytes: world.settings.stageChunkBytes, signal }
+    const { maxRecordBytes } = body
+    const options = { keyOf, targetBytes: world.settings.stageChunkBytes, maxRecordBytes, signal }
     for await (const chunk of writeChunks(store, records, options)) {
       staged.written.push(chunk)
       world.reach('stage/mid-object')

@@ -38,28 +38,26 @@ export async function stageParts(context: RunContext, event: StageEvent, work: P
   const making = { context, event, attempt: randomBytes(6).toString('hex'), ...(await openRest(context, work, before)) }
   let progress = before
   const isOutOfTime = () => work.soft.aborted || world.clock.now() >= deadline.softAt
-  await using here = canLoadHere(context, work.target) ? openLoadingHere(context, work.source, event.generation) : null
+  const { body } = making
+  const isLoadedHere = canLoadHere(context, work.target)
+  // Where they are staged, one is uploaded while the next is filled, so two are in memory.
+  const targetBytes = world.settings.stageChunkBytes / (isLoadedHere ? loadedHerePart : 2)
+  const mostBytes = Math.max(targetBytes, body.maxRecordBytes + 1)
+  await using here = isLoadedHere ? openLoadingHere(context, work.source, mostBytes, event.generation) : null
   try {
-    // Where they are staged, one is uploaded while the next is filled, so two are in memory.
-    const { body } = making
-    const origin = { ...body.origin, start: startOf(body) }
-    const options = {
-      ...body,
-      origin,
-      targetBytes: world.settings.stageChunkBytes / (here === null ? 2 : loadedHerePart),
-    }
-    for await (const chunk of oneAhead(recordChunksOf(making.body.body, options))) {
+    const options = { ...body, origin: { ...body.origin, start: startOf(body) }, targetBytes }
+    for await (const chunk of oneAhead(recordChunksOf(body.body, options))) {
       const ordinal = await (here === null ? stagePart : keepPart)(making, progress, chunk)
       if (ordinal === null) return 'left'
       world.reach('stage/after-part')
       if (here === null) await sendChunksInTurn(context, [ordinal])
-      else await here.load({ ordinal, bytes: chunk.bytes })
+      else await here.load({ ordinal, bytes: chunk.bytes, records: chunk.records })
       progress = progressWith(progress, chunk)
       if ((await ledger.readHalt(sql, run.runId, run.generation)) !== null) return 'left'
       if (isOutOfTime()) return 'handed-over'
     }
   } catch (error) {
-    if (!isOutOfTime() || deadline.signal.aborted) throw naming(making.body.origin.name, error)
+    if (!isOutOfTime() || deadline.signal.aborted) throw naming(body.origin.name, error)
     if (progress.parts === before.parts) throw tooSlow(event, before, error)
     return 'handed-over'
   }
@@ -74,8 +72,7 @@ export async function stageParts(context: RunContext, event: StageEvent, work: P
 }
 
 /**
- * Of chunks that are loaded here, a quarter of a staged one each: two are filled in turn, and each of up to three that are
- * loaded lies in memory twice, as it was cut and in a block. With 8 MB `stage` peaked at 222 MB, with 16 at 323 of its 256.
+ * Of chunks that are loaded here, a quarter of a staged one each: two are filled in turn, and up to three are being loaded.
  */
 const loadedHerePart = 4
 

@@ -1,11 +1,25 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { copyText, defaultCsv } from '../../shared/codecs/encoding.ts'
-import { type BlockOrRecord, blocksOf, cutAtLine, type RecordBlock } from '../../shared/codecs/record-blocks.ts'
+import { oneAhead } from '../../shared/codecs/one-ahead.ts'
+import {
+  type BlockOrRecord,
+  blocksOf,
+  cutAtLine,
+  newBlockBuffers,
+  type RecordBlock,
+} from '../../shared/codecs/record-blocks.ts'
 import { batchesOf, type RawRecord } from '../../shared/codecs/records.ts'
 
 async function* inPieces(bytes: Buffer, size: number): AsyncIterable<Uint8Array> {
   for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size)
+}
+
+/** As sockets give them: each piece is overwritten by the next. */
+async function* lending(bytes: Buffer, size: number): AsyncIterable<Uint8Array> {
+  const lent = Buffer.alloc(size)
+  for (let at = 0; at < bytes.length; at += size) yield lent.subarray(0, bytes.copy(lent, 0, at, at + size))
 }
 
 const newline = 0x0a
@@ -73,6 +87,45 @@ describe('blocks of records', () => {
     expect(sizes.reduce((sum, size) => sum + size, 0)).toBe(1e7)
     for (const size of sizes.slice(0, -1)) expect(size).toBeGreaterThanOrEqual(1e6)
     expect(Math.max(...sizes)).toBeLessThan(1e6 + 64 * 1024 + line.length)
+  })
+
+  it('lie in two buffers, no larger than the longest record and a piece, whatever comes', () => {
+    const longest = 700_000
+    const lengths = fc.constantFrom(2, 60, 90_000, 600_000, longest, longest + 1, 3_000_000)
+    const bodies = fc.array(lengths, { maxLength: 12 })
+    return fc.assert(
+      fc.asyncProperty(
+        bodies,
+        fc.constantFrom(10_000, 65_536, 1e6),
+        fc.nat(500_000),
+        async (sizes, pieceBytes, target) => {
+          const records = sizes.map((size, index) =>
+            Buffer.concat([Buffer.alloc(size - 1, 97 + index), Buffer.of(newline)]),
+          )
+          const buffers = newBlockBuffers()
+          const options = { encoding: defaultCsv, newline, targetBytes: () => target, maxRecordBytes: longest, buffers }
+          const lent = lending(Buffer.concat(records), pieceBytes)
+          let next = 0
+          for await (const one of oneAhead(blocksOf(lent, options))) {
+            await nextTurn()
+            if ('tooLarge' in one) {
+              const record = records[next++] as Buffer
+              expect(one.tooLarge.length).toBe(record.length)
+              expect(one.tooLarge.bytes.equals(record.subarray(0, 4096))).toBe(true)
+            } else {
+              const inside = records.slice(next, next + one.block.records)
+              expect(inside.every(({ length }) => length <= longest)).toBe(true)
+              expect(one.block.bytes.equals(Buffer.concat(inside))).toBe(true)
+              next += one.block.records
+            }
+            const mostBytes = Math.max(target, longest) + pieceBytes + 512 * 1024
+            expect(Math.max(buffers.filling.length, buffers.other.length)).toBeLessThanOrEqual(mostBytes)
+          }
+          expect(next).toBe(records.length)
+        },
+      ),
+      { numRuns: 40 },
+    )
   })
 
   it('are cut at the record in which a line lies', () =>

@@ -508,7 +508,7 @@ describe('what cannot be read is refused', () => {
     await expect(lab.slicesOf(source)).rejects.toMatchObject({
       code: 'job/unsupported',
       message: expect.stringMatching(
-        /large\.parquet: pages of the wanted columns need 6\d{7} bytes.*50331648 are allowed/,
+        /large\.parquet: pages of the wanted columns need 6\d{7} bytes.*41943040 are allowed/,
       ),
     })
   })

@@ -70,6 +70,9 @@ const StrictProperties = z.strictObject({
 })
 
 const deployed = Object.entries(previewed).map(([name, { props }]) => ({ name, props }))
+/** Read by the C library, mallopt(3): without them a function keeps tens of megabytes that it has let go (bench/README.md). */
+const malloc = { MALLOC_ARENA_MAX: '2', MALLOC_MMAP_THRESHOLD_: '1048576', MALLOC_TRIM_THRESHOLD_: '1048576' }
+const youngHeap = { NODE_OPTIONS: '--max-semi-space-size=8' }
 const secretNames = ['ADBPG_PASSWORD', 'OSS_SECRET', 'PG_PASSWORD']
 
 it('what the object function hears of is what jobs are told', () => {
@@ -93,9 +96,18 @@ describe('each function', () => {
 
   it.each(deployed)('$name gets only variables that are read, and few enough for the platform', ({ props }) => {
     const variables = StrictProperties.parse(props).environmentVariables
-    for (const name of Object.keys(variables)) expect([...configNames, ...secretNames]).toContain(name)
+    for (const name of Object.keys(variables))
+      expect([...configNames, ...secretNames, ...Object.keys({ ...malloc, ...youngHeap })]).toContain(name)
     expect(variables).toHaveProperty('ADBPG_SYNC_BUCKET')
     expect(Buffer.byteLength(JSON.stringify(variables))).toBeLessThan(4096 - 1024)
+  })
+
+  it.each([
+    ['plan', malloc],
+    ['stage', { ...malloc, ...youngHeap }],
+    ['load', { ...malloc, ...youngHeap }],
+  ])('%s gives back memory that it has let go', (name, variables) => {
+    expect(previewed[name]?.props.environmentVariables).toMatchObject(variables)
   })
 
   it('tells tick when it has failed for good, but for tick itself, which would go round in circles', () => {

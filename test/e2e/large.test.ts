@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { dataxJob, dirtyOf, fromOss, intoAdbpg, startTestStack, type TestStack } from '../support/stack.ts'
 
@@ -8,11 +9,21 @@ const megabytes = Number(process.env.LARGE_MB ?? 100)
 
 let stack: TestStack
 beforeAll(async () => {
-  stack = await startTestStack({ ADBPG_SYNC_CHUNK_BYTES: '', ADBPG_SYNC_LEASE_SECONDS: '60' })
+  stack = await startTestStack({
+    ADBPG_SYNC_CHUNK_BYTES: '',
+    ADBPG_SYNC_STAGE_CHUNK_BYTES: '',
+    ADBPG_SYNC_LEASE_SECONDS: '60',
+  })
 })
 afterAll(() => stack.close())
 
-it(`${megabytes} MB of CSV pass through load processes that the runtime kills above 256 MB`, {
+/** Megabytes of memory that each request of a function took at most. */
+async function peaksOf(name: 'load' | 'stage'): Promise<readonly number[]> {
+  const log = await readFile(join(stack.stateDir, `fc/logs/adbpg-sync-${name}.log`), 'utf8')
+  return [...log.matchAll(/"memoryMb":(\d+)/g)].map(([, mb]) => Number(mb))
+}
+
+it(`${megabytes} MB of CSV pass through load processes of no more than 160 MB`, {
   timeout: 300_000,
 }, async () => {
   await stack.sql('create unlogged table public.large (id bigint, note text)')
@@ -34,10 +45,9 @@ it(`${megabytes} MB of CSV pass through load processes that the runtime kills ab
   expect(await stack.sql('select count(*)::integer as n, sum(id) as ids from public.large')).toEqual([
     { n: rows, ids: String((rows * (rows - 1)) / 2) },
   ])
-  const log = await readFile(join(stack.stateDir, 'fc/logs/adbpg-sync-load.log'), 'utf8')
-  const peaks = [...log.matchAll(/"memoryMb":(\d+)/g)].map(([, mb]) => Number(mb))
+  const peaks = await peaksOf('load')
   expect(peaks.length).toBe(report.chunks)
-  expect(Math.max(...peaks)).toBeLessThan(256)
+  expect(Math.max(...peaks)).toBeLessThan(160)
 })
 
 it('bad records in blocks of one chunk far apart and side by side are kept with their places', async () => {
@@ -68,3 +78,22 @@ it('bad records in blocks of one chunk far apart and side by side are kept with 
     { n: loaded, ids: String(sum) },
   ])
 }, 90_000)
+
+it.each([
+  ['as it lies', {}, (bytes: Buffer) => bytes],
+  ['inflated', { compress: 'gzip' }, (bytes: Buffer) => gzipSync(bytes, { level: 1 })],
+])('a record of 64 MB is refused by a load of 160 MB and a stage of 256 MB, %s', async (how, options, packed) => {
+  const table = `long_${how.replaceAll(' ', '_')}`
+  await stack.sql(`create unlogged table public.${table} (id bigint, note text)`)
+  const long = Buffer.concat([Buffer.from('1,"'), Buffer.alloc(64 * 1024 * 1024, 'x'), Buffer.from('"\n')])
+  await stack.world.store.put(`data/${table}`, packed(Buffer.concat([long, Buffer.from('2,short\n')])))
+  const job = dataxJob(table, fromOss(`data/${table}`, options), intoAdbpg(`public.${table}`), {
+    errorLimit: { record: 1 },
+  })
+  const report = await stack.ended(await stack.start({ job }), 60_000)
+  expect(report).toMatchObject({ state: 'succeeded', rows: { read: 2, loaded: 1, dirty: 1 } })
+  const [dirty] = await dirtyOf(stack, report)
+  expect(dirty).toMatchObject({ record: 1, offset: 0, code: 'record/too-large', raw: `1,"${'x'.repeat(4093)}` })
+  expect(Math.max(...(await peaksOf('load')))).toBeLessThan(160)
+  if (how === 'inflated') expect(Math.max(...(await peaksOf('stage')))).toBeLessThan(256)
+})

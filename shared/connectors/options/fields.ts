@@ -20,10 +20,16 @@ export const count = (bounds: { min: number; max: number; otherwise: number }) =
     z.number().int().min(bounds.min).max(bounds.max).default(bounds.otherwise),
   )
 
-/** A longer record is refused. It is held in memory whole, so this bounds the memory of a function too. */
+/**
+ * A longer record is refused. It is held in memory whole, by a loader up to four times: two are read in turn, and one is made
+ * anew and sent. With 16 MB that is within 160 MB, with the most within the 256 that s.yaml gives a loader.
+ */
+export const defaultRecordBytes = 16 * 1024 * 1024
+const mostRecordBytes = 64 * 1024 * 1024
+
 export const recordBytes = () =>
-  count({ min: 1024, max: 1024 ** 3, otherwise: 64 * 1024 * 1024 }).describe(
-    'Bytes. A longer record is dirty: it would have to be held in memory whole. Our own option.',
+  count({ min: 1024, max: mostRecordBytes, otherwise: defaultRecordBytes }).describe(
+    'Bytes, at most 64 MiB. A longer record is dirty: it would have to be held in memory whole. Our own option.',
   )
 
 export const optionalText = () => z.preprocess((value) => asText(unsetWhenBlank(value)), z.string().optional())

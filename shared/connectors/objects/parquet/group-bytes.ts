@@ -14,7 +14,7 @@ type Version = { readonly key: string; readonly etag: string; readonly size: num
 /** A group whose wanted columns are no more than this is fetched whole, and while the one before it is read. */
 export const wholeGroupBytes = 12 * 1024 * 1024
 /** Larger groups are read through a window for each column, all windows together of this size, and as much on its way. */
-const windowsBytes = 12 * 1024 * 1024
+const windowsBytes = 8 * 1024 * 1024
 const leastWindowBytes = 64 * 1024
 /** What lies between two wanted columns is fetched with them where a request of its own would cost more. */
 const maxGapBytes = 64 * 1024
@@ -140,6 +140,13 @@ export function windowOf(
       const next = ahead.end
       ahead = next < chunk.compressedBytes ? fetchAhead(next, windowBytes) : null
     }
-    return window.subarray(offset - start, end - start)
+    const wanted = window.subarray(offset - start, end - start)
+    const behind = window.subarray(end - start)
+    // What is left of a window that was a large page goes on without it.
+    if (length >= leastWindowBytes && behind.length <= length) {
+      window = Buffer.from(behind)
+      start = end
+    }
+    return wanted
   }
 }

@@ -82,7 +82,7 @@ export async function readRange(
 ): Promise<Buffer> {
   const whole = Buffer.allocUnsafeSlow(end - start)
   let at = 0
-  for await (const piece of store.readRange(key, { start, end, etag, signal })) {
+  for await (const piece of store.readRange(key, { start, end, etag, signal, lent: true })) {
     whole.set(piece, at)
     at += piece.length
   }

@@ -1,3 +1,4 @@
+import { collectGarbage } from '../../../codecs/collect-garbage.ts'
 import { type Decompress, decompressorOf } from '../../../codecs/parquet/decompress.ts'
 import { openFlatColumn } from '../../../codecs/parquet/flat-column.ts'
 import type { RowGroup } from '../../../codecs/parquet/footer.ts'
@@ -5,16 +6,13 @@ import { openNestedColumn } from '../../../codecs/parquet/nested-column.ts'
 import { type ColumnPages, openPages } from '../../../codecs/parquet/pages.ts'
 import { type Field, writeRows } from '../../../codecs/parquet/rows.ts'
 import type { Leaf } from '../../../codecs/parquet/schema-tree.ts'
-import { TransferError } from '../../../errors/index.ts'
 import type { ObjectStore } from '../../../ports/index.ts'
 import type { FileColumns } from '../file-columns.ts'
 import { type ChosenColumn, chooseColumns, leavesOf } from './chosen-columns.ts'
 import { fetchGroup, type GroupBytes } from './group-bytes.ts'
+import { type Hold, openHeldPages } from './held-pages.ts'
 import type { ParquetSlice } from './parquet-slice.ts'
 import { asFileError, openFooter, readRange } from './read-footer.ts'
-
-/** Pages and dictionaries that all columns of a group may hold in memory together. */
-export const maxHeldBytes = 48 * 1024 * 1024
 
 interface Reading {
   readonly signal: AbortSignal
@@ -61,6 +59,7 @@ async function* readGroups(
   const opened = openFooter(footer, slice, range, (columns) => leavesOf(chooseColumns(column, columns, key, places)))
   const chosen = chooseColumns(column, opened.columns, key, places)
   const decompressors = await openDecompressors(opened.groups)
+  using held = openHeldPages(collectGarbage)
   const wanted = opened.groups.slice(firstGroup, firstGroup + groups).filter((group) => group !== null)
   let skip = slice.skip
   let left = slice.records
@@ -77,7 +76,7 @@ async function* readGroups(
     next = following === undefined ? null : start(following)
     if (bytes === undefined) break
     const rows = Math.min(left, group.rows - skip)
-    yield* writeRows(openFields(chosen, group, bytes, decompressors), { skip, rows, lent })
+    yield* writeRows(openFields(chosen, group, bytes, decompressors, held.nextGroup()), { skip, rows, lent })
     left -= rows
     skip = 0
   }
@@ -95,8 +94,8 @@ function openFields(
   group: RowGroup,
   bytes: GroupBytes,
   decompressors: ReadonlyMap<number, Decompress>,
+  held: (leaf: Leaf) => Hold,
 ): Field[] {
-  const held = openHolding()
   const pagesOf = (leaf: Leaf): ColumnPages => {
     const chunk = group.columns[leaf.index]
     if (chunk === null || chunk === undefined) throw new RangeError(`the footer says nothing of column ${leaf.name}`)
@@ -111,22 +110,4 @@ function openFields(
       ? openFlatColumn(node.leaf, pagesOf(node.leaf))
       : openNestedColumn(node, leaves, pagesOf)
   })
-}
-
-/** What the columns hold together. */
-function openHolding() {
-  let total = 0
-  return (leaf: Leaf) => {
-    let own = 0
-    return (bytes: number) => {
-      total += bytes - own
-      own = bytes
-      if (total > maxHeldBytes) throw tooLargePages(leaf.name, own, total)
-    }
-  }
-}
-
-export function tooLargePages(column: string, own: number, total: number): TransferError {
-  const message = `pages of the wanted columns need ${total} bytes of memory together (${column} alone ${own}), ${maxHeldBytes} are allowed; write pages of 1 MB, or smaller row groups, or read fewer columns`
-  return new TransferError('job/unsupported', message, { column, bytes: total })
 }

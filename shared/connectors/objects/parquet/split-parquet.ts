@@ -11,9 +11,9 @@ import { type RefusedObject, refusalOf } from '../cut-each.ts'
 import type { FileColumns } from '../file-columns.ts'
 import { emptyDecision, type FindOptions, findSplitObjects } from '../split-objects.ts'
 import { type ChosenColumn, chooseColumns, leavesOf, placesOfNames } from './chosen-columns.ts'
+import { maxHeldBytes, tooLargePages } from './held-pages.ts'
 import type { ParquetSlice } from './parquet-slice.ts'
 import { asFileError, fetchFooter, openFooter, readRange } from './read-footer.ts'
-import { maxHeldBytes, tooLargePages } from './read-groups.ts'
 
 export interface SplitParquetOptions extends FindOptions {
   readonly column: FileColumns
