@@ -1,6 +1,7 @@
 import { type Decompress, decompressorOf } from '../../../codecs/parquet/decompress.ts'
 import { openFlatColumn } from '../../../codecs/parquet/flat-column.ts'
 import type { RowGroup } from '../../../codecs/parquet/footer.ts'
+import { mostKeptOf, openJoiner } from '../../../codecs/parquet/join-records.ts'
 import { openNestedColumn } from '../../../codecs/parquet/nested-column.ts'
 import { type ColumnPages, openPages } from '../../../codecs/parquet/pages.ts'
 import { type Field, writeRows } from '../../../codecs/parquet/rows.ts'
@@ -62,6 +63,7 @@ async function* readGroups(
   const chosen = chooseColumns(column, opened.columns, key, places)
   const decompressors = await openDecompressors(opened.groups)
   const wanted = opened.groups.slice(firstGroup, firstGroup + groups).filter((group) => group !== null)
+  const joiner = openJoiner(chosen.length)
   let skip = slice.skip
   let left = slice.records
   while (wanted.length > 0 && skip >= (wanted[0]?.rows ?? 0)) skip -= wanted.shift()?.rows ?? 0
@@ -77,7 +79,7 @@ async function* readGroups(
     next = following === undefined ? null : start(following)
     if (bytes === undefined) break
     const rows = Math.min(left, group.rows - skip)
-    yield* writeRows(openFields(chosen, group, bytes, decompressors), { skip, rows, lent })
+    yield* writeRows(openFields(chosen, group, bytes, decompressors), { joiner, skip, rows, lent })
     left -= rows
     skip = 0
   }
@@ -108,7 +110,7 @@ function openFields(
     if ('constant' in from) return from
     const { node, leaves } = from
     return node.kind === 'leaf'
-      ? openFlatColumn(node.leaf, pagesOf(node.leaf))
+      ? openFlatColumn(node.leaf, pagesOf(node.leaf), mostKeptOf(chosen.length))
       : openNestedColumn(node, leaves, pagesOf)
   })
 }
