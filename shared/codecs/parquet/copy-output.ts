@@ -1,21 +1,26 @@
 /** COPY text that grows: whoever writes asks for room first, then writes at `at` and moves it. */
 export interface CopyOutput {
   bytes: Buffer
+  /** Of the same bytes. */
+  view: DataView
   at: number
 }
 
 export function openOutput(bytes: number): CopyOutput {
-  return { bytes: Buffer.allocUnsafe(bytes), at: 0 }
+  const buffer = Buffer.allocUnsafeSlow(bytes)
+  return { bytes: buffer, view: new DataView(buffer.buffer, buffer.byteOffset, buffer.byteLength), at: 0 }
 }
 
 export function makeRoom(out: CopyOutput, bytes: number): void {
-  const needed = out.at + bytes
-  if (needed <= out.bytes.length) return
-  const larger = Buffer.allocUnsafe(
-    Math.max(needed, Math.min(2 * out.bytes.length, out.bytes.length + 4 * 1024 * 1024)),
-  )
-  out.bytes.copy(larger, 0, 0, out.at)
-  out.bytes = larger
+  if (out.at + bytes > out.bytes.length) grow(out, out.at + bytes)
+}
+
+function grow(out: CopyOutput, needed: number): void {
+  const usual = Math.min(2 * out.bytes.length, out.bytes.length + 4 * 1024 * 1024)
+  const larger = openOutput(Math.max(needed, usual))
+  out.bytes.copy(larger.bytes, 0, 0, out.at)
+  out.bytes = larger.bytes
+  out.view = larger.view
 }
 
 const backslash = 0x5c
@@ -27,39 +32,38 @@ escapes[0x0a] = 0x6e
 escapes[0x0d] = 0x72
 escapes[backslash] = backslash
 
-export function writeNull(out: CopyOutput): void {
-  out.bytes[out.at] = backslash
-  out.bytes[out.at + 1] = 0x4e
-  out.at += 2
-}
-
-/** Bytes of a text. What the server cannot keep, a NUL or no UTF-8, goes to it as it is and makes the record dirty there. */
-export function writeText(from: Buffer, start: number, end: number, out: CopyOutput): void {
+/**
+ * Bytes of a text. What the server cannot keep, a NUL or no UTF-8, goes to it as it is and makes the record dirty there.
+ * @param view of the bytes `from`
+ */
+export function writeText(from: Buffer, view: DataView, start: number, end: number, out: CopyOutput): void {
   makeRoom(out, 2 * (end - start))
-  const to = out.bytes
+  const { bytes: to, view: into } = out
   let at = out.at
-  for (let read = start; read < end; read += 1) {
-    const byte = from[read] as number
-    const escaped = byte > backslash ? 0 : (escapes[byte] as number)
-    if (escaped !== 0) {
-      to[at++] = backslash
-      to[at++] = escaped
-    } else to[at++] = byte
+  let read = start
+  while (read < end) {
+    for (; read + 4 <= end; read += 4, at += 4) {
+      const four = view.getInt32(read, true)
+      if (mayNeedEscape(four)) break
+      into.setInt32(at, four, true)
+    }
+    // The four that may need one, or the last.
+    for (const last = Math.min(end, read + 4); read < last; read += 1) {
+      const byte = from[read] as number
+      const escaped = escapes[byte] as number
+      if (escaped !== 0) {
+        to[at++] = backslash
+        to[at++] = escaped
+      } else to[at++] = byte
+    }
   }
   out.at = at
 }
 
-/** Bytes that need no escape. Short ones one by one: a call of `copy` costs more than a usual field. */
-export function writeRaw(from: Buffer, start: number, end: number, out: CopyOutput): void {
-  makeRoom(out, end - start)
-  if (end - start > 48) {
-    out.at += from.copy(out.bytes, out.at, start, end)
-    return
-  }
-  const to = out.bytes
-  let at = out.at
-  for (let read = start; read < end; read += 1) to[at++] = from[read] as number
-  out.at = at
+/** Whether one of four bytes is a backslash or below 0x20; of bytes from 0x80 on none is told. */
+function mayNeedEscape(four: number): boolean {
+  const backslashes = four ^ 0x5c5c5c5c
+  return ((((four - 0x20202020) & ~four) | ((backslashes - 0x01010101) & ~backslashes)) & 0x80808080) !== 0
 }
 
 const hexDigits = Buffer.from('0123456789abcdef')
@@ -83,5 +87,7 @@ export function writeHex(from: Buffer, start: number, end: number, out: CopyOutp
 /** Letters and signs that need no escape. */
 export function writeAscii(text: string, out: CopyOutput): void {
   makeRoom(out, text.length)
-  out.at += out.bytes.write(text, out.at, 'latin1')
+  const { bytes, at } = out
+  for (let index = 0; index < text.length; index += 1) bytes[at + index] = text.charCodeAt(index)
+  out.at = at + text.length
 }

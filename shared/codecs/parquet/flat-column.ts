@@ -1,57 +1,56 @@
-import { type CopyOutput, openOutput, writeNull, writeRaw } from './copy-output.ts'
+import { type Cells, emptyCells, recordsAtOnce, type Texts } from './cells.ts'
+import { openOutput } from './copy-output.ts'
 import type { ColumnPages, Page } from './pages.ts'
 import type { Leaf } from './schema-tree.ts'
 import type { Places, Values } from './values.ts'
-import { valueWriter } from './write-value.ts'
+import { valueWriter, type WriteValue } from './write-value.ts'
 
-/** One column of a row group, record by record. */
+/** One column of a row group, some records at a time. */
 export interface RecordColumn {
-  /** Records that can be written before the next page is asked for. */
+  /** Fields of the next records, of as many as `count` says. */
+  readonly cells: Cells
+  /** Records whose fields can be had before the next page is asked for. */
   ready(): number
   /** Gets the next page. @throws RangeError where there is none, though the footer says so */
   load(): Promise<void>
   /** Passes over records, whole pages without reading them. */
   skip(records: number): Promise<void>
-  /** Writes the next record's field. */
-  write(out: CopyOutput): void
+  /** Where there are no cells, makes those of one record or more that are ready, of `most` at most and as many bytes. */
+  fill(most: number, mostBytes: number): void
+  /** Goes on behind records whose cells were there. */
+  pass(records: number): void
 }
 
-/** Values of a dictionary as COPY text, made once. */
-interface Rendered {
-  readonly bytes: Buffer
-  readonly ends: Uint32Array
-}
-
-/** A dictionary whose texts would be larger is written value by value. */
-const maxRenderedBytes = 4 * 1024 * 1024
-
-export function openFlatColumn(leaf: Leaf, pages: ColumnPages): RecordColumn {
+/** @param mostRenderedBytes a dictionary whose texts would take more is written value by value */
+export function openFlatColumn(leaf: Leaf, pages: ColumnPages, mostRenderedBytes: number): RecordColumn {
   const writeValue = valueWriter(leaf)
-  let definitions: Uint8Array | null = null
+  const cells = emptyCells()
+  const [starts, ownPlaces] = [new Int32Array(recordsAtOnce + 1), new Int32Array(recordsAtOnce)]
+  const out = openOutput(1024)
   let places: Int32Array | null = null
   let values: Values | null = null
-  let rendered: Rendered | null = null
+  let rendered: Texts | null = null
   let renderedOf: Values | null = null
+  let isRendered = false
   let count = 0
   let at = 0
-  let valueAt = 0
 
   function take(page: Page): void {
-    const { definitions: levels } = page
-    definitions = levels
     count = page.count
     at = 0
-    valueAt = 0
+    cells.count = 0
+    places = placesOf(page, leaf.definition)
+    isRendered = false
     if (!isPlaces(page.values)) {
-      places = null
       values = page.values
       return
     }
-    places = page.values.places
     values = pages.dictionary()
-    if (values === renderedOf) return
-    renderedOf = values
-    rendered = values === null ? null : render(values, writeValue)
+    if (values !== renderedOf) {
+      renderedOf = values
+      rendered = values === null ? null : render(values, writeValue, mostRenderedBytes)
+    }
+    isRendered = rendered !== null
   }
 
   async function nextPage(skip: number): Promise<number> {
@@ -62,7 +61,27 @@ export function openFlatColumn(leaf: Leaf, pages: ColumnPages): RecordColumn {
     return 0
   }
 
+  function pass(records: number): void {
+    at += records
+    cells.at += records
+    cells.count = Math.max(0, cells.count - records)
+  }
+
+  /** @returns records whose texts were made */
+  function write(most: number, mostBytes: number): number {
+    out.at = 0
+    let index = 0
+    for (; index < most && out.at < mostBytes; index += 1) {
+      const place = places === null ? at + index : (places[at + index] as number)
+      ownPlaces[index] = place < 0 ? -1 : index
+      if (place >= 0) writeValue(values as Values, place, out)
+      starts[index + 1] = out.at
+    }
+    return index
+  }
+
   return {
+    cells,
     ready: () => count - at,
     async load() {
       while (at >= count) await nextPage(0)
@@ -75,41 +94,59 @@ export function openFlatColumn(leaf: Leaf, pages: ColumnPages): RecordColumn {
           continue
         }
         const step = Math.min(left, count - at)
-        if (definitions === null) valueAt += step
-        else
-          for (let index = at; index < at + step; index += 1) valueAt += definitions[index] === leaf.definition ? 1 : 0
-        at += step
+        pass(step)
         left -= step
       }
     },
-    write(out) {
-      const index = at++
-      if (definitions !== null && definitions[index] !== leaf.definition) return writeNull(out)
-      const value = valueAt++
-      if (places === null) return writeValue(values as Values, value, out)
-      const place = places[value] as number
-      if (rendered === null) writeValue(values as Values, place, out)
-      else
-        writeRaw(
-          rendered.bytes,
-          place === 0 ? 0 : (rendered.ends[place - 1] as number),
-          rendered.ends[place] as number,
-          out,
-        )
+    pass,
+    fill(most, mostBytes) {
+      if (cells.count > 0) return
+      cells.areKept = rendered !== null && isRendered
+      if (rendered !== null && isRendered) {
+        cells.texts = rendered
+        cells.places = places as Int32Array
+        cells.at = at
+        cells.count = count - at
+        return
+      }
+      cells.count = write(Math.min(most, recordsAtOnce), mostBytes)
+      cells.texts = { text: out.bytes, starts, count: cells.count }
+      cells.places = ownPlaces
+      cells.at = 0
     },
   }
 }
 
 export const isPlaces = (values: Values | Places): values is Places => 'places' in values
 
-/** null when the texts are too large to be kept. */
-function render(values: Values, writeValue: ReturnType<typeof valueWriter>): Rendered | null {
-  const out = openOutput(Math.min(maxRenderedBytes, values.count * 16 + 64))
-  const ends = new Uint32Array(values.count)
-  for (let index = 0; index < values.count; index += 1) {
-    writeValue(values, index, out)
-    if (out.at > maxRenderedBytes) return null
-    ends[index] = out.at
+/** Of each record, below 0 where it is null; null: values lie as their records do. */
+function placesOf({ values, definitions, count }: Page, definition: number): Int32Array | null {
+  const given = isPlaces(values) ? values.places : null
+  if (definitions === null) return given
+  const places = new Int32Array(count)
+  let next = 0
+  for (let index = 0; index < count; index += 1) {
+    if (definitions[index] !== definition) {
+      places[index] = -1
+      continue
+    }
+    places[index] = given === null ? next : (given[next] as number)
+    next += 1
   }
-  return { bytes: out.bytes, ends }
+  return places
+}
+
+/** null when the texts are too large to be kept. */
+function render(values: Values, writeValue: WriteValue, mostBytes: number): Texts | null {
+  const { count } = values
+  const mostTextBytes = mostBytes - 4 * (count + 1)
+  if (mostTextBytes < 0) return null
+  const out = openOutput(Math.min(mostTextBytes, count * 16 + 64))
+  const starts = new Int32Array(count + 1)
+  for (let index = 0; index < count; index += 1) {
+    writeValue(values, index, out)
+    if (out.at > mostTextBytes) return null
+    starts[index + 1] = out.at
+  }
+  return { text: out.bytes, starts, count }
 }

@@ -1,17 +1,17 @@
+/** Takes the runs of a page one by one, in order: `from` is the number of the first of their values. */
+interface RunSink {
+  repeat(value: number, from: number, run: number): void
+  /** @param at where the bytes of the packed ones begin */
+  unpack(at: number, from: number, run: number): void
+}
+
 /**
  * Runs of equal numbers and of packed ones, in turn: levels, and places in a dictionary (Encodings.md, RLE).
- * @param start where the first run begins
- * @returns where the bytes behind them begin. @throws RangeError for bytes that end early
+ * @throws RangeError for bytes that end early
  */
-export function readHybrid(
-  bytes: Uint8Array,
-  start: number,
-  end: number,
-  width: number,
-  into: Int32Array | Uint8Array,
-): number {
+function readRuns(bytes: Buffer, start: number, width: number, count: number, sink: RunSink): void {
   if (width > 32) throw new RangeError(`numbers of ${width} bits are no places in a dictionary`)
-  const count = into.length
+  const end = bytes.length
   let at = start
   let filled = 0
   while (filled < count) {
@@ -30,7 +30,7 @@ export function readHybrid(
         if (at >= end) throw endsEarly()
         value |= (bytes[at++] as number) << shift
       }
-      into.fill(value, filled, filled + run)
+      sink.repeat(value, filled, run)
       filled += run
       continue
     }
@@ -38,60 +38,97 @@ export function readHybrid(
     const run = Math.min(groups * 8, count - filled)
     // Some writers leave out the bytes of a last group that no value needs.
     if (Math.ceil((run * width) / 8) > end - at) throw endsEarly()
-    unpack(bytes, at, width, into, filled, run)
+    sink.unpack(at, filled, run)
     at = Math.min(end, at + groups * width)
     filled += run
   }
-  return at
 }
 
 const endsEarly = () => new RangeError('a page ends early')
 
-function unpack(
-  bytes: Uint8Array,
-  start: number,
-  width: number,
-  into: Int32Array | Uint8Array,
-  from: number,
-  run: number,
-): void {
-  let at = start
-  if (width === 8) {
-    for (let index = from; index < from + run; index += 1) into[index] = bytes[at++] as number
-    return
+/**
+ * As many numbers as `into` has room for.
+ * @param start where the first run begins
+ * @throws RangeError for bytes that end early, and for a number that is not below `limit`
+ */
+export function readNumbers(bytes: Buffer, start: number, width: number, limit: number, into: Int32Array): void {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  const need = (largest: number) => {
+    if (largest >= limit) throw new RangeError(`a page holds number ${largest} of ${limit}`)
   }
-  if (width > 24) {
-    unpackWide(bytes, start, width, into, from, run)
-    return
-  }
+  readRuns(bytes, start, width, into.length, {
+    repeat(value, from, run) {
+      need(value >>> 0)
+      into.fill(value, from, from + run)
+    },
+    unpack: (at, from, run) => need(unpackNumbers(view, at, width, into, from, run)),
+  })
+}
+
+/** Of `count` values, none above 255. @returns the levels, and how many of them are `highest` */
+export function readLevels(bytes: Buffer, count: number, highest: number): { levels: Uint8Array; full: number } {
+  const levels = new Uint8Array(count)
+  const width = 32 - Math.clz32(highest)
+  let full = 0
+  readRuns(bytes, 0, width, count, {
+    repeat(value, from, run) {
+      levels.fill(value, from, from + run)
+      if (value === highest) full += run
+    },
+    unpack(at, from, run) {
+      unpackLevels(bytes, at, width, levels, from, run)
+      for (let index = from; index < from + run; index += 1) full += levels[index] === highest ? 1 : 0
+    },
+  })
+  return { levels, full }
+}
+
+/** A level has few bits: no more than two bytes hold it. */
+function unpackLevels(bytes: Buffer, start: number, width: number, into: Uint8Array, from: number, run: number): void {
   const mask = 2 ** width - 1
-  let held = 0
-  let heldBits = 0
-  for (let index = from; index < from + run; index += 1) {
-    while (heldBits < width) {
-      held |= (bytes[at++] as number) << heldBits
-      heldBits += 8
-    }
-    into[index] = held & mask
-    held >>>= width
-    heldBits -= width
+  for (let index = 0, bit = 0; index < run; index += 1, bit += width) {
+    const at = start + (bit >> 3)
+    const two = (bytes[at] as number) | ((bytes[at + 1] ?? 0) << 8)
+    into[from + index] = (two >> (bit & 7)) & mask
   }
 }
 
-/** More bits than fit into 32 beside what is left of a byte. */
-function unpackWide(
-  bytes: Uint8Array,
+/** Bits that four bytes hold wherever in the first of them they begin. */
+const mostBits = 25
+
+/** @returns the largest of them */
+function unpackNumbers(
+  view: DataView,
   start: number,
   width: number,
-  into: Int32Array | Uint8Array,
+  into: Int32Array,
   from: number,
   run: number,
-): void {
-  for (let index = 0; index < run; index += 1) {
-    const bit = index * width
-    const first = start + (bit >> 3)
-    let value = 0
-    for (let byte = 0; byte * 8 < width + (bit & 7); byte += 1) value += (bytes[first + byte] ?? 0) * 256 ** byte
-    into[from + index] = Math.floor(value / 2 ** (bit & 7)) % 2 ** width
+): number {
+  const mask = 2 ** width - 1
+  // The last of them may have no four bytes left.
+  const safe =
+    width > mostBits ? 0 : Math.min(run, Math.floor((8 * (view.byteLength - start - 4)) / Math.max(1, width)))
+  let index = 0
+  let largest = 0
+  for (let bit = 0; index < safe; index += 1, bit += width) {
+    const value = (view.getInt32(start + (bit >> 3), true) >>> (bit & 7)) & mask
+    into[from + index] = value
+    if (value > largest) largest = value
   }
+  for (; index < run; index += 1) {
+    const value = bitsAt(view, start, index * width, width)
+    into[from + index] = value
+    if (value > largest) largest = value
+  }
+  return largest
+}
+
+/** Any number of bits, up to 32. */
+function bitsAt(view: DataView, start: number, bit: number, width: number): number {
+  const first = start + (bit >> 3)
+  const shift = bit & 7
+  let value = 0
+  for (let byte = 0; byte * 8 < width + shift; byte += 1) value += view.getUint8(first + byte) * 256 ** byte
+  return Math.floor(value / 2 ** shift) % 2 ** width
 }

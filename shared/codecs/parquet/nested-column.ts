@@ -1,4 +1,5 @@
-import { type CopyOutput, makeRoom, writeNull, writeText } from './copy-output.ts'
+import { type Cells, emptyCells, recordsAtOnce } from './cells.ts'
+import { openOutput, writeText } from './copy-output.ts'
 import { isPlaces, type RecordColumn } from './flat-column.ts'
 import { jsonValueOf, quoted } from './json-value.ts'
 import type { ColumnPages, Page } from './pages.ts'
@@ -25,15 +26,17 @@ export function openNestedColumn(
   const cursors = new Map(leaves.map((leaf) => [leaf.index, openCursor(leaf, pagesOf(leaf))]))
   const all = [...cursors.values()]
   const assemble = assembler(node, cursors)
-  let scratch = Buffer.alloc(1024)
   const next = () => {
     const json = assemble()
     if (all.some((cursor) => cursor.repetition() > 0))
       throw new RangeError(`the lists of column ${node.name} are not of one length`)
     return json
   }
+  const made = openCellsOfJson(next)
+  const waiting = () => Math.min(...all.map((cursor) => cursor.ready()))
   return {
-    ready: () => Math.min(...all.map((cursor) => cursor.ready())),
+    cells: made.cells,
+    ready: () => (made.cells.count > 0 ? made.cells.count : waiting()),
     async load() {
       for (const cursor of all) if (cursor.ready() === 0) await cursor.load()
     },
@@ -43,18 +46,42 @@ export function openNestedColumn(
         next()
       }
     },
-    write(out) {
-      const json = next()
-      if (json === null) return writeNull(out)
-      if (scratch.length < json.length) scratch = Buffer.alloc(2 * json.length)
-      writeJson(json, scratch, out)
+    fill(most, mostBytes) {
+      if (made.cells.count === 0) made.fill(Math.min(most, waiting(), recordsAtOnce), mostBytes)
     },
+    pass: made.pass,
   }
 }
 
-function writeJson(json: string, scratch: Buffer, out: CopyOutput): void {
-  makeRoom(out, 2 * json.length)
-  writeText(scratch, 0, scratch.write(json, 0, 'latin1'), out)
+function openCellsOfJson(next: () => string | null) {
+  const [starts, places] = [new Int32Array(recordsAtOnce + 1), new Int32Array(recordsAtOnce)]
+  const cells: Cells = { ...emptyCells(), places }
+  const out = openOutput(1024)
+  let scratch = openOutput(1024)
+  function write(json: string): void {
+    if (scratch.bytes.length < json.length) scratch = openOutput(2 * json.length)
+    writeText(scratch.bytes, scratch.view, 0, scratch.bytes.write(json, 0, 'latin1'), out)
+  }
+  return {
+    cells,
+    fill(most: number, mostBytes: number): void {
+      out.at = 0
+      let index = 0
+      for (; index < most && out.at < mostBytes; index += 1) {
+        const json = next()
+        places[index] = json === null ? -1 : index
+        if (json !== null) write(json)
+        starts[index + 1] = out.at
+      }
+      cells.texts = { text: out.bytes, starts, count: index }
+      cells.at = 0
+      cells.count = index
+    },
+    pass(records: number): void {
+      cells.at += records
+      cells.count -= records
+    },
+  }
 }
 
 function openCursor(leaf: Leaf, pages: ColumnPages): LeafCursor {

@@ -1,7 +1,7 @@
 import { TransferError } from '../../errors/index.ts'
 import type { Decompress } from './decompress.ts'
 import type { ColumnChunk } from './footer.ts'
-import { readHybrid } from './hybrid.ts'
+import { readLevels } from './hybrid.ts'
 import { type PageHeader, readPageHeader } from './page-header.ts'
 import type { Leaf } from './schema-tree.ts'
 import { bytesPerValue, isDictionary, type Places, readPlaces, readValues, type Values } from './values.ts'
@@ -107,9 +107,9 @@ export function openPages({ leaf, chunk, readBytes, decompress, hold }: PagesReq
     const level = (highest: number) => {
       if (highest === 0) return null
       const length = whole.readUInt32LE(at)
-      const levels = readLevels(whole.subarray(at + 4, at + 4 + length), head.values, highest)
+      const found = readLevels(whole.subarray(at + 4, at + 4 + length), head.values, highest)
       at += 4 + length
-      return levels
+      return found
     }
     const repetitions = level(leaf.repetition)
     const definitions = level(leaf.definition)
@@ -133,20 +133,18 @@ export function openPages({ leaf, chunk, readBytes, decompress, hold }: PagesReq
   function pageOf(
     bytes: Buffer,
     head: PageHeader,
-    definitions: Uint8Array | null,
-    repetitions: Uint8Array | null,
+    definitions: ReturnType<typeof readLevels> | null,
+    repetitions: ReturnType<typeof readLevels> | null,
   ): Page {
-    const count = definitions === null ? head.values : countOf(definitions, leaf.definition)
-    const all = definitions !== null && count === head.values ? null : definitions
-    if (!isDictionary(head.encoding))
-      return {
-        count: head.values,
-        definitions: all,
-        repetitions,
-        values: readValues(bytes, head.encoding, count, leaf),
-      }
+    const count = definitions === null ? head.values : definitions.full
+    const levels = {
+      count: head.values,
+      definitions: definitions === null || count === head.values ? null : definitions.levels,
+      repetitions: repetitions === null ? null : repetitions.levels,
+    }
+    if (!isDictionary(head.encoding)) return { ...levels, values: readValues(bytes, head.encoding, count, leaf) }
     if (dictionary === null) throw new RangeError(`column ${leaf.name} refers to a dictionary that is not there`)
-    return { count: head.values, definitions: all, repetitions, values: readPlaces(bytes, count, dictionary) }
+    return { ...levels, values: readPlaces(bytes, count, dictionary) }
   }
 
   return { next, dictionary: () => dictionary }
@@ -156,18 +154,6 @@ export function openPages({ leaf, chunk, readBytes, decompress, hold }: PagesReq
 export function bytesOfPage(head: PageHeader, leaf: Leaf): number {
   const levels = (leaf.definition > 0 ? 1 : 0) + (leaf.repetition > 0 ? 1 : 0)
   return head.compressedBytes + head.uncompressedBytes + head.values * (levels + Math.max(4, bytesPerValue(leaf)))
-}
-
-function readLevels(bytes: Buffer, count: number, highest: number): Uint8Array {
-  const levels = new Uint8Array(count)
-  readHybrid(bytes, 0, bytes.length, 32 - Math.clz32(highest), levels)
-  return levels
-}
-
-function countOf(levels: Uint8Array, level: number): number {
-  let count = 0
-  for (let index = 0; index < levels.length; index += 1) if (levels[index] === level) count += 1
-  return count
 }
 
 const notRead = (what: string) =>

@@ -1,13 +1,19 @@
-import { type CopyOutput, makeRoom, openOutput } from './copy-output.ts'
+import { constantCells, recordsAtOnce } from './cells.ts'
 import type { RecordColumn } from './flat-column.ts'
+import type { RecordJoiner } from './join-records.ts'
 
 /** What a field of the records is made of: a column of the file, or a constant as COPY text. */
 export type Field = RecordColumn | { readonly constant: Buffer }
 
-/** What pg-copy-streams is fastest with (perf.md §2b). */
-const pieceBytes = 256 * 1024
-/** Of a field without texts: a timestamp with its zone is the longest. */
-const fieldRoom = 64
+/** Texts that all columns make at once, but for the last of each. */
+const filledBytes = 2 * 1024 * 1024
+
+interface Writing {
+  readonly joiner: RecordJoiner
+  readonly skip: number
+  readonly rows: number
+  readonly lent: boolean
+}
 
 /**
  * Records of one row group as COPY text, in pieces.
@@ -16,46 +22,35 @@ const fieldRoom = 64
  */
 export async function* writeRows(
   fields: readonly Field[],
-  { skip, rows, lent }: { readonly skip: number; readonly rows: number; readonly lent: boolean },
+  { joiner, skip, rows, lent }: Writing,
 ): AsyncGenerator<Buffer> {
   const columns = fields.filter((field): field is RecordColumn => !('constant' in field))
+  const cells = fields.map((field) => ('constant' in field ? constantCells(field.constant) : field.cells))
   for (const column of columns) await column.skip(skip)
-  let out = openOutput(pieceBytes + 16 * 1024)
+  joiner.begin()
+  const piece = (bytes: Buffer) => (lent ? bytes : Buffer.from(bytes))
   for (let left = rows; left > 0; ) {
     for (const column of columns) if (column.ready() === 0) await column.load()
-    const run = columns.reduce((least, column) => Math.min(least, column.ready()), left)
-    const written = writeRun(fields, run, out)
-    left -= written
-    if (out.at < pieceBytes && left > 0) continue
-    yield out.bytes.subarray(0, out.at)
-    if (lent) out.at = 0
-    else out = openOutput(pieceBytes + 16 * 1024)
-  }
-}
-
-const tab = 0x09
-const lineFeed = 0x0a
-
-/** @returns records that were written: all, or as many as fill a piece */
-function writeRun(fields: readonly Field[], run: number, out: CopyOutput): number {
-  const room = fieldRoom * fields.length + 1
-  let written = 0
-  while (written < run && out.at < pieceBytes) {
-    makeRoom(out, room)
-    for (let index = 0; index < fields.length; index += 1) {
-      if (index > 0) out.bytes[out.at++] = tab
-      const field = fields[index] as Field
-      if ('constant' in field) writeConstant(field.constant, out)
-      else field.write(out)
+    const run = fill(columns, Math.min(left, recordsAtOnce))
+    let written = joiner.add(cells, run)
+    const isFull = written < run
+    if (written === 0 && joiner.isEmpty()) {
+      yield piece(joiner.alone(cells))
+      written = 1
     }
-    makeRoom(out, 1)
-    out.bytes[out.at++] = lineFeed
-    written += 1
+    for (const column of columns) column.pass(written)
+    left -= written
+    if ((isFull || left === 0) && !joiner.isEmpty()) yield piece(joiner.take())
   }
-  return written
 }
 
-function writeConstant(constant: Buffer, out: CopyOutput): void {
-  makeRoom(out, constant.length + fieldRoom)
-  out.at += constant.copy(out.bytes, out.at)
+/** @returns records of which all columns have cells */
+function fill(columns: readonly RecordColumn[], most: number): number {
+  let run = most
+  for (const column of columns) run = Math.min(run, column.ready())
+  for (const column of columns) {
+    column.fill(run, filledBytes / columns.length)
+    run = Math.min(run, column.cells.count)
+  }
+  return run
 }

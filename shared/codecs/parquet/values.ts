@@ -1,17 +1,19 @@
 import { TransferError } from '../../errors/index.ts'
+import { viewOf } from './cells.ts'
 import { readDeltas } from './delta.ts'
-import { readHybrid } from './hybrid.ts'
+import { readNumbers } from './hybrid.ts'
 import type { Leaf } from './schema-tree.ts'
 
 /** Values that are there, one behind the other, as they lie in the file. */
 export interface Values {
   readonly count: number
-  /** Numbers: 32-bit words, the low ones first, `width` / 4 of them a value. A boolean is one word. */
-  readonly words: Int32Array
-  /** Texts and bytes: value i is what lies from `starts[i]` to `ends[i]`. */
+  /** Numbers, one behind the other, or texts. A boolean has four bytes. */
   readonly bytes: Buffer
-  readonly starts: Uint32Array
-  readonly ends: Uint32Array
+  /** Of `bytes`: numbers need not stand where the processor reads them at once. */
+  readonly view: DataView
+  /** Texts and bytes: value i is what lies from `starts[i]` to `ends[i]`. */
+  readonly starts: Int32Array
+  readonly ends: Int32Array
 }
 
 /** Places in a dictionary, by value. */
@@ -19,9 +21,7 @@ export interface Places {
   readonly places: Int32Array
 }
 
-const noBytes = Buffer.alloc(0)
-const noWords = new Int32Array(0)
-const noPlaces = new Uint32Array(0)
+const noPlaces = new Int32Array(0)
 
 const wordsOf: Partial<Record<Leaf['physical'], number>> = {
   BOOLEAN: 1,
@@ -55,10 +55,7 @@ export function readPlaces(bytes: Buffer, count: number, dictionary: Values): Pl
   if (count === 0) return { places }
   const width = bytes[0]
   if (width === undefined) throw new RangeError('a page ends early')
-  readHybrid(bytes, 1, bytes.length, width, places)
-  for (const place of places)
-    if (place < 0 || place >= dictionary.count)
-      throw new RangeError(`value ${place} of a dictionary of ${dictionary.count}`)
+  readNumbers(bytes, 1, width, dictionary.count, places)
   return { places }
 }
 
@@ -84,27 +81,20 @@ function plainValues(bytes: Buffer, count: number, leaf: Leaf): Values {
   return numbers(bytes, count, wordsOf[leaf.physical] ?? 1)
 }
 
-const ofWords = (count: number, words: Int32Array): Values => ({
-  count,
-  words,
-  bytes: noBytes,
-  starts: noPlaces,
-  ends: noPlaces,
-})
-const ofBytes = (bytes: Buffer, starts: Uint32Array, ends: Uint32Array): Values => ({
+const ofBytes = (bytes: Buffer, starts: Int32Array, ends: Int32Array): Values => ({
   count: starts.length,
-  words: noWords,
   bytes,
+  view: viewOf(bytes),
   starts,
   ends,
 })
+const ofNumbers = (count: number, bytes: Buffer): Values => ({ ...ofBytes(bytes, noPlaces, noPlaces), count })
+const ofWords = (count: number, { buffer, byteOffset, byteLength }: Int32Array): Values =>
+  ofNumbers(count, Buffer.from(buffer, byteOffset, byteLength))
 
-/** Copied, as numbers of a page need not stand where the processor reads them at once. */
 function numbers(bytes: Buffer, count: number, words: number): Values {
   needBytes(bytes, 4 * words * count)
-  const copy = new Int32Array(words * count)
-  bytes.copy(new Uint8Array(copy.buffer), 0, 0, 4 * words * count)
-  return ofWords(count, copy)
+  return ofNumbers(count, bytes)
 }
 
 function plainBooleans(bytes: Buffer, count: number): Values {
@@ -117,13 +107,13 @@ function plainBooleans(bytes: Buffer, count: number): Values {
 function runsOfBooleans(bytes: Buffer, count: number): Values {
   needBytes(bytes, 4)
   const words = new Int32Array(count)
-  readHybrid(bytes, 4, bytes.length, 1, words)
+  readNumbers(bytes, 4, 1, 2, words)
   return ofWords(count, words)
 }
 
 function plainTexts(bytes: Buffer, count: number): Values {
-  const starts = new Uint32Array(count)
-  const ends = new Uint32Array(count)
+  const starts = new Int32Array(count)
+  const ends = new Int32Array(count)
   const last = bytes.length
   let at = 0
   for (let index = 0; index < count; index += 1) {
@@ -144,8 +134,8 @@ function plainTexts(bytes: Buffer, count: number): Values {
 
 function fixedTexts(bytes: Buffer, count: number, length: number): Values {
   needBytes(bytes, count * length)
-  const starts = Uint32Array.from({ length: count }, (_, index) => index * length)
-  const ends = Uint32Array.from({ length: count }, (_, index) => (index + 1) * length)
+  const starts = Int32Array.from({ length: count }, (_, index) => index * length)
+  const ends = Int32Array.from({ length: count }, (_, index) => (index + 1) * length)
   return ofBytes(bytes, starts, ends)
 }
 
@@ -164,8 +154,8 @@ function deltaNumbers(bytes: Buffer, count: number, isLong: boolean): Values {
 function deltaLengths(bytes: Buffer, count: number): Values {
   const lengths = readDeltas(bytes, 0, count)
   needCount(lengths.count, count)
-  const starts = new Uint32Array(count)
-  const ends = new Uint32Array(count)
+  const starts = new Int32Array(count)
+  const ends = new Int32Array(count)
   let at = lengths.end
   for (let index = 0; index < count; index += 1) {
     const length = lengths.low[index] as number
@@ -190,8 +180,8 @@ function deltaBytes(bytes: Buffer, count: number): Values {
     total += (prefixes.low[index] as number) + (suffixes.ends[index] as number) - (suffixes.starts[index] as number)
   if (total > maxUnfoldedBytes) throw new RangeError(`a page of ${bytes.length} bytes holds texts of ${total} bytes`)
   const whole = Buffer.allocUnsafe(total)
-  const starts = new Uint32Array(count)
-  const ends = new Uint32Array(count)
+  const starts = new Int32Array(count)
+  const ends = new Int32Array(count)
   let at = 0
   let before = 0
   for (let index = 0; index < count; index += 1) {

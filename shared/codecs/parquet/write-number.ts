@@ -6,48 +6,74 @@ const zero = 0x30
 const minus = 0x2d
 const dot = 0x2e
 
+/** The two digits of each number below 100, the first one in the lower byte. */
+const pairs = Uint16Array.from(
+  { length: 100 },
+  (_, number) => zero + ((number / 10) | 0) + ((zero + (number % 10)) << 8),
+)
+
 /** A whole number of no more than 2^53, with its sign. */
 export function writeInteger(value: number, out: CopyOutput): void {
   makeRoom(out, digitRoom)
-  let rest = value
-  if (rest < 0) {
-    out.bytes[out.at++] = minus
-    rest = -rest
-  }
-  writeDigits(rest, digitsOf(rest), out)
+  writeWhole(writeSign(value, out), out)
 }
 
-const powers = Array.from({ length: 17 }, (_, power) => 10 ** power)
+/** @returns the number without its sign */
+function writeSign(value: number, out: CopyOutput): number {
+  if (value >= 0) return value
+  out.bytes[out.at++] = minus
+  return -value
+}
 
+/** Beyond, each division is one of floats: nine digits are split off first. */
+const mostAtOnce = 0x7fffffff
+
+function writeWhole(value: number, out: CopyOutput): void {
+  if (value <= mostAtOnce) {
+    writeFew(value, digitsOf(value), out)
+    return
+  }
+  const high = Math.floor(value / 1e9)
+  writeFew(high, digitsOf(high), out)
+  writeFew(value - high * 1e9, 9, out)
+}
+
+/** Of a number that has no more than ten. */
 function digitsOf(value: number): number {
-  let digits = 1
-  while (digits < 17 && value >= (powers[digits] as number)) digits += 1
-  return digits
+  if (value < 1e5) {
+    if (value < 1e3) return value < 1e2 ? (value < 10 ? 1 : 2) : 3
+    return value < 1e4 ? 4 : 5
+  }
+  if (value < 1e7) return value < 1e6 ? 6 : 7
+  return value < 1e9 ? (value < 1e8 ? 8 : 9) : 10
 }
 
-/** The lowest `digits` of a whole number that is not negative, with zeros before it; the caller has made room. */
+/** A whole number that is not negative and has no more than these digits, with zeros before it; the caller has made room. */
 export function writeDigits(value: number, digits: number, out: CopyOutput): void {
-  const to = out.bytes
-  let rest = value
-  let at = out.at + digits
-  // Beyond 31 bits each division is one of floats: nine digits are split off first.
-  if (rest > 0x7fffffff) {
-    const high = Math.floor(rest / 1e9)
-    let low = rest - high * 1e9
-    for (let digit = 0; digit < 9 && at > out.at; digit += 1) {
-      const next = (low / 10) | 0
-      to[--at] = zero + low - next * 10
-      low = next
-    }
-    rest = high
+  if (value <= mostAtOnce) {
+    writeFew(value, digits, out)
+    return
   }
-  while (at > out.at) {
-    const next = (rest / 10) | 0
-    to[--at] = zero + rest - next * 10
+  const high = Math.floor(value / 1e9)
+  writeFew(high, digits - 9, out)
+  writeFew(value - high * 1e9, 9, out)
+}
+
+/** Digits of a number of 31 bits, from the last pair to the first. */
+function writeFew(value: number, digits: number, out: CopyOutput): void {
+  const { view, bytes, at } = out
+  out.at = at + digits
+  let rest = value | 0
+  let left = digits
+  for (; left >= 2; left -= 2) {
+    const next = (rest / 100) | 0
+    view.setUint16(at + left - 2, pairs[rest - 100 * next] as number, true)
     rest = next
   }
-  out.at += digits
+  if (left === 1) bytes[at] = zero + (rest % 10)
 }
+
+const powers = Array.from({ length: 16 }, (_, power) => 10 ** power)
 
 /** A whole number as one with `scale` digits behind its point. */
 export function writeDecimal(value: number, scale: number, out: CopyOutput): void {
@@ -58,16 +84,12 @@ export function writeDecimal(value: number, scale: number, out: CopyOutput): voi
 
 function writeScaled(value: number, scale: number, out: CopyOutput): void {
   makeRoom(out, digitRoom)
-  let rest = value
-  if (rest < 0) {
-    out.bytes[out.at++] = minus
-    rest = -rest
-  }
+  const rest = writeSign(value, out)
   const power = powers[scale] as number
   let whole = Math.floor(rest / power)
   // A quotient just below a whole number may have been rounded up to it.
   if (whole * power > rest) whole -= 1
-  writeDigits(whole, digitsOf(whole), out)
+  writeWhole(whole, out)
   out.bytes[out.at++] = dot
   writeDigits(rest - whole * power, scale, out)
 }

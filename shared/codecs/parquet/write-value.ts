@@ -29,44 +29,31 @@ const asBytes = (write: (from: Buffer, start: number, end: number, out: CopyOutp
   return ({ bytes, starts, ends }, index, out) => write(bytes, starts[index] as number, ends[index] as number, out)
 }
 
-const doubleOf = new Float64Array(1)
-const wordsOfDouble = new Int32Array(doubleOf.buffer)
-const singleOf = new Float32Array(1)
-const wordOfSingle = new Int32Array(singleOf.buffer)
+const writeTextOf: WriteValue = ({ bytes, view, starts, ends }, index, out) =>
+  writeText(bytes, view, starts[index] as number, ends[index] as number, out)
 
 const others: Record<Exclude<LogicalType['kind'], 'integer' | 'decimal' | 'time' | 'timestamp'>, WriteValue> = {
-  boolean: ({ words }, index, out) => writeAscii(words[index] === 0 ? 'false' : 'true', out),
-  float({ words }, index, out) {
-    wordOfSingle[0] = words[index] as number
-    writeSingle(singleOf[0] as number, out)
-  },
-  double({ words }, index, out) {
-    wordsOfDouble[0] = words[2 * index] as number
-    wordsOfDouble[1] = words[2 * index + 1] as number
-    writeDouble(doubleOf[0] as number, out)
-  },
+  boolean: ({ view }, index, out) => writeAscii(view.getInt32(4 * index, true) === 0 ? 'false' : 'true', out),
+  float: ({ view }, index, out) => writeSingle(view.getFloat32(4 * index, true), out),
+  double: ({ view }, index, out) => writeDouble(view.getFloat64(8 * index, true), out),
   half: ({ bytes, starts }, index, out) => writeSingle(halfOf(bytes.readUInt16LE(starts[index])), out),
-  text: asBytes(writeText),
-  json: asBytes(writeText),
+  text: writeTextOf,
+  json: writeTextOf,
   bytes: asBytes(writeHex),
   uuid({ bytes, starts, ends }, index, out) {
     const hex = bytes.toString('hex', starts[index], ends[index])
     writeAscii(hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-'), out)
   },
-  date: ({ words }, index, out) => writeDateAlone(words[index] as number, out),
+  date: ({ view }, index, out) => writeDateAlone(view.getInt32(4 * index, true), out),
   interval({ bytes, starts }, index, out) {
     const at = starts[index] as number
     const [months, days, millis] = [0, 4, 8].map((offset) => bytes.readUInt32LE(at + offset))
     writeAscii(`${months} mons ${days} days ${((millis ?? 0) / 1000).toFixed(3)} secs`, out)
   },
-  int96({ words }, index, out) {
-    const [low, high, julian] = [words[3 * index], words[3 * index + 1], words[3 * index + 2]] as [
-      number,
-      number,
-      number,
-    ]
+  int96({ view }, index, out) {
+    const julian = view.getInt32(12 * index + 8, true)
     // Nanoseconds of a day have 47 bits.
-    const nanos = longOf(low, high)
+    const nanos = longOf(view.getInt32(12 * index, true), view.getInt32(12 * index + 4, true))
     const seconds = Math.floor(nanos / 1e9)
     writeTimestamp((julian - julianOf1970) * 86_400 + seconds, nanos - seconds * 1e9, 9, '', out)
   },
@@ -86,23 +73,25 @@ function halfOf(bits: number): number {
 function integerWriter(isLong: boolean, { signed }: Extract<LogicalType, { kind: 'integer' }>): WriteValue {
   if (!isLong)
     return signed
-      ? ({ words }, index, out) => writeInteger(words[index] as number, out)
-      : ({ words }, index, out) => writeInteger((words[index] as number) >>> 0, out)
-  return ({ words }, index, out) => {
-    const low = words[2 * index] as number
-    const high = words[2 * index + 1] as number
-    if (isShort(high) && (signed || high >= 0)) writeInteger(longOf(low, high), out)
+      ? ({ view }, index, out) => writeInteger(view.getInt32(4 * index, true), out)
+      : ({ view }, index, out) => writeInteger(view.getUint32(4 * index, true), out)
+  return ({ view }, index, out) => {
+    const low = view.getInt32(8 * index, true)
+    const high = view.getInt32(8 * index + 4, true)
+    if (high === 0 && low >= 0) writeInteger(low, out)
+    else if (isShort(high) && (signed || high >= 0)) writeInteger(longOf(low, high), out)
     else writeAscii(String(signed ? bigOf(low, high) : BigInt.asUintN(64, bigOf(low, high))), out)
   }
 }
 
 function decimalWriter({ physical }: Leaf, scale: number): WriteValue {
-  if (physical === 'INT32') return ({ words }, index, out) => writeDecimal(words[index] as number, scale, out)
+  if (physical === 'INT32') return ({ view }, index, out) => writeDecimal(view.getInt32(4 * index, true), scale, out)
   if (physical === 'INT64')
-    return ({ words }, index, out) => {
-      const low = words[2 * index] as number
-      const high = words[2 * index + 1] as number
-      if (isShort(high)) writeDecimal(longOf(low, high), scale, out)
+    return ({ view }, index, out) => {
+      const low = view.getInt32(8 * index, true)
+      const high = view.getInt32(8 * index + 4, true)
+      if (high === 0 && low >= 0) writeDecimal(low, scale, out)
+      else if (isShort(high)) writeDecimal(longOf(low, high), scale, out)
       else writeBigDecimal(bigOf(low, high), scale, out)
     }
   return ({ bytes, starts, ends }, index, out) =>
@@ -124,14 +113,14 @@ function timeWriter(isLong: boolean, { kind, unit, utc }: Extract<LogicalType, {
   const perSecond = 10 ** unit
   const write = kind === 'time' ? writeTime : writeTimestamp
   if (!isLong)
-    return ({ words }, index, out) => {
-      const value = words[index] as number
+    return ({ view }, index, out) => {
+      const value = view.getInt32(4 * index, true)
       const seconds = Math.floor(value / perSecond)
       write(seconds, value - seconds * perSecond, unit, zone, out)
     }
-  return ({ words }, index, out) => {
-    const low = words[2 * index] as number
-    const high = words[2 * index + 1] as number
+  return ({ view }, index, out) => {
+    const low = view.getInt32(8 * index, true)
+    const high = view.getInt32(8 * index + 4, true)
     if (isShort(high)) {
       const value = longOf(low, high)
       let seconds = Math.floor(value / perSecond)

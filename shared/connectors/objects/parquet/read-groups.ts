@@ -2,6 +2,7 @@ import { collectGarbage } from '../../../codecs/collect-garbage.ts'
 import { type Decompress, decompressorOf } from '../../../codecs/parquet/decompress.ts'
 import { openFlatColumn } from '../../../codecs/parquet/flat-column.ts'
 import type { RowGroup } from '../../../codecs/parquet/footer.ts'
+import { mostKeptOf, openJoiner } from '../../../codecs/parquet/join-records.ts'
 import { openNestedColumn } from '../../../codecs/parquet/nested-column.ts'
 import { type ColumnPages, openPages } from '../../../codecs/parquet/pages.ts'
 import { type Field, writeRows } from '../../../codecs/parquet/rows.ts'
@@ -61,6 +62,7 @@ async function* readGroups(
   const decompressors = await openDecompressors(opened.groups)
   using held = openHeldPages(collectGarbage)
   const wanted = opened.groups.slice(firstGroup, firstGroup + groups).filter((group) => group !== null)
+  const joiner = openJoiner(chosen.length)
   let skip = slice.skip
   let left = slice.records
   while (wanted.length > 0 && skip >= (wanted[0]?.rows ?? 0)) skip -= wanted.shift()?.rows ?? 0
@@ -76,7 +78,7 @@ async function* readGroups(
     next = following === undefined ? null : start(following)
     if (bytes === undefined) break
     const rows = Math.min(left, group.rows - skip)
-    yield* writeRows(openFields(chosen, group, bytes, decompressors, held.nextGroup()), { skip, rows, lent })
+    yield* writeRows(openFields(chosen, group, bytes, decompressors, held.nextGroup()), { joiner, skip, rows, lent })
     left -= rows
     skip = 0
   }
@@ -107,7 +109,7 @@ function openFields(
     if ('constant' in from) return from
     const { node, leaves } = from
     return node.kind === 'leaf'
-      ? openFlatColumn(node.leaf, pagesOf(node.leaf))
+      ? openFlatColumn(node.leaf, pagesOf(node.leaf), mostKeptOf(chosen.length))
       : openNestedColumn(node, leaves, pagesOf)
   })
 }
