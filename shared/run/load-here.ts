@@ -3,6 +3,7 @@ import { asTransferError } from '../errors/index.ts'
 import * as ledger from '../ledger/index.ts'
 import type { SqlSession } from '../ports/index.ts'
 import { openOn } from './chunk-source.ts'
+import { collectRarely } from './collect-rarely.ts'
 import { sendAnew } from './dispatch.ts'
 import { isSameDatabase, openTarget } from './ends.ts'
 import { afterLoading, moveOpened } from './load-chunk.ts'
@@ -52,6 +53,7 @@ export function openLoadingHere(
   generation: number,
 ): LoadingHere {
   const { world, run, deadline, log } = context
+  collectRarely()
   const lanes = Math.min(run.spec.settings.concurrent, mostAtOnce)
   const idle: Lane[] = []
   const spare: Buffer[] = []
