@@ -1,5 +1,7 @@
+import { randomInt } from 'node:crypto'
+import { once } from 'node:events'
 import { writeFile } from 'node:fs/promises'
-import { createServer } from 'node:net'
+import { createServer, type Server } from 'node:net'
 import { join } from 'node:path'
 import * as z from 'zod'
 import { TransferError } from '../errors/index.ts'
@@ -36,6 +38,13 @@ export function asPortTaken(error: unknown, stateDir: string): unknown {
   return new TransferError('platform/stack-busy', message, { port }, { cause: error })
 }
 
+/**
+ * Below those that systems give to connections (32768 on Linux, 49152 elsewhere): a port that the system itself gave might be
+ * somebody's connection by the time that a server of ours wants it, at this start or after a stop.
+ */
+const firstPort = 15_000
+const lastPort = 32_767
+
 /** Held open together, so that they differ. */
 async function freePorts(count: number): Promise<number[]> {
   const servers = await Promise.all([...Array(count)].map(() => listen()))
@@ -43,13 +52,15 @@ async function freePorts(count: number): Promise<number[]> {
   return servers.map((held) => held.port)
 }
 
-function listen(): Promise<{ server: ReturnType<typeof createServer>; port: number }> {
-  return new Promise((resolve, reject) => {
+async function listen(): Promise<{ server: Server; port: number }> {
+  for (;;) {
     const server = createServer()
-    server.once('error', reject)
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address()
-      resolve({ server, port: typeof address === 'object' && address !== null ? address.port : 0 })
-    })
-  })
+    const port = randomInt(firstPort, lastPort)
+    try {
+      await once(server.listen(port, '127.0.0.1'), 'listening')
+      return { server, port }
+    } catch (error) {
+      if (!(error instanceof Error && 'code' in error && error.code === 'EADDRINUSE')) throw error
+    }
+  }
 }

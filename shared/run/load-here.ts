@@ -65,7 +65,12 @@ export function openLoadingHere(
     const chunk = await ledger.readChunk(lane.session, id)
     if (chunk === null || chunk.done || chunk.source.from === 'stage') return
     const opened = await openOn(mine, source, id, chunk, chunk.source, lane.target)
-    const read = async () => ({ ...(await opened.read()), recordsInMemory: records, body: only(bytes) })
+    const read = async () => {
+      const body = { ...(await opened.read()), body: only(bytes) }
+      // Of several records one may be too long, which only a look at each can tell.
+      const isLookedAt = records > 1 && bytes.length > body.maxRecordBytes
+      return isLookedAt ? body : { ...body, recordsInMemory: records }
+    }
     const counts = await moveOpened(mine, id, chunk, lane.target, { ...opened, canRest: false, read })
     await afterLoading(mine, id, generation, counts)
     const next = await ledger.readChunk(lane.session, { ...id, ordinal: ordinal + run.spec.settings.concurrent })

@@ -107,25 +107,28 @@ it('a bad record is told by its number and place in the inflated file', async ()
   expect(dirty?.source).toMatch(/\.csv\.gz \(inflated\)$/)
 })
 
-it('a record that is too large is dirty in its place, and those around it are loaded', async () => {
-  const lines = [...rows]
-  lines[700] = `700,"${'x\n'.repeat(100_000)}"`
-  const table = await tableFor((name) => put(`data/${name}.csv.gz`, gzipSync(csv(lines))))
-  const job = dataxJob(
-    table,
-    fromOss(`data/${table}.csv.gz`, { maxRecordBytes: 80_000 }),
-    intoAdbpg(`public.${table}`),
-    { errorLimit: { record: 5 } },
-  )
-  const report = await stack.run({ job })
-  expect(report).toMatchObject({ state: 'succeeded', rows: { read: rowCount, loaded: rowCount - 1, dirty: 1 } })
-  const [dirty] = await dirtyOf(stack, report)
-  expect(dirty).toMatchObject({
-    record: 701,
-    offset: Buffer.byteLength(csv(lines.slice(0, 700))),
-    code: 'record/too-large',
-  })
-})
+it.each([
+  ['larger than a chunk', 200_000, 80_000],
+  ['in a chunk with others', 3_000, 2_000],
+])(
+  'a record that is too large, %s, is dirty in its place, and those around it are loaded',
+  async (_what, bytes, maxRecordBytes) => {
+    const lines = [...rows]
+    lines[700] = `700,"${'x\n'.repeat(bytes / 2)}"`
+    const table = await tableFor((name) => put(`data/${name}.csv.gz`, gzipSync(csv(lines))))
+    const job = dataxJob(table, fromOss(`data/${table}.csv.gz`, { maxRecordBytes }), intoAdbpg(`public.${table}`), {
+      errorLimit: { record: 5 },
+    })
+    const report = await stack.run({ job })
+    expect(report).toMatchObject({ state: 'succeeded', rows: { read: rowCount, loaded: rowCount - 1, dirty: 1 } })
+    const [dirty] = await dirtyOf(stack, report)
+    expect(dirty).toMatchObject({
+      record: 701,
+      offset: Buffer.byteLength(csv(lines.slice(0, 700))),
+      code: 'record/too-large',
+    })
+  },
+)
 
 it('fields are picked and transformed as of a plain file', async () => {
   const table = await tableFor((name) => put(`data/${name}.csv.gz`, gzipSync(csv(rows.map((row) => `skip,${row}`)))))

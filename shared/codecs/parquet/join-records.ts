@@ -7,7 +7,7 @@ export interface RecordJoiner {
   begin(): void
   /** Adds records to the piece. @returns how many found room; 0: the piece is full, or the record is larger than one */
   add(cells: readonly Cells[], records: number): number
-  /** The next record alone, however large it is; valid until anything is added. */
+  /** The next record alone, however large it is. */
   alone(cells: readonly Cells[]): Buffer
   isEmpty(): boolean
   /** What was added; valid until something is added again. */
@@ -83,11 +83,28 @@ export function openJoiner(columns: number): RecordJoiner {
     keptEnd = batchEnd
   }
 
+  /** Of texts that do not stay, those that these records need: a batch of wide records may be one record of 512 that are there. */
+  function putNeeded({ texts: { text, starts }, places, at: first }: Cells, records: number) {
+    let [low, high] = [Number.MAX_SAFE_INTEGER, -1]
+    for (let index = first; index < first + records; index += 1) {
+      const place = places[index] as number
+      if (place > high) high = place
+      if (place >= 0 && place < low) low = place
+    }
+    if (high < 0) return { text: 0, starts: 0 }
+    const [from, to] = [starts[low] as number, starts[high + 1] as number]
+    const address = reserve(to - from)
+    text.copy(bytes, address, from, to)
+    // As if all before them lay there too: addresses wrap around, so one below zero comes out right.
+    return { text: address - from, starts: putNumbers(starts, low, high + 2 - low) - 4 * low }
+  }
+
   function put(cells: readonly Cells[], records: number): void {
     batchEnd = keptEnd
     for (const { areKept, texts } of cells) if (areKept) keep(texts)
-    for (const [index, { texts, places, at: first }] of cells.entries()) {
-      const { text, starts } = kept.get(texts) ?? putTexts(texts)
+    for (const [index, one] of cells.entries()) {
+      const { texts, places, at: first } = one
+      const { text, starts } = kept.get(texts) ?? putNeeded(one, records)
       const addresses = [text, starts, putNumbers(places, first, records)]
       words.set(addresses, tableAt / 4 + 3 * index)
     }
@@ -99,18 +116,14 @@ export function openJoiner(columns: number): RecordJoiner {
       keptEnd = keptAt
     },
     add(cells, records) {
+      // It would lie in the memory twice, which never shrinks.
+      if (lengthOfRecord(cells) + stepBytes > pieceBytes) return 0
       put(cells, records)
       const written = join(tableAt, columns, records, at, tableAt)
       at = end.value
       return written
     },
-    alone(cells) {
-      put(cells, 1)
-      const length = cells.reduce((sum, one) => sum + lengthOfNext(one) + 1, stepBytes)
-      const address = reserve(length)
-      join(tableAt, columns, 1, address, address + length)
-      return bytes.subarray(address, end.value)
-    },
+    alone: recordOf,
     isEmpty: () => at === pieceAt,
     take() {
       const piece = bytes.subarray(pieceAt, at)
@@ -118,6 +131,26 @@ export function openJoiner(columns: number): RecordJoiner {
       return piece
     },
   }
+}
+
+/** Of the next record, with a byte behind each field. */
+const lengthOfRecord = (cells: readonly Cells[]) => cells.reduce((sum, one) => sum + lengthOfNext(one) + 1, 0)
+
+const nullText = Buffer.from('\\N')
+const tab = 0x09
+const lineFeed = 0x0a
+
+function recordOf(cells: readonly Cells[]): Buffer {
+  const record = Buffer.allocUnsafeSlow(Math.max(1, lengthOfRecord(cells)))
+  let at = 0
+  for (const one of cells) {
+    const { text, starts } = one.texts
+    const place = one.places[one.at] as number
+    at += place < 0 ? nullText.copy(record, at) : text.copy(record, at, starts[place], starts[place + 1])
+    record[at++] = tab
+  }
+  record[record.length - 1] = lineFeed
+  return record
 }
 
 const aligned = (address: number) => stepBytes * Math.ceil(address / stepBytes)

@@ -25,11 +25,11 @@ export const count = (bounds: { min: number; max: number; otherwise: number }) =
  * anew and sent. With 16 MB that is within 160 MB, with the most within the 256 that s.yaml gives a loader.
  */
 export const defaultRecordBytes = 16 * 1024 * 1024
-const mostRecordBytes = 64 * 1024 * 1024
+const mostRecordBytes = 32 * 1024 * 1024
 
 export const recordBytes = () =>
   count({ min: 1024, max: mostRecordBytes, otherwise: defaultRecordBytes }).describe(
-    'Bytes, at most 64 MiB. A longer record is dirty: it would have to be held in memory whole. Our own option.',
+    'Bytes, at most 32 MiB. A longer record is dirty: it would have to be held in memory whole. Our own option.',
   )
 
 export const optionalText = () => z.preprocess((value) => asText(unsetWhenBlank(value)), z.string().optional())

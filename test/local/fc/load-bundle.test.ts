@@ -1,5 +1,6 @@
-import { readdirSync, utimesSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, statSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setFlagsFromString } from 'node:v8'
 import { expect, it } from 'vitest'
 import { loadBundle } from '../../../shared/local/fc/load-bundle.mjs'
 import { tempDir } from '../../support/temp-dir.ts'
@@ -42,6 +43,37 @@ it('never runs what was compiled of another build, though it has the same length
   expect(built.exports.handler?.()).toBe('other index.js')
   built.keep()
   expect(readdirSync(compiledDir)).toHaveLength(1)
+})
+
+it('keeps what the next instance takes, though the function changed flags of V8', async () => {
+  const { file, compiledDir } = await prepared()
+  const { keep } = loadBundle(file, compiledDir)
+  setFlagsFromString('--heap-growing-percent=299')
+  try {
+    keep()
+  } finally {
+    setFlagsFromString('--heap-growing-percent=0')
+  }
+  const kept = () => readdirSync(compiledDir).map((name) => statSync(join(compiledDir, name)).ino)
+  const before = kept()
+  loadBundle(file, compiledDir).keep()
+  expect(kept()).toEqual(before)
+})
+
+it.runIf(process.getuid?.() !== 0)('runs where nothing can be read or kept', async () => {
+  const { file, compiledDir } = await prepared()
+  mkdirSync(compiledDir, { mode: 0o000 })
+  const { exports, keep } = loadBundle(file, compiledDir)
+  keep()
+  expect(exports.handler?.()).toBe('first index.js')
+})
+
+it('runs where a file stands in the place of the folder', async () => {
+  const { file, compiledDir } = await prepared()
+  writeFileSync(compiledDir, '')
+  const { exports, keep } = loadBundle(file, compiledDir)
+  keep()
+  expect(exports.handler?.()).toBe('first index.js')
 })
 
 it('compiles anew where what was kept is damaged', async () => {
