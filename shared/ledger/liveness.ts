@@ -31,9 +31,13 @@ export async function becomeSender(sql: Sql, runId: RunId): Promise<boolean> {
   return await tryLock(sql, runId, 'notices')
 }
 
-/** The right to wait for more arrivals of a job, for as long as this session lives: one is enough. */
+/** The right to wait for more arrivals of a job, for as long as this session lives or until it resigns: one is enough. */
 export async function becomeLeader(sql: Sql, job: JobName): Promise<boolean> {
   return await tryLock(sql, job, 'arrivals')
+}
+
+export async function resignLeader(sql: Sql, job: JobName): Promise<void> {
+  await sql.query(statements['unlock-piece'], [job, 'arrivals'])
 }
 
 async function tryLock(sql: Sql, runId: RunId | JobName, key: string): Promise<boolean> {

@@ -136,8 +136,22 @@ async function joinOrBegin(
  * in the same place, so a burst has one who waits.
  */
 async function leadOn(context: GatherContext, job: JobName, gather: Gather): Promise<void> {
+  const { sql, deadline, world } = context
+  // Whoever finds that somebody leads goes, so who leads looks once more when it does no longer.
+  while (await ledger.becomeLeader(sql, job)) {
+    await leadUntilNoneWaits(context, job, gather)
+    await ledger.resignLeader(sql, job)
+    if (world.clock.now() >= deadline.softAt || (await oldestWaiting(sql, job)) === undefined) return
+  }
+}
+
+async function oldestWaiting(sql: Sql, job: JobName): Promise<ledger.Arrival | undefined> {
+  const last = await ledger.readLastGathering(sql, job)
+  return (await ledger.listWaitingArrivals(sql, job, sinceOf(last), 1))[0]
+}
+
+async function leadUntilNoneWaits(context: GatherContext, job: JobName, gather: Gather): Promise<void> {
   const { world, sql, deadline } = context
-  if (!(await ledger.becomeLeader(sql, job))) return
   for (;;) {
     const last = await ledger.readLastGathering(sql, job)
     const [oldest] = await ledger.listWaitingArrivals(sql, job, sinceOf(last), 1)

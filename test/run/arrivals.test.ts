@@ -2,7 +2,10 @@ import { createHash } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { TransferError } from '../../shared/errors/index.ts'
-import type { RunId } from '../../shared/job/index.ts'
+import { JobName, type RunId, runIdOf, runKeyOfObject } from '../../shared/job/index.ts'
+import { insertArrival } from '../../shared/ledger/arrivals.ts'
+import { statements } from '../../shared/ledger/statements.ts'
+import type { SqlSession } from '../../shared/ports/index.ts'
 import type { CrashPoint } from '../../shared/run/crash-points.ts'
 import type { OssEvent } from '../../shared/run/events.ts'
 import { gatherLeftBehind } from '../../shared/run/gather-arrivals.ts'
@@ -349,6 +352,40 @@ it.each(points)('a process that dies at %s leaves no object behind, and loads no
     expect(await job.contents()).toEqual(inRows(12))
     expect((await job.reports()).every(({ state }) => state === 'succeeded')).toBe(true)
   }
+})
+
+it('one that left because somebody waits is taken, though that one was on its way out', async () => {
+  const leavers: (() => Promise<void>)[] = []
+  const world: World = {
+    ...stack.world,
+    async connectSql(...given) {
+      const session = await stack.world.connectSql(...given)
+      const query: SqlSession['query'] = async (text, values) => {
+        if (text === statements['unlock-piece'] && values?.[1] === 'arrivals') await leavers.pop()?.()
+        return await session.query(text, values)
+      }
+      return new Proxy(session, {
+        get: (target, name) => (name === 'query' ? query : Reflect.get(target, name, target)),
+      })
+    },
+  }
+  const job = await openJob({ gather: { waitMs: 100 }, world })
+  const [first, second] = (await job.putAll(2)) as [OssEvent, OssEvent]
+  leavers.push(async () => {
+    await using sql = await stack.world.connectSql(stack.adbpg, ample.signal)
+    const { rows } = await sql.query<{ shape: string }>('select shape from adbpg_sync.arrival where job = $1', [
+      job.table,
+    ])
+    const { bucket, object } = (second.events[0] as OssEvent['events'][number]).oss
+    const name = JobName.parse(job.table)
+    const at = { bucket: bucket.name, key: object.key, etag: object.eTag, size: object.size }
+    const arrivalId = runIdOf(runKeyOfObject(name, at.bucket, at.key, at.etag))
+    await insertArrival(sql, { ...at, arrivalId, job: name, shape: rows[0]?.shape ?? null, arrivedAt: new Date() })
+  })
+  await job.arrive(first)
+  await job.deliverer.drain()
+  expect(leavers).toEqual([])
+  expect(await job.contents()).toEqual(inRows(2))
 })
 
 it('what nobody looks after any more is begun by tick', async () => {

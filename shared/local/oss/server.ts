@@ -98,10 +98,8 @@ function isInEffect(buckets: Buckets, { eventName, oss }: OssNotification['event
   return eventName.startsWith('ObjectRemoved:') ? object === null : object?.etag === oss.object.eTag
 }
 
-const isHangUp = (error: unknown) =>
-  error instanceof Error &&
-  'code' in error &&
-  (error.code === 'ECONNRESET' || error.code === 'EPIPE' || error.code === 'ERR_STREAM_PREMATURE_CLOSE')
+const hangUps = ['ECONNRESET', 'EPIPE', 'ERR_STREAM_PREMATURE_CLOSE', 'ERR_STREAM_DESTROYED']
+const isHangUp = (error: unknown) => error instanceof Error && 'code' in error && hangUps.includes(String(error.code))
 
 function refusalAnswer(error: unknown, requestId: string, message: IncomingMessage, log: Log): Answer {
   const refusal =
