@@ -66,6 +66,8 @@ function quoteFinder(quote: number) {
   }
 }
 
+const noWords = new Uint32Array(0)
+
 /**
  * Delimiters where there is no quote, four bytes at a time: `(x - 01 01 01 01) & ~x & 80 80 80 80` marks each byte of x that is
  * zero, and now and then one behind it, so that each is looked at again.
@@ -73,12 +75,14 @@ function quoteFinder(quote: number) {
 function delimiterFinder(delimiter: number) {
   const pattern = Math.imul(delimiter, 0x01010101)
   let viewed: Buffer | null = null
-  let words: Uint32Array = new Uint32Array(0)
+  let words: Uint32Array = noWords
   /** Of the first word in the bytes. */
   let shift = 0
   const view = (bytes: Buffer) => {
     shift = (4 - (bytes.byteOffset & 3)) & 3
-    words = new Uint32Array(bytes.buffer, bytes.byteOffset + shift, Math.max(0, (bytes.length - shift) >> 2))
+    const count = (bytes.length - shift) >> 2
+    // Of bytes at the very end of their memory, the first word may lie behind it.
+    words = count > 0 ? new Uint32Array(bytes.buffer, bytes.byteOffset + shift, count) : noWords
     viewed = bytes
   }
   /** Adds the fields that end between `from` and `to`. @returns where the field begins that does not */

@@ -4,6 +4,7 @@ import { createCsvProjector, type Projection } from '../../shared/codecs/csv-pro
 import { createCsvScanner } from '../../shared/codecs/csv-scan.ts'
 import { type CsvEncoding, copyText, defaultCsv } from '../../shared/codecs/encoding.ts'
 import { guardEndMarker } from '../../shared/codecs/end-marker.ts'
+import { TransferError } from '../../shared/errors/index.ts'
 import { copyFromStatement } from '../../shared/load/copy-statement.ts'
 import type { SqlSession } from '../../shared/ports/index.ts'
 import { transformRecords } from '../../shared/transform/rewrite.ts'
@@ -190,7 +191,8 @@ describe.each([
         const one = (record: Buffer) => {
           try {
             return single.record(record)
-          } catch {
+          } catch (error) {
+            if (!(error instanceof TransferError)) throw error
             return null
           }
         }
@@ -224,3 +226,13 @@ function recordsOf(bytes: Buffer, encoding: CsvEncoding): Buffer[] {
   if ((ends.at(-1) ?? 0) < bytes.length) ends.push(bytes.length)
   return ends.map((end, index) => bytes.subarray(ends[index - 1] ?? 0, end))
 }
+
+it('a short record at the very end of its memory is rewritten as any other', () => {
+  const projector = createCsvProjector(defaultCsv, lf, { width: null, fields: [{ index: 0 }, { value: 'k' }] })
+  for (let length = 1; length <= 8; length += 1) {
+    for (let before = 0; before < 8; before += 1) {
+      const memory = Buffer.alloc(before + length, 'x')
+      expect(projector.record(memory.subarray(before))?.toString()).toBe(`${'x'.repeat(length)},k`)
+    }
+  }
+})
