@@ -95,30 +95,32 @@ async function through(change: (bytes: Buffer) => void): Promise<string> {
   return `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`
 }
 
+/** A store on a line that changes a bit of the first bodies. */
+async function damagingBodies(most: number) {
+  let damaged = 0
+  const endpoint = await through((bytes) => {
+    if (damaged >= most || bytes.length < 10_000) return
+    bytes.writeUInt8(bytes.readUInt8(9_000) ^ 1, 9_000)
+    damaged += 1
+  })
+  return { store: await oss.openStore('bkt', ossKeys, endpoint), damaged: () => damaged }
+}
+
 const body = Buffer.alloc(3_000_000, 'a row of an export\n')
 const pieces = async function* () {
   yield* lent(body, Array(30).fill(100_000))
 }
 
 it('a part that was damaged on its way is sent again', async () => {
-  let damaged = 0
-  const endpoint = await through((bytes) => {
-    if (damaged > 0 || bytes.length < 10_000) return
-    bytes.writeUInt8(bytes.readUInt8(9_000) ^ 1, 9_000)
-    damaged += 1
-  })
-  const store = await oss.openStore('bkt', ossKeys, endpoint)
+  const { store, damaged } = await damagingBodies(1)
   const { uploadId, size } = await store.prepareUpload('damaged', pieces(), { partBytes: 1_000_000 })
   await store.completeUpload('damaged', uploadId)
-  expect({ damaged, size }).toEqual({ damaged: 1, size: body.length })
+  expect({ damaged: damaged(), size }).toEqual({ damaged: 1, size: body.length })
   expect((await store.read('damaged', body.length))?.body.equals(body)).toBe(true)
 })
 
 it('an upload whose parts are damaged again and again fails, and nothing can be seen of it', async () => {
-  const endpoint = await through((bytes) => {
-    if (bytes.length >= 10_000) bytes.writeUInt8(bytes.readUInt8(9_000) ^ 1, 9_000)
-  })
-  const store = await oss.openStore('bkt', ossKeys, endpoint)
+  const { store } = await damagingBodies(Number.POSITIVE_INFINITY)
   await expect(store.prepareUpload('never', pieces(), { partBytes: 1_000_000 })).rejects.toMatchObject({
     code: 'connect/lost',
   })
@@ -126,14 +128,8 @@ it('an upload whose parts are damaged again and again fails, and nothing can be 
 })
 
 it('a single put that was damaged on its way is refused by OSS, and sent again', async () => {
-  let damaged = 0
-  const endpoint = await through((bytes) => {
-    if (damaged > 0 || bytes.length < 10_000) return
-    bytes.writeUInt8(bytes.readUInt8(9_000) ^ 1, 9_000)
-    damaged += 1
-  })
-  const store = await oss.openStore('bkt', ossKeys, endpoint)
+  const { store, damaged } = await damagingBodies(1)
   await store.put('single', body.subarray(0, 500_000))
-  expect(damaged).toBe(1)
+  expect(damaged()).toBe(1)
   expect((await store.read('single', 500_000))?.body.equals(body.subarray(0, 500_000))).toBe(true)
 })
