@@ -53,6 +53,7 @@ function sourceOf(options: SourceOptions, direct: boolean, sleep: (ms: number) =
     askIncrement: null,
     join: null,
     rest: null,
+    guesses: null,
     first: null,
     cutSmaller: null,
     pick: null,

@@ -23,6 +23,7 @@ const databaseMs = 6
 const bucketMs = 20
 const settings: World['settings'] = {
   chunkBytes: 64 * 1024 * 1024,
+  guessFromBytes: 64 * 1024 * 1024,
   stageChunkBytes: 32 * 1024 * 1024,
   leaseMs: 120_000,
   deadlineReserveMs: 20_000,

@@ -45,6 +45,7 @@ export async function openWorld(parts: WorldParts): Promise<World> {
   return {
     settings: {
       chunkBytes: config.ADBPG_SYNC_CHUNK_BYTES,
+      guessFromBytes: config.ADBPG_SYNC_GUESS_FROM_BYTES,
       stageChunkBytes: config.ADBPG_SYNC_STAGE_CHUNK_BYTES,
       leaseMs: config.ADBPG_SYNC_LEASE_SECONDS * 1000,
       deadlineReserveMs: config.ADBPG_SYNC_DEADLINE_RESERVE_SECONDS * 1000,

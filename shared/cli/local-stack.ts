@@ -51,7 +51,8 @@ export async function startLocalStack(
 }
 
 /** Settings of the functions that a caller may lay over their defaults. */
-const tunable = /^ADBPG_SYNC_(CHUNK_BYTES|STAGE_CHUNK_BYTES|FC_API|KMS_ENDPOINT|DATASOURCES|\w+_SECONDS)$/
+const tunable =
+  /^ADBPG_SYNC_(CHUNK_BYTES|GUESS_FROM_BYTES|STAGE_CHUNK_BYTES|FC_API|KMS_ENDPOINT|DATASOURCES|\w+_SECONDS)$/
 /** The secrets that `s.yaml` passes on, and the key of the vault. */
 const passedOn = /^(ADBPG_PASSWORD|OSS_SECRET|PG_PASSWORD|ADBPG_SYNC_VAULT_KEY)$/
 

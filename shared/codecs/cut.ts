@@ -1,6 +1,6 @@
-import { TransferError } from '../errors/index.ts'
 import type { Encoding } from './encoding.ts'
 import { createRecordScanner } from './record-ends.ts'
+import { unclosedQuote } from './unclosed-quote.ts'
 
 /** A place where a chunk may begin. */
 export interface Cut {
@@ -55,16 +55,11 @@ export function createCutter(options: CutOptions): Cutter {
       base += piece.length
     },
     end() {
-      if (scanner.isInQuotes()) throw unclosed(records + 1, recordStart)
+      if (scanner.isInQuotes()) throw unclosedQuote({ record: records + 1, offset: recordStart })
       // A last record needs no newline.
       if (recordStart < base) records += 1
       if (cuts.at(-1)?.offset !== base && records > headerRecords) cuts.push({ offset: base, records })
       return { cuts }
     },
   }
-}
-
-function unclosed(record: number, offset: number): TransferError {
-  const message = `the quote opened in record ${record}, which begins at byte ${offset}, is not closed at the end of the object`
-  return new TransferError('source/unclosed-quote', message, { record, offset })
 }

@@ -1,6 +1,7 @@
 import type { Encoding } from './encoding.ts'
 import { createRecordScanner } from './record-ends.ts'
 import { type BatchOptions, beginningOf, keptBytes, type RawRecord } from './records.ts'
+import { unclosedQuote } from './unclosed-quote.ts'
 
 /** Whole records in a row, counted and not looked into. */
 export interface RecordBlock {
@@ -13,6 +14,10 @@ export interface RecordBlock {
 export interface BlockOptions extends Pick<BatchOptions, 'encoding' | 'newline' | 'maxRecordBytes'> {
   /** Asked behind each piece. @param gatheredMs how long the block has been gathered */
   readonly targetBytes: (gatheredMs: number) => number
+  /** What follows the body, of which the record is taken that is open at its end. Unset: the body ends with a record. */
+  readonly overrun?: () => AsyncIterable<Uint8Array>
+  /** Where the body begins in its file. */
+  readonly origin?: { readonly start: number | null; readonly firstRecord: number }
   /** Unset: blocks of this body alone lie in them. */
   readonly buffers?: BlockBuffers
 }
@@ -40,6 +45,8 @@ export type BlockOrRecord = { readonly block: RecordBlock } | { readonly tooLarg
 /**
  * Cuts a body into blocks of at least `targetBytes`, and at most a piece and a record more; less where the next record has no
  * room. Costs what counting records costs: cutting out each record takes 30 times as long, a million of 80 bytes 3 s.
+ *
+ * @throws source/unclosed-quote where `overrun` is given and the file ends inside a quoted field
  *
  * The bytes of a block are valid until the next but one is asked for: two buffers are used in turn. Blocks that were made of
  * the pieces themselves kept a third of a loader's CPU busy collecting garbage (docs/decisions.md, 2026-11-25).
@@ -75,8 +82,21 @@ export async function* blocksOf(body: AsyncIterable<Uint8Array>, options: BlockO
       begunAt = performance.now()
     }
   }
+  if (options.overrun !== undefined && scanner.isInQuotes()) yield* restOfRecord(options.overrun())
   yield* block.endOpen()
   yield* block.close()
+
+  async function* restOfRecord(following: AsyncIterable<Uint8Array>): AsyncIterable<BlockOrRecord> {
+    for await (const raw of following) {
+      const piece = Buffer.from(raw.buffer, raw.byteOffset, raw.byteLength)
+      const { count, places } = scanner.find(piece)
+      yield* block.addOpen(count === 0 ? piece : piece.subarray(0, places[0]))
+      if (count > 0) return
+    }
+    const { start, firstRecord } = options.origin ?? { start: 0, firstRecord: 1 }
+    const { bytes, records } = block.passed()
+    if (scanner.isInQuotes()) throw unclosedQuote({ record: firstRecord + records, offset: (start ?? 0) + bytes })
+  }
 }
 
 /** Whole records that lie in memory, as the one block that they are. */
@@ -151,6 +171,8 @@ function openBlock(
     close,
     length: () => length,
     isOpen: () => open.length > 0,
+    /** What lies before the record under way. */
+    passed: () => ({ records: before.records + records, bytes: before.bytes + length }),
     /** Whole records, while none is open. */
     *add(bytes: Buffer, count: number): Iterable<BlockOrRecord> {
       if (count === 0) return

@@ -1,6 +1,7 @@
-import { TransferError } from '../errors/index.ts'
+import type { TransferError } from '../errors/index.ts'
 import type { Encoding } from './encoding.ts'
 import { createRecordScanner } from './record-ends.ts'
+import { unclosedQuote } from './unclosed-quote.ts'
 
 /** Whole records, to be staged as one object. */
 export interface RecordChunk {
@@ -155,8 +156,7 @@ function fillChunks({ targetBytes, maxRecordBytes, origin }: ChunkOptions) {
     unclosed(): TransferError {
       const record = origin.firstRecord + done.records + records
       const offset = origin.start + done.bytes + whole
-      const message = `the quote opened in record ${record}, which begins at byte ${offset}, is not closed at the end of the file`
-      return new TransferError('source/unclosed-quote', message, { record, offset })
+      return unclosedQuote({ record, offset })
     },
   }
 }

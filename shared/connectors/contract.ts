@@ -70,6 +70,11 @@ export interface SplitRequest {
   readonly arrived: ArrivedObject | null
   /** Only these rows, which every slice is to remember. null: all. */
   readonly increment: Increment | null
+  /**
+   * From this size on a file need not be read to be cut: its slices may begin at guesses, which `load` makes sure of
+   * (`Source.guesses`). Absent: every slice begins where a record does.
+   */
+  readonly guessFromBytes?: number
   /** These versions alone, in the place of the object that the options name (`Reader.forObject`). Absent: what the options say. */
   readonly gathered?: readonly GatheredObject[]
 }
@@ -140,6 +145,8 @@ export interface Body {
   readonly originAt?: (offset: number) => Origin
   /** Set: the body is one piece of so many whole records, which stays as it is until all are moved. */
   readonly recordsInMemory?: number
+  /** What follows in the file, read only as far as the last record of the body goes on into it. */
+  readonly overrun?: () => AsyncIterable<Uint8Array>
   readonly body: AsyncIterable<Uint8Array>
 }
 
@@ -164,6 +171,22 @@ export interface Statements {
 
 /** Told of a record that no COPY can take, such as a text with a NUL: it is left out of the body, and counts in its numbers. */
 export type OnRefused = (record: RawRecord, reason: RecordReason, origin: Body['origin']) => Promise<void>
+
+/** Where a slice truly begins. */
+export interface SliceStart {
+  /** Of its first byte in the file. */
+  readonly offset: number
+  /** Counted from 1 in the file, header left out. */
+  readonly firstRecord: number
+}
+
+/** Of slices that follow one another in a file that was cut at guesses. */
+export interface SliceGuesses {
+  /** null: not cut so. `isGuess`: only the end of the slice before tells whether it is so. */
+  startOf(slice: Slice): (SliceStart & { readonly isGuess: boolean }) | null
+  /** The slice, begun where the one before has ended. */
+  begunAt(slice: Slice, start: SliceStart): Slice
+}
 
 export interface ReadHow {
   readonly onRefused?: OnRefused
@@ -201,6 +224,8 @@ export interface Source extends AsyncDisposable {
   readonly askIncrement: null | ((low: Low) => Promise<AskedIncrement>)
   /** What is left of a slice after `consumed` whole records were taken from its start; null when the source cannot resume. */
   readonly rest: null | ((slice: Slice, consumed: { readonly bytes: number; readonly records: number }) => Slice)
+  /** null: its slices begin where they say. */
+  readonly guesses: SliceGuesses | null
   /** The first `bytes` of a slice that is read from the beginning of its file; null when the kind has none. */
   readonly first: null | ((slice: Slice, bytes: number) => Slice)
   /**

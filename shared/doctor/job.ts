@@ -104,10 +104,12 @@ async function examineReader(context: EndsContext): Promise<Examined> {
 /** Cuts the source as a plan would, and takes the first bytes: the right to read is proven by reading. */
 async function checkReading(context: EndsContext, source: Source): Promise<Result[]> {
   const { concurrent } = context.run.spec.settings
+  const { chunkBytes: targetBytes, guessFromBytes } = context.world.settings
   try {
     const { slices, decisions } = await source.split({
       concurrent,
-      targetBytes: context.world.settings.chunkBytes,
+      targetBytes,
+      guessFromBytes,
       arrived: null,
       increment: null,
     })

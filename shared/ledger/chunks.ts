@@ -1,6 +1,6 @@
 import type { RunId } from '../job/index.ts'
 import type { Sql } from '../ports/index.ts'
-import { ChunkCounts, ChunkRow, type ChunkSource, ChunkTotals, PlannedTotals } from './rows.ts'
+import { ChunkCounts, ChunkRow, type ChunkSource, ChunkTotals, NextStart, PlannedTotals } from './rows.ts'
 import { statements } from './statements.ts'
 
 /** `ordinal` counts the chunks of a run in the order in which they became known; `part` counts hand-overs of one chunk. */
@@ -73,7 +73,14 @@ export async function insertClaim(sql: Sql, id: ChunkId): Promise<void> {
 export async function insertChunkDone(sql: Sql, id: ChunkId, counts: ChunkCounts, now: Date): Promise<void> {
   const { read, loaded, dirty, filtered, bytes, dirtyObject, handedOver } = counts
   const values = [id.runId, id.ordinal, id.part, read, loaded, dirty, filtered, bytes, dirtyObject, handedOver, now]
-  await sql.query(statements['insert-chunk-done'], values)
+  const next = [counts.next?.offset ?? null, counts.next?.firstRecord ?? null]
+  await sql.query(statements['insert-chunk-done'], [...values, ...next])
+}
+
+/** Where the chunk behind this one begins in its file; null while nobody knows, or where chunks begin where they say. */
+export async function readNextStart(sql: Sql, runId: RunId, ordinal: number): Promise<ChunkCounts['next']> {
+  const { rows } = await sql.query(statements['read-next-start'], [runId, ordinal])
+  return rows[0] === undefined ? null : NextStart.parse(rows[0])
 }
 
 /** Inside the transaction that inserts its counts. @param dirty records by the number of their slice in the chunk */

@@ -156,6 +156,16 @@ export type ChunkRow = z.infer<typeof ChunkRow>
 export const SliceRow = z.object({ descriptor: json(SliceDescriptor), done: z.boolean() })
 export type SliceRow = z.infer<typeof SliceRow>
 
+interface StartRow {
+  readonly next_offset: number | null
+  readonly next_record: number | null
+}
+
+const startOf = ({ next_offset: offset, next_record: firstRecord }: StartRow) =>
+  offset === null || firstRecord === null ? null : { offset, firstRecord }
+
+export const NextStart = z.object({ next_offset: Count, next_record: Count }).transform(startOf)
+
 export const ChunkCounts = z
   .object({
     records_read: Count,
@@ -165,6 +175,8 @@ export const ChunkCounts = z
     bytes: Count,
     dirty_object: z.string().nullable(),
     handed_over: z.boolean(),
+    next_offset: Count.nullable(),
+    next_record: Count.nullable(),
   })
   .transform((row) => ({
     read: row.records_read,
@@ -174,6 +186,7 @@ export const ChunkCounts = z
     bytes: row.bytes,
     dirtyObject: row.dirty_object,
     handedOver: row.handed_over,
+    next: startOf(row),
   }))
 export type ChunkCounts = z.infer<typeof ChunkCounts>
 

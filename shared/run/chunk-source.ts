@@ -1,6 +1,6 @@
 import { type CopyEncoding, Encoding } from '../codecs/encoding.ts'
 import type { RecordRewriter } from '../codecs/record-rewriter.ts'
-import type { Body, CopyTarget, ReadHow, RowTarget, Slice, Source } from '../connectors/contract.ts'
+import type { Body, CopyTarget, ReadHow, RowTarget, Slice, SliceStart, Source } from '../connectors/contract.ts'
 import { TransferError } from '../errors/index.ts'
 import type * as ledger from '../ledger/index.ts'
 import type { Sql } from '../ports/index.ts'
@@ -31,6 +31,15 @@ export interface OpenedChunk extends AsyncDisposable {
   readonly canRest: boolean
   /** The next part, behind what was taken. */
   rest(consumed: { bytes: number; read: number }): ledger.NewChunk
+  /** null: the chunk begins where its slice says. */
+  readonly guesses: GuessedChunk | null
+}
+
+/** A chunk of a file that was cut at guesses. */
+export interface GuessedChunk {
+  readonly start: SliceStart & { readonly isGuess: boolean }
+  /** The same chunk, begun where the one before it has ended; it is closed with the first. */
+  begunAt(start: SliceStart): Promise<OpenedChunk>
 }
 
 export async function openChunk(
@@ -112,6 +121,7 @@ async function openStaged(
       const left = { ...source, start: start + consumed.bytes, firstRecord: firstRecord + consumed.read }
       return nextPart(id, chunk, left, consumed)
     },
+    guesses: null,
     [Symbol.asyncDispose]: async () => undefined,
   }
 }
@@ -141,6 +151,7 @@ export async function openOn(
 ): Promise<OpenedChunk> {
   const encoding = source.offer(askedForm(target))
   const change = await changesOf(context, source)
+  const start = direct.from === 'source' ? (source.guesses?.startOf(direct.slice) ?? null) : null
   const { slice, read, rest } = wayToRead(source, direct, { encoding, signal: context.deadline.signal })
   const fields = wayOfFields(source.projection?.(slice) ?? null, change)
   return {
@@ -151,9 +162,18 @@ export async function openOn(
     canRest: source.rest !== null,
     read,
     rest: (consumed) => nextPart(id, chunk, rest({ bytes: consumed.bytes, records: consumed.read }), consumed),
+    guesses: start && {
+      start,
+      begunAt: (known) => openOn(context, source, id, chunk, begunAt(source, slice, known), target),
+    },
     [Symbol.asyncDispose]: async () => undefined,
   }
 }
+
+const begunAt = ({ guesses }: Source, slice: Slice, start: SliceStart): DirectSource => ({
+  from: 'source',
+  slice: guesses?.begunAt(slice, start) ?? slice,
+})
 
 interface WayToRead {
   /** The first, which stands for all in how fields are taken. */

@@ -8,6 +8,7 @@ import { probeCapabilities } from '../postgres/capabilities.ts'
 import type { EndsContext } from './ends.ts'
 import type { PlannedIncrement } from './increment.ts'
 import { mergePlanOf } from './put-of.ts'
+import { isCapped } from './rate-cap.ts'
 import { isAtomic, tryPublication } from './run-staging.ts'
 import { changesOf } from './transforming.ts'
 import { sentEncoding } from './write-statements.ts'
@@ -35,7 +36,15 @@ export async function decideWork(
   const { concurrent } = run.spec.settings
   const reader = await world.findReader(run.spec.reader.kind)
   const arrived = run.trigger?.type === 'object' ? run.trigger : null
-  const want = { concurrent, targetBytes: world.settings.chunkBytes, arrived, increment, ...(gathered && { gathered }) }
+  const { chunkBytes: targetBytes, guessFromBytes } = world.settings
+  const want = {
+    concurrent,
+    targetBytes,
+    arrived,
+    increment,
+    ...(mayGuess(context, target) && { guessFromBytes }),
+    ...(gathered && { gathered }),
+  }
   const isEmpty = increment !== null && increment.high === null
   const split = isEmpty ? { slices: [], decisions: [] } : await source.split(want)
   const columns = { source: await source.columns(), target: target.kind === 'object' ? null : await target.columns() }
@@ -48,6 +57,13 @@ export async function decideWork(
   const plan = planWork({ ...facts, steps, writing, gather })
   return planned === null ? plan : { ...plan, decisions: [planned.decision, ...plan.decisions] }
 }
+
+/**
+ * Where a slice truly begins is known when the one before it is loaded. A merge is tried with all of a chunk at once, and
+ * under a rate cap chunks are handed over from function to function: neither waits for another.
+ */
+const mayGuess = (context: EndsContext, target: Target): boolean =>
+  target.kind === 'copy' && (target.conflict === null || isAtomic(target)) && !isCapped(context)
 
 /**
  * All slices of an export are read from one state of the source. Only exports hold a snapshot: an import that lost its

@@ -12,6 +12,7 @@ import { send } from './dispatch.ts'
 import { isSameDatabase, openTarget } from './ends.ts'
 import type { LoadEvent } from './events.ts'
 import { type ClaimChunk, loadGathered } from './load-gathered.ts'
+import { loadFromGuess, moveFromStart } from './load-guessed.ts'
 import { loadRows } from './load-rows.ts'
 import { type MovedCounts, moveInBlocks } from './move-blocks.ts'
 import { isDirtyChunk, type Move, moveWhole } from './move-records.ts'
@@ -52,7 +53,21 @@ async function moveChunk(context: RunContext, id: ledger.ChunkId, chunk: ledger.
   if (target.kind === 'object') throw new TransferError('internal/bug', 'a chunk has no way into this destination')
   await using opened = await openChunk(context, id, chunk, target)
   if (target.kind === 'rows') return await loadRows(context, id, chunk, target, opened, await opened.columns())
-  return await moveOpened(context, id, chunk, target, opened)
+  return await moveFrom(context, id, chunk, target, opened)
+}
+
+async function moveFrom(
+  context: RunContext,
+  id: ledger.ChunkId,
+  chunk: ledger.ChunkRow,
+  target: CopyTarget,
+  opened: OpenedChunk,
+): Promise<ledger.ChunkCounts> {
+  const move = (one: OpenedChunk) => moveOpened(context, id, chunk, target, one)
+  if (opened.guesses?.start.isGuess !== true) return await move(opened)
+  const start = await ledger.readNextStart(context.sql, id.runId, id.ordinal - 1)
+  if (start !== null) return await move(await opened.guesses.begunAt(start))
+  return await loadFromGuess(context, id.ordinal, opened, move)
 }
 
 /** Moves a chunk whose bytes are at hand by COPY. */
@@ -111,7 +126,7 @@ async function copyChunk(
   const move = { context, sql, id, chunk, opened, columns, openPut }
   const claim: ClaimChunk = (some, copy) => inClaim({ ...move, ...some }, copy)
   if (context.run.trigger.type === 'objects') return await loadGathered(move, target, claim)
-  if (target.conflict === null || isAtomic(target)) return await inClaim(move, () => moveInBlocks(move))
+  if (target.conflict === null || isAtomic(target)) return await inClaim(move, () => moveFromStart(move))
   // A merge costs the same for many records as for few, so it is tried with all of them first.
   try {
     return await inClaim(move, () => moveWhole(move))

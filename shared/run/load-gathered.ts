@@ -148,6 +148,7 @@ const nothing: MovedCounts = {
   bytes: 0,
   dirtyObject: null,
   handedOver: false,
+  next: null,
   dirtyParts: new Map(),
 }
 

@@ -3,8 +3,10 @@ import { blockInMemory, blocksOf } from '../codecs/record-blocks.ts'
 import type * as ledger from '../ledger/index.ts'
 import { dirtyPrefixOfChunk } from '../staging/keys.ts'
 import { borrowBlockBuffers, makeRoomFor } from './block-buffers.ts'
+import type { GuessedStart } from './chunk-start.ts'
 import { type DirtyGuard, openDirtyGuard } from './dirty-limit.ts'
 import { openDirtyLog } from './dirty-log.ts'
+import { holdDirty } from './held-dirty.ts'
 import { type BlockMove, moveBlockOrRecord } from './move-block.ts'
 import { countsDiffer, crashing, type Move, refuseUnlessPlanned } from './move-records.ts'
 import { capped, isCapped } from './rate-cap.ts'
@@ -27,23 +29,25 @@ const gatherWithinMs = 250
  */
 export async function moveInBlocks(
   move: Move,
-  { maxAttemptRecords, keeping = keepingOf(move) }: BlockOptions = {},
+  { maxAttemptRecords, keeping = keepingOf(move), guess }: BlockOptions = {},
 ): Promise<MovedCounts> {
   const { context, opened, columns } = move
   const put = await move.openPut()
   // Blocks are copies; what holds a run to its cap keeps pieces.
   const body = await capped(context, 'load', await opened.read({ lent: !isCapped(context) }))
   await using guard = keeping.openGuard()
-  const dirty = openDirtyLog(context.world.store, keeping.prefix, guard)
+  const log = openDirtyLog(context.world.store, keeping.prefix, guard)
+  const allowsNone = context.run.spec.settings.errorLimit.record === 0
+  const dirty = guess === undefined ? log : holdDirty(log, guess, allowsNone)
   try {
     const screen = openScreen(body, opened.rewriterOf(body, columns) === null ? columns : null)
     const moved = await moveAll({ ...move, put, body, dirty, screen, maxAttemptRecords })
     // Written before the commit: a dirty record that the ledger counts is never missing.
     const dirtyObject = dirty.count() === 0 ? null : await dirty.close()
-    return { ...moved, dirty: dirty.count(), dirtyObject, dirtyParts: dirty.byPart() }
+    return { ...moved, dirty: dirty.count(), dirtyObject, dirtyParts: dirty.byPart(), next: null }
   } catch (error) {
-    // Kept also of a run that fails, which is when people look at them.
-    if (dirty.count() > 0) await dirty.close()
+    // Kept also of a run that fails, which is when people look at them; after a guess they are looked at again.
+    if (dirty.count() > 0 && guess === undefined) await dirty.close()
     throw error
   }
 }
@@ -53,6 +57,8 @@ export interface BlockOptions {
   readonly maxAttemptRecords?: number
   /** Unset: those of a chunk are kept together, and its run is held to the limit. */
   readonly keeping?: Keeping
+  /** Of a chunk that may begin elsewhere. */
+  readonly guess?: GuessedStart
 }
 
 /** Where dirty records go, and who says when there are too many. */
@@ -72,7 +78,7 @@ const keepingOf = ({ context, id, columns }: Move): Keeping => ({
     openDirtyGuard(context, { step: 'load', ordinal: id.ordinal, part: id.part }, Math.max(1, columns.length)),
 })
 
-type ChunkMoved = Omit<ledger.ChunkCounts, 'dirty' | 'dirtyObject'>
+type ChunkMoved = Omit<ledger.ChunkCounts, 'dirty' | 'dirtyObject' | 'next'>
 
 async function moveAll(move: BlockMove): Promise<ChunkMoved> {
   const { context, body, dirty } = move

@@ -58,6 +58,7 @@ const countsOf = (counted: RecordCount): ledger.ChunkCounts => ({
   bytes: counted.bytes(),
   dirtyObject: null,
   handedOver: counted.wasStopped(),
+  next: null,
 })
 
 export const guarded = (bytes: AsyncIterable<Uint8Array>, encoding: Encoding, newline: number) =>

@@ -20,7 +20,7 @@ export async function capped(context: RunContext, step: Step, body: Body): Promi
   return { ...body, body: sharedOut(context, step, body, lanes) }
 }
 
-export function isCapped({ run }: RunContext): boolean {
+export function isCapped({ run }: { readonly run: Pick<RunContext['run'], 'spec'> }): boolean {
   const { bytesPerSecond, recordsPerSecond } = run.spec.settings
   return bytesPerSecond !== null || recordsPerSecond !== null
 }

@@ -19,6 +19,8 @@ import type { Remembered } from './remembered.ts'
 export interface RunSettings {
   /** Size a range of a source object should have: the unit of one COPY, one retry and one progress step. */
   readonly chunkBytes: number
+  /** A file of CSV of this size is cut without being read first, where its rows go by COPY. */
+  readonly guessFromBytes: number
   /** Size a staged chunk should have: held in memory once while it is written. */
   readonly stageChunkBytes: number
   /** A piece of work that was sent this long ago and has left no trace is sent again. */

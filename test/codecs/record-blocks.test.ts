@@ -73,6 +73,45 @@ describe('blocks of records', () => {
       ),
   )
 
+  it('end with the record that is open where the body ends, of which the rest follows', () =>
+    fc.assert(
+      fc.asyncProperty(
+        text,
+        fc.nat({ max: 80 }),
+        fc.nat({ max: 20 }),
+        fc.nat({ max: 30 }),
+        async (whole, at, piece, most) => {
+          const bytes = Buffer.from(whole)
+          const records = await recordsOf(whole, defaultCsv)
+          const ends = records.map(({ offset, length }) => offset + length)
+          const isOpen = whole.slice(0, at).split('"').length % 2 === 0
+          const end = isOpen ? (ends.find((place) => place > at) ?? bytes.length) : Math.min(at, bytes.length)
+          const options = {
+            encoding: defaultCsv,
+            newline,
+            targetBytes: () => most,
+            maxRecordBytes,
+            origin: { start: 100, firstRecord: 11 },
+            overrun: () => inPieces(bytes.subarray(at), piece + 1),
+          }
+          let taken = 0
+          const all = async () => {
+            for await (const one of blocksOf(inPieces(bytes.subarray(0, at), piece + 1), options))
+              taken += 'block' in one ? one.block.bytes.length : one.tooLarge.length
+          }
+          if (whole.split('"').length % 2 === 0 && isOpen && end === bytes.length) {
+            const last = records.at(-1)
+            const context = { record: 10 + (last?.number ?? 0), offset: 100 + (last?.offset ?? 0) }
+            await expect(all()).rejects.toMatchObject({ code: 'source/unclosed-quote', context })
+            return
+          }
+          await all()
+          expect(taken).toBe(end)
+        },
+      ),
+      { numRuns: 1000 },
+    ))
+
   it('are of the size asked for, and a record and a piece more', async () => {
     const line = `${'x'.repeat(99)}\n`
     const body = inPieces(Buffer.from(line.repeat(100_000)), 64 * 1024)

@@ -70,6 +70,7 @@ const values: Readonly<Record<string, readonly unknown[]>> = {
   'read-chunk': [mine, 2000, 0],
   'read-chunk-done': [mine, 1999, 0],
   'read-last-dispatch': [mine, 0, 'load', 'c2000-p0'],
+  'read-next-start': [mine, 1999],
   'read-plan': [mine],
   'read-slice': [mine, 0, 2000],
 }

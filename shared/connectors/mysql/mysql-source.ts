@@ -69,6 +69,7 @@ export function openMysqlSource(options: MysqlReaderOptions, context: ConnectorC
         return await askMysqlIncrement(sql, await select(sql), how, low)
       }),
     rest: null,
+    guesses: null,
     first: null,
     join: null,
     cutSmaller: (slice) =>

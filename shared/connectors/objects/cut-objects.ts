@@ -37,8 +37,9 @@ interface Range {
 }
 
 /**
- * Reads every object once and cuts it at record boundaries. Small ones too: so the number of records of the run is known
- * before any is loaded, and an unclosed quote fails the plan instead of turning the rest of a file into one bad record.
+ * Reads every object once and cuts it at record boundaries, but for large ones (cut-guessed.ts). Small ones too: so the
+ * number of records of the run is known before any is loaded, and an unclosed quote fails the plan instead of turning the
+ * rest of a file into one bad record.
  * @throws source/unclosed-quote, source/malformed, source/object-missing, source/object-changed
  */
 export async function* cutObjects(

@@ -11,6 +11,11 @@ export const ObjectSlice = z.object({
   firstRecord: z.number().int().min(1),
   /** null: the object was cut without being read (cut-unscanned.ts). */
   records: z.number().int().min(0).nullable(),
+  /**
+   * Of a file that was cut at guesses (cut-guessed.ts): whether `start` is one, or known from where the range before has
+   * ended, and `firstRecord` with it. Absent: every range begins where a record does.
+   */
+  begins: z.enum(['guessed', 'known']).optional(),
   /** The byte that ends records: in an array of JSON a comma, of those between its elements. */
   newline: z.number().int(),
   /** A carriage return stands before it: COPY takes one style of line ends at a time. */
@@ -28,4 +33,4 @@ export const ObjectSlice = z.object({
 export type ObjectSlice = z.infer<typeof ObjectSlice>
 
 /** Before it is known which of its columns are taken. */
-export type ObjectRange = Omit<ObjectSlice, 'pick' | 'keys'>
+export type ObjectRange = Omit<ObjectSlice, 'pick' | 'keys' | 'begins'> & { readonly begins?: 'guessed' | 'known' }

@@ -3,7 +3,7 @@ import { type Encoding, jsonLines } from '../../codecs/encoding.ts'
 import { arrayAsLines } from '../../codecs/json-lines/array-as-lines.ts'
 import { TransferError } from '../../errors/index.ts'
 import type { ObjectStore } from '../../ports/index.ts'
-import type { ConnectorContext, Slice, Source, WantedColumns } from '../contract.ts'
+import type { Body, ConnectorContext, Slice, Source, WantedColumns } from '../contract.ts'
 import { decodedCharset, encodingOf } from './csv-options.ts'
 import { columnsOfFile, projectionOf } from './file-columns.ts'
 import { keyProjectionOf } from './json-columns.ts'
@@ -40,13 +40,13 @@ export function objectsIn(
       const isLines = encoding.format !== 'jsonl' || newline === lineFeed
       const plainName = `oss://${store.bucket}/${key}`
       const counted = 'packing' in range ? nameOfFile(store.bucket, range, charset) : plainName
-      const name = 'records' in range && range.records === null ? `${plainName} from byte ${start}` : counted
-      const origin = { name, start, firstRecord }
+      const isCounted = 'packing' in range || range.records !== null || range.begins !== undefined
+      const origin = { name: isCounted ? counted : `${plainName} from byte ${start}`, start, firstRecord }
       const body =
         'packing' in range
           ? unpackedFrom(store, range, unpackingUntil(signal))
           : store.readRange(key, { ...range, signal, lent: lent && isLines })
-      if (isLines) return { encoding, newline, maxRecordBytes, origin, body }
+      if (isLines) return { encoding, newline, maxRecordBytes, origin, body, ...overrunOf(store, range, signal) }
       return { encoding, newline: lineFeed, maxRecordBytes, origin, body: arrayAsLines(body) }
     },
     async describe(slice) {
@@ -75,8 +75,17 @@ export function objectsIn(
         const left = range.bytes === undefined ? {} : { bytes: range.bytes - consumed.bytes }
         return { ...slice, start, firstRecord, ...left }
       }
+      if (range.begins !== undefined) return { ...slice, start, firstRecord, begins: 'known' }
       if (range.records === null) return { ...slice, start, firstRecord: 1 }
       return { ...slice, start, firstRecord, records: range.records - consumed.records }
+    },
+    guesses: {
+      startOf(slice) {
+        const range = parseSlice(slice)
+        if ('packing' in range || range.begins === undefined) return null
+        return { offset: range.start, firstRecord: range.firstRecord, isGuess: range.begins === 'guessed' }
+      },
+      begunAt: (slice, { offset, firstRecord }) => ({ ...slice, start: offset, firstRecord, begins: 'known' }),
     },
     first(slice, bytes) {
       if (!('packing' in slice)) throw new TransferError('internal/bug', 'only a packed file has a first part')
@@ -96,6 +105,13 @@ export function objectsIn(
     holdSnapshot: null,
     async [Symbol.asyncDispose]() {},
   }
+}
+
+/** A range that was cut at guesses may end within a record. */
+function overrunOf(store: ObjectStore, range: ObjectSlice | PackedSlice, signal: AbortSignal): Pick<Body, 'overrun'> {
+  if ('packing' in range || range.begins === undefined) return {}
+  const { key, etag, start, end, size } = range
+  return { overrun: () => store.readRange(key, { start: Math.max(start, end), end: size, etag, signal }) }
 }
 
 const lineFeed = 0x0a

@@ -9,7 +9,7 @@ import { ObjectSlice } from './object-slice.ts'
  * A file that cannot be read from its middle: a version of a compressed object, one entry of a zip file, or an object in a
  * charset that has to be decoded. `start` is a place in the file as it is inflated and decoded.
  */
-export const PackedSlice = ObjectSlice.omit({ end: true, records: true }).extend({
+export const PackedSlice = ObjectSlice.omit({ end: true, records: true, begins: true }).extend({
   packing: Packing,
   /** Bytes of the object that hold the file. */
   from: z.number().int().min(0),

@@ -13,6 +13,7 @@ import type {
 } from '../contract.ts'
 import { printBytes } from '../sql/split-strategy.ts'
 import { type CutOne, cutEach, type RefusedObject, refusalOf } from './cut-each.ts'
+import { cutGuessed } from './cut-guessed.ts'
 import { cutJson } from './cut-json.ts'
 import { type CutObject, cutObjects } from './cut-objects.ts'
 import { cutUnscanned } from './cut-unscanned.ts'
@@ -50,6 +51,12 @@ function cuttingOf(encoding: Encoding) {
   if (encoding.format === 'jsonl') return cutJson
   return encoding.format === 'csv' && encoding.multiLine === false ? cutUnscanned : cutObjects
 }
+
+/** What is loaded as one chunk is read first, as it always was: then its records are known, and an unclosed quote. */
+const guessing =
+  ({ guessFromBytes = Number.POSITIVE_INFINITY }: SplitRequest, encoding: Encoding, targetBytes: number) =>
+  ({ size }: ObjectHead): boolean =>
+    encoding.format === 'csv' && encoding.multiLine !== false && size >= guessFromBytes && size > targetBytes
 
 /** @throws source/no-objects, source/column-missing naming the object whose header lacks a wanted column */
 export async function splitObjects(
@@ -89,7 +96,10 @@ export async function splitObjects(
   if (want.gathered === undefined) {
     const { plain, packed } = await sort(objects)
     addPacked(await head(packed))
-    for await (const cut of cutting(store, withBytes(plain), request)) add(cut)
+    const isGuessed = guessing(want, encoding, targetBytes)
+    for await (const cut of cutGuessed(store, plain.filter(isGuessed), request)) add(cut)
+    const others = withBytes(plain).filter((object) => !isGuessed(object))
+    for await (const cut of cutting(store, others, request)) add(cut)
   } else {
     const readable: ObjectHead[] = []
     for (const object of objects) {
@@ -227,16 +237,17 @@ function decide(objects: readonly ObjectHead[], slices: readonly PlannedSlice[],
   const target = printBytes(want.targetBytes)
   const cut = slices.filter(({ indivisible }) => indivisible === undefined)
   if (cut.length === 0 && slices.length > 0) return [{ what, why: `${size}, each file a slice of its own` }]
-  if (cut.some(({ records }) => records === null))
-    return [
-      {
-        what,
-        why: `${size}, cut behind the first line that reaches ${target} without being read: no field holds a newline`,
-      },
-    ]
+  const unread = cut.filter(({ records }) => records === null)
+  if (unread.length > 0) return [{ what, why: `${size}, ${whyUnread(unread, target)}` }]
   const records = cut.reduce((sum, slice) => sum + (slice.records ?? 0), 0)
   const counted = `${records} records${cut.length < slices.length ? ' in those that are plain' : ''}`
   return [{ what, why: `${size} with ${counted}, cut behind the first record that reaches ${target}` }]
+}
+
+function whyUnread(unread: readonly PlannedSlice[], target: string): string {
+  if (!unread.some(({ slice }) => slice.begins === 'guessed'))
+    return `cut behind the first line that reaches ${target} without being read: no field holds a newline`
+  return `cut without being read where a record seems to begin every ${target}; a slice commits once the one before it has ended there`
 }
 
 const matched = (names: readonly string[] | null, unused: ReadonlySet<string>): Decision[] =>

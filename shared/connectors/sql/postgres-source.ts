@@ -82,6 +82,7 @@ export function openPostgresSource(
         return await askPostgresIncrement(sql, await select(sql), options.incremental, low)
       }),
     rest: null,
+    guesses: null,
     first: null,
     join: null,
     cutSmaller: (slice) =>

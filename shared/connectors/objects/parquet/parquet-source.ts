@@ -63,6 +63,7 @@ export function parquetIn(
       }
     },
     // Row groups are read where they lie.
+    guesses: null,
     first: null,
     cutSmaller: null,
     askIncrement: null,

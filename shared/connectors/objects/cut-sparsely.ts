@@ -1,0 +1,47 @@
+import type { ObjectHead, ObjectStore } from '../../ports/index.ts'
+import type { CutObject, CutRequest } from './cut-objects.ts'
+import { type FirstLook, looksOf } from './first-look.ts'
+import type { ObjectRange } from './object-slice.ts'
+import { readBytes } from './read-bytes.ts'
+
+/** @returns where a record begins at or soon after `from`; null: nowhere that is known, so there is no cut */
+export type FindStart = (
+  store: ObjectStore,
+  head: ObjectHead,
+  from: number,
+  look: Pick<FirstLook, 'newline' | 'fields'>,
+  signal: AbortSignal,
+) => Promise<number | null>
+
+/** An object of 1 TB has 8,000 cuts of 128 MB, each a round trip. */
+const cutsAtOnce = 32
+const firstLookBytes = 8 * 1024 * 1024
+
+/** Cuts an object of which no more is read than its beginning and what is around each multiple of the target. */
+export async function cutSparsely(
+  store: ObjectStore,
+  head: ObjectHead,
+  request: CutRequest,
+  findStart: FindStart,
+): Promise<CutObject> {
+  const { targetBytes, signal } = request
+  const first = await readBytes(store, head, { start: 0, end: Math.min(head.size, firstLookBytes), signal })
+  const look = looksOf(first, head, request)
+  const wanted: number[] = []
+  for (let at = look.headerEnd + targetBytes; at < head.size; at += targetBytes) wanted.push(at)
+  const offsets = [look.headerEnd]
+  for (let at = 0; at < wanted.length; at += cutsAtOnce) {
+    const some = wanted.slice(at, at + cutsAtOnce)
+    const found = await Promise.all(some.map((from) => findStart(store, head, from, look, signal)))
+    offsets.push(...found.filter((start) => start !== null))
+  }
+  return { key: head.key, names: look.names, ranges: rangesBetween([...new Set([...offsets, head.size])], head, look) }
+}
+
+function rangesBetween(cuts: readonly number[], { key, etag, size }: ObjectHead, look: FirstLook): ObjectRange[] {
+  const { skipped, newline, crlf, fields } = look
+  return cuts.slice(1).map((end, index) => {
+    const start = cuts[index] ?? skipped
+    return { key, etag, size, start, end, firstRecord: 1, records: null, newline, crlf, fields }
+  })
+}
