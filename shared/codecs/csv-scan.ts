@@ -43,21 +43,26 @@ export function recordEnds(
 function escapeScanner(quote: number, escaping: number, newline: number): RecordScanner {
   let inQuotes = false
   let escaped = false
+  let atStart = true
   let places = new Int32Array(usualRecords)
   return {
     isInQuotes: () => inQuotes,
     find(piece) {
       let count = 0
+      let mayBeginWithBackslash = false
       for (let at = 0; at < piece.length; at += 1) {
         const byte = piece[at]
+        if (atStart && byte === 0x5c) mayBeginWithBackslash = true
+        atStart = false
         if (inQuotes && byte === escaping) escaped = !escaped
         if (byte === quote && !escaped) inQuotes = !inQuotes
         if (byte !== escaping) escaped = false
         if (inQuotes || byte !== newline) continue
         if (count === places.length) places = longer(places, count + 1)
         places[count++] = at + 1
+        atStart = true
       }
-      return { count, places }
+      return { count, places, mayBeginWithBackslash }
     },
   }
 }

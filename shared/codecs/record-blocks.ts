@@ -7,6 +7,8 @@ import { unclosedQuote } from './unclosed-quote.ts'
 export interface RecordBlock {
   readonly bytes: Buffer
   readonly records: number
+  /** A record may be what COPY takes for the end of its data; where not, none is. */
+  readonly mayHoldEndMarker: boolean
   /** What of the body lies before it. */
   readonly before: { readonly records: number; readonly bytes: number }
 }
@@ -59,7 +61,33 @@ export async function* blocksOf(body: AsyncIterable<Uint8Array>, options: BlockO
   let begunAt = performance.now()
   for await (const raw of body) {
     const piece = Buffer.from(raw.buffer, raw.byteOffset, raw.byteLength)
-    const { count, places } = scanner.find(piece)
+    const { count, places, mayBeginWithBackslash } = scanner.find(piece)
+    if (mayBeginWithBackslash) block.suspectEndMarker()
+    yield* piece.length <= maxRecordBytes ? addAtOnce(piece, count, places) : addEach(piece, count, places)
+    if (block.length() >= targetBytes(performance.now() - begunAt)) {
+      yield* block.close()
+      begunAt = performance.now()
+    }
+  }
+  if (options.overrun !== undefined && scanner.isInQuotes()) yield* restOfRecord(options.overrun())
+  yield* block.endOpen()
+  yield* block.close()
+
+  /** None of the records that lie whole in the piece can be too large, so that only the first and the last end matter. */
+  function* addAtOnce(piece: Buffer, count: number, places: Int32Array): Iterable<BlockOrRecord> {
+    if (count === 0) return yield* block.addOpen(piece)
+    const isOpen = block.isOpen()
+    const first = isOpen ? (places[0] as number) : 0
+    const last = places[count - 1] as number
+    if (isOpen) {
+      yield* block.addOpen(piece.subarray(0, first))
+      yield* block.endOpen()
+    }
+    yield* block.add(piece.subarray(first, last), isOpen ? count - 1 : count)
+    yield* block.addOpen(piece.subarray(last))
+  }
+
+  function* addEach(piece: Buffer, count: number, places: Int32Array): Iterable<BlockOrRecord> {
     let taken = 0
     let start = 0
     let records = 0
@@ -77,14 +105,7 @@ export async function* blocksOf(body: AsyncIterable<Uint8Array>, options: BlockO
     }
     yield* block.add(piece.subarray(taken, start), records)
     yield* block.addOpen(piece.subarray(start))
-    if (block.length() >= targetBytes(performance.now() - begunAt)) {
-      yield* block.close()
-      begunAt = performance.now()
-    }
   }
-  if (options.overrun !== undefined && scanner.isInQuotes()) yield* restOfRecord(options.overrun())
-  yield* block.endOpen()
-  yield* block.close()
 
   async function* restOfRecord(following: AsyncIterable<Uint8Array>): AsyncIterable<BlockOrRecord> {
     for await (const raw of following) {
@@ -107,7 +128,7 @@ export async function* blockInMemory(
   for await (const raw of body) {
     const bytes = Buffer.from(raw.buffer, raw.byteOffset, raw.byteLength)
     const isTooLarge = records === 1 && bytes.length > maxRecordBytes
-    if (!isTooLarge) yield { block: { bytes, records, before: { records: 0, bytes: 0 } } }
+    if (!isTooLarge) yield { block: { bytes, records, mayHoldEndMarker: true, before: { records: 0, bytes: 0 } } }
     else yield { tooLarge: { bytes: beginningOf([bytes]), length: bytes.length, isTooLarge, number: 1, offset: 0 } }
   }
 }
@@ -133,6 +154,7 @@ function openBlock(
 ) {
   let length = 0
   let records = 0
+  let mayHoldEndMarker = false
   /** Of the record under way: its bytes so far, and those of them that are kept behind the block. */
   const open = { length: 0, kept: 0 }
   const before = { records: 0, bytes: 0 }
@@ -152,7 +174,7 @@ function openBlock(
     if (records === 0) return
     const { filling, other } = buffers
     const behind = filling.subarray(length, length + open.kept)
-    const block = { bytes: filling.subarray(0, length), records, before: { ...before } }
+    const block = { bytes: filling.subarray(0, length), records, mayHoldEndMarker, before: { ...before } }
     buffers.filling = other
     buffers.other = filling
     pass(records, length)
@@ -171,6 +193,10 @@ function openBlock(
     close,
     length: () => length,
     isOpen: () => open.length > 0,
+    /** For good: where records begin so, others may, and who looks closer is told. */
+    suspectEndMarker() {
+      mayHoldEndMarker = true
+    },
     /** What lies before the record under way. */
     passed: () => ({ records: before.records + records, bytes: before.bytes + length }),
     /** Whole records, while none is open. */
@@ -233,7 +259,7 @@ export function cutAtLine(
   const part = (first: number, last: number): RecordBlock => {
     const [begin = 0, end = bytes.length] = [ends[first], ends[last]]
     const before = { records: block.before.records + first, bytes: block.before.bytes + begin }
-    return { bytes: bytes.subarray(begin, end), records: last - first, before }
+    return { ...block, bytes: bytes.subarray(begin, end), records: last - first, before }
   }
   return { before: part(0, behindIt - 1), record: part(behindIt - 1, behindIt), behind: part(behindIt, block.records) }
 }

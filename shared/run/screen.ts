@@ -94,10 +94,11 @@ const notNull = '23502'
 const shape = '22P04'
 
 function cutOut(
-  { bytes, records, before }: RecordBlock,
+  whole: RecordBlock,
   scanner: ReturnType<typeof createRecordScanner>,
   isSuspect: (bytes: Buffer, start: number, end: number) => boolean,
 ): readonly ScreenedPart[] | null {
+  const { bytes, records, before } = whole
   const parts: ScreenedPart[] = []
   let start = 0
   let number = 0
@@ -105,7 +106,7 @@ function cutOut(
   const close = (end: number, count: number, suspect: boolean) => {
     if (count === partNumber) return
     const place = { records: before.records + partNumber, bytes: before.bytes + partStart }
-    const block = { bytes: bytes.subarray(partStart, end), records: count - partNumber, before: place }
+    const block = { ...whole, bytes: bytes.subarray(partStart, end), records: count - partNumber, before: place }
     parts.push({ block, isSuspect: suspect })
     ;[partStart, partNumber] = [end, count]
   }

@@ -23,7 +23,7 @@ export function sentOf(
     return columns.length > 1 ? rewritten : guarded(rewritten, opened.sent, body.newline)
   }
   const bytes = bytesOf(stretch)
-  const hasMarker = stretch.some((block) => block.bytes.includes(endMarker))
+  const hasMarker = stretch.some((block) => block.mayHoldEndMarker && block.bytes.includes(endMarker))
   return hasMarker ? guarded(bytes, opened.sent, body.newline) : bytes
 }
 

@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { copyText, defaultCsv } from '../../shared/codecs/encoding.ts'
+import { copyText, defaultCsv, type Encoding } from '../../shared/codecs/encoding.ts'
 import { oneAhead } from '../../shared/codecs/one-ahead.ts'
 import {
   type BlockOrRecord,
@@ -26,11 +26,7 @@ const newline = 0x0a
 const maxRecordBytes = 6
 const text = fc.string({ unit: fc.constantFrom('a', 'b', ',', '"', '\n', '\n'), maxLength: 80 })
 
-async function recordsOf(
-  whole: string,
-  encoding: typeof defaultCsv | typeof copyText,
-  longest = maxRecordBytes,
-): Promise<RawRecord[]> {
+async function recordsOf(whole: string, encoding: Encoding, longest = maxRecordBytes): Promise<RawRecord[]> {
   const options = { encoding, newline, maxRecords: 1000, maxBytes: 1e6, maxRecordBytes: longest }
   const found: RawRecord[] = []
   for await (const batch of batchesOf(inPieces(Buffer.from(whole), 1000), options)) found.push(...batch)
@@ -112,6 +108,33 @@ describe('blocks of records', () => {
       { numRuns: 1000 },
     ))
 
+  it.each([
+    ['csv', defaultCsv],
+    ['csv whose lines end records', { ...defaultCsv, multiLine: false }],
+    ['csv with an escape of its own', { ...defaultCsv, escape: '/' }],
+    ['text', copyText],
+  ])('say where a record may begin with a backslash: %s', (_, encoding) =>
+    fc.assert(
+      fc.asyncProperty(
+        fc.string({ unit: fc.constantFrom('a', '.', '\\', '"', '\n', '\n'), maxLength: 40 }),
+        fc.constantFrom(0, 1, 262_143, 262_144, 262_145),
+        fc.constantFrom(1, 2, 3, 1_000_000),
+        fc.nat({ max: 30 }),
+        async (some, before, pieceBytes, most) => {
+          const whole = Buffer.from(`${before === 0 ? '' : `${'x'.repeat(before - 1)}\n`}${some}`)
+          const options = { encoding, newline, targetBytes: () => most, maxRecordBytes: 1_000_000 }
+          for await (const one of blocksOf(inPieces(whole, Math.max(pieceBytes, before / 8)), options)) {
+            if (!('block' in one)) continue
+            const records = await recordsOf(one.block.bytes.toString(), encoding, 1_000_000)
+            if (records.some(({ bytes }) => bytes[0] === 0x5c)) expect(one.block.mayHoldEndMarker).toBe(true)
+            if (!some.includes('\\')) expect(one.block.mayHoldEndMarker).toBe(false)
+          }
+        },
+      ),
+      { numRuns: 300 },
+    ),
+  )
+
   it('are of the size asked for, and a record and a piece more', async () => {
     const line = `${'x'.repeat(99)}\n`
     const body = inPieces(Buffer.from(line.repeat(100_000)), 64 * 1024)
@@ -172,7 +195,12 @@ describe('blocks of records', () => {
       fc.asyncProperty(text, fc.integer({ min: 1, max: 40 }), async (whole, line) => {
         const records = await recordsOf(whole, defaultCsv, 1000)
         const before = { records: 7, bytes: 50 }
-        const block: RecordBlock = { bytes: Buffer.from(whole), records: records.length, before }
+        const block: RecordBlock = {
+          bytes: Buffer.from(whole),
+          records: records.length,
+          mayHoldEndMarker: true,
+          before,
+        }
         const cut = cutAtLine(block, { encoding: defaultCsv, newline, line })
         // A line break at the very end begins no line.
         const lines = whole.split(/(?<=\n)/)

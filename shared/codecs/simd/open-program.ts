@@ -16,6 +16,7 @@ interface Program {
   readonly constantBytes: Exported
   readonly output: Exported
   readonly inQuotes: Exported
+  readonly backslashes: Exported
   readonly taken: Exported
   readonly records: Exported
   readonly isRefused: Exported
