@@ -30,10 +30,12 @@ export interface OpenedChunk extends AsyncDisposable {
   /** What remains of a chunk can be handed over to another invocation. */
   readonly canRest: boolean
   /** The next part, behind what was taken. */
-  rest(consumed: { bytes: number; read: number }): ledger.NewChunk
+  rest(consumed: Consumed): ledger.NewChunk
   /** null: the chunk begins where its slice says. */
   readonly guesses: GuessedChunk | null
 }
+
+type Consumed = Pick<ledger.ChunkCounts, 'bytes' | 'read' | 'next'>
 
 /** A chunk of a file that was cut at guesses. */
 export interface GuessedChunk {
@@ -58,7 +60,7 @@ function nextPart(
   id: ledger.ChunkId,
   chunk: ledger.ChunkRow,
   source: ledger.ChunkSource,
-  consumed: { bytes: number; read: number },
+  consumed: Consumed,
 ): ledger.NewChunk {
   const records = chunk.records === null ? null : chunk.records - consumed.read
   return {
@@ -161,7 +163,12 @@ export async function openOn(
     rewriterOf: fields.rewriterOf,
     canRest: source.rest !== null,
     read,
-    rest: (consumed) => nextPart(id, chunk, rest({ bytes: consumed.bytes, records: consumed.read }), consumed),
+    rest: (consumed) => {
+      const left = rest({ bytes: consumed.bytes, records: consumed.read })
+      const { next } = consumed
+      const known = next === null || left.from !== 'source' ? left : begunAt(source, left.slice, next)
+      return nextPart(id, chunk, known, consumed)
+    },
     guesses: start && {
       start,
       begunAt: (known) => openOn(context, source, id, chunk, begunAt(source, slice, known), target),

@@ -37,7 +37,7 @@ async function startInstead(context: RunContext, ordinal: number, thrown: unknow
   return await startOfChunk(context, ordinal)
 }
 
-/** As `moveInBlocks`, and says where the next chunk begins. */
+/** As `moveInBlocks`, and says where the next chunk begins, or what is handed over. */
 export async function moveFromStart(move: Move): Promise<MovedCounts> {
   const { start } = move.opened.guesses ?? {}
   if (start === undefined) return await moveInBlocks(move)
@@ -56,10 +56,7 @@ export async function moveFromStart(move: Move): Promise<MovedCounts> {
 const saysOfRecords = (thrown: unknown) =>
   isDirtyChunk(thrown) || asTransferError(thrown).code === 'source/unclosed-quote'
 
-/** What is handed over has its own end. */
 const endingAt = (start: SliceStart, counts: MovedCounts): MovedCounts => ({
   ...counts,
-  next: counts.handedOver
-    ? null
-    : { offset: start.offset + counts.bytes, firstRecord: start.firstRecord + counts.read },
+  next: { offset: start.offset + counts.bytes, firstRecord: start.firstRecord + counts.read },
 })

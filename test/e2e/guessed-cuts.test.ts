@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { LoadEvent, PlanEvent, StartEvent } from '../../shared/run/events.ts'
 import { loadChunk } from '../../shared/run/load-chunk.ts'
 import { planRun } from '../../shared/run/plan-run.ts'
+import { reportRun } from '../../shared/run/report.ts'
 import { startJob } from '../../shared/run/start-job.ts'
 import { runStep } from '../../shared/run/step.ts'
 import type { World } from '../../shared/run/world.ts'
@@ -174,17 +175,17 @@ describe('chunks in another order', () => {
   const ample = () => until(new Date(8.64e15))
 
   /** A run that is planned, whose chunks nobody loads but the test. */
-  async function planned(table: string) {
+  async function planned(table: string, errorLimit = 0) {
     const world: World = { ...stack.world, invoker: { ...stack.world.invoker, invokeAsync: async () => 'queued' } }
-    const { runId } = await startJob(world, StartEvent.parse({ job: jobOf(table, 0, 1) }), ample())
+    const { runId } = await startJob(world, StartEvent.parse({ job: jobOf(table, errorLimit, 1) }), ample())
     const base = { runId, generation: 0, ledger: stack.adbpg }
     await runStep(world, PlanEvent.parse({ ...base, step: 'plan' }), ample(), planRun)
     const [counted] = await stack.sql<{ chunks: number }>(
       `select count(*)::integer as chunks from adbpg_sync.chunk where run_id = '${runId}'`,
     )
-    const load = (ordinal: number, deadline = ample()) =>
-      runStep(world, LoadEvent.parse({ ...base, step: 'load', ordinal, part: 0 }), deadline, loadChunk)
-    return { load, chunks: counted?.chunks ?? 0 }
+    const load = (ordinal: number, deadline = ample(), part = 0) =>
+      runStep(world, LoadEvent.parse({ ...base, step: 'load', ordinal, part }), deadline, loadChunk)
+    return { runId, load, chunks: counted?.chunks ?? 0 }
   }
 
   it('a chunk that is ahead waits for the one before it, and is there once however often it is delivered', async () => {
@@ -207,5 +208,33 @@ describe('chunks in another order', () => {
     expect(await contentOf(table)).toMatchObject({ rows: 0 })
     for (const ordinal of Array(chunks).keys()) await load(ordinal)
     expect(await contentOf(table)).toEqual(isWhole(rows))
+  })
+
+  it('a chunk that is handed over before anybody knows its start goes on under the numbers of the file', async () => {
+    const rows: Row[] = notesOf(4000, 13).map(([id, note], n) => [n === 1999 ? 'bad' : id, note])
+    const table = await placed(rows)
+    const { runId, load, chunks } = await planned(table, 10)
+    const [second] = await stack.sql<{ source: string }>(
+      `select source from adbpg_sync.chunk where run_id = '${runId}' and ordinal = 1`,
+    )
+    const { start, end } = JSON.parse(second?.source ?? '').slice
+    const at = Buffer.byteLength(csvOf(rows.slice(0, 1999)))
+    expect(at > start && at < end).toBe(true)
+    await Promise.all([load(1, until(new Date(0))), load(0)])
+    for (let part = 1; ; part += 1) {
+      const [handed] = await stack.sql<{ rest: string }>(
+        `select source as rest from adbpg_sync.chunk where run_id = '${runId}' and ordinal = 1 and part = ${part}`,
+      )
+      if (handed === undefined) break
+      await load(1, ample(), part)
+    }
+    for (const ordinal of Array(chunks).keys()) if (ordinal > 1) await load(ordinal)
+    await using sql = await stack.world.connectSql(stack.adbpg, new AbortController().signal)
+    const report = await reportRun(sql, runId, new Date())
+    expect(report).toMatchObject({ rows: { read: 4000, loaded: 3999, dirty: 1 } })
+    const found: number[] = []
+    for await (const { key } of stack.world.store.list(`dirty/${runId}/`))
+      found.push(JSON.parse((await stack.world.store.read(key, 1_000_000))?.body.toString() ?? '').record)
+    expect(found).toEqual([2000])
   })
 })

@@ -1,3 +1,4 @@
+import { TransferError } from '../../errors/index.ts'
 import type { ObjectHead, ObjectStore } from '../../ports/index.ts'
 import type { CutObject, CutRequest } from './cut-objects.ts'
 import { type FirstLook, looksOf } from './first-look.ts'
@@ -27,6 +28,7 @@ export async function cutSparsely(
   const { targetBytes, signal } = request
   const first = await readBytes(store, head, { start: 0, end: Math.min(head.size, firstLookBytes), signal })
   const look = looksOf(first, head, request)
+  if (look.headerEnd >= first.length && first.length < head.size) throw headerTooLong(head)
   const wanted: number[] = []
   for (let at = look.headerEnd + targetBytes; at < head.size; at += targetBytes) wanted.push(at)
   const offsets = [look.headerEnd]
@@ -36,6 +38,11 @@ export async function cutSparsely(
     offsets.push(...found.filter((start) => start !== null))
   }
   return { key: head.key, names: look.names, ranges: rangesBetween([...new Set([...offsets, head.size])], head, look) }
+}
+
+function headerTooLong({ key }: ObjectHead): TransferError {
+  const message = `${key}: the header has no end within the first ${firstLookBytes} bytes`
+  return new TransferError('source/malformed', message, { key })
 }
 
 function rangesBetween(cuts: readonly number[], { key, etag, size }: ObjectHead, look: FirstLook): ObjectRange[] {

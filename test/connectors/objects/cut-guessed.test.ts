@@ -47,6 +47,11 @@ describe('cutting at guesses', () => {
   })
 })
 
+it('a header without an end is refused, as nobody knows where the records begin', async () => {
+  const whole = Buffer.from(`"id${'x'.repeat(9_000_000)}"\n1\n`)
+  await expect(cut(whole, 1024 * 1024, 1)).rejects.toMatchObject({ code: 'source/malformed' })
+})
+
 describe('a guess', () => {
   const at = (window: string, fields: number | null) => guessStart(Buffer.from(window), defaultCsv, { newline, fields })
 
