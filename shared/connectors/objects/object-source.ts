@@ -42,10 +42,11 @@ export function objectsIn(
       const counted = 'packing' in range ? nameOfFile(store.bucket, range, charset) : plainName
       const name = 'records' in range && range.records === null ? `${plainName} from byte ${start}` : counted
       const origin = { name, start, firstRecord }
+      const how = { lent: lent && isLines }
       const body =
         'packing' in range
-          ? unpackedFrom(store, range, unpackingUntil(signal))
-          : store.readRange(key, { ...range, signal, lent: lent && isLines })
+          ? unpackedFrom(store, range, { ...unpackingUntil(signal), ...how })
+          : store.readRange(key, { ...range, signal, ...how })
       if (isLines) return { encoding, newline, maxRecordBytes, origin, body }
       return { encoding, newline: lineFeed, maxRecordBytes, origin, body: arrayAsLines(body) }
     },
