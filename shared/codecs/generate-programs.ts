@@ -20,8 +20,9 @@ interface Program {
 }
 
 const programs: readonly Program[] = [
-  // What simd/assembly/memory.ts lays out, rounded up.
+  // What the memory.ts of each lays out, rounded up.
   { entry: 'simd/assembly/index.ts', target: 'simd/program.ts', memoryPages: 30 },
+  { entry: 'gzip/assembly/index.ts', target: 'gzip/program.ts', memoryPages: 7 },
   { entry: 'parquet/assembly/join.ts', target: 'parquet/join-program.ts', memoryPages: 1 },
 ]
 

@@ -1,45 +1,32 @@
-import { pipeline } from 'node:stream'
-import { createGunzip, createInflateRaw } from 'node:zlib'
 import * as z from 'zod'
 import { TransferError } from '../errors/index.ts'
+import { gunzip } from './gzip/gunzip.ts'
 
-/** How the bytes of a file are packed: `deflate` and `stored` are those of zip, `stored` is any file as it lies. */
-export const Packing = z.enum(['gzip', 'zstd', 'deflate', 'stored'])
+/** How the bytes of a file are packed; `stored` is any file as it lies. */
+export const Packing = z.enum(['gzip', 'zstd', 'stored'])
 export type Packing = z.infer<typeof Packing>
 
-/** Large windows: a call into zlib and a turn of the event loop for each, 4,000 of them a GB. */
-const windowBytes = 256 * 1024
-
 /**
- * The bytes of a packed file, in windows, no faster than they are taken. Of gzip all members, each against its own
- * checksum; what is cut short or damaged is an error, never an end.
+ * The bytes of a packed file, no faster than they are taken. Of gzip all members, each against its own checksum; what is cut
+ * short or damaged is an error, never an end.
+ * @param how `lent`: each piece is valid until the next is asked for, which gzip makes use of. Only gzip takes pieces that
+ * are lent
  * @throws source/corrupt
  */
-export async function* inflated(source: AsyncIterable<Uint8Array>, packing: Packing): AsyncIterable<Uint8Array> {
+export async function* inflated(
+  source: AsyncIterable<Uint8Array>,
+  packing: Packing,
+  { lent = false }: { readonly lent?: boolean } = {},
+): AsyncIterable<Uint8Array> {
   if (packing === 'stored') return yield* source
   if (packing === 'zstd') {
     // Its engine is of no use to other files.
     const { unzstd } = await import('./unzstd.ts')
     return yield* unzstd(source)
   }
-  const options = { chunkSize: windowBytes }
-  const engine = packing === 'gzip' ? createGunzip(options) : createInflateRaw(options)
-  let failed: Error | null = null
-  pipeline(source, engine, (error) => {
-    failed ??= error ?? null
-  })
-  try {
-    yield* engine as AsyncIterable<Buffer>
-  } catch (error) {
-    throw isOfZlib(error) ? corrupt(error.message) : (failed ?? error)
-  }
+  if (lent) return yield* gunzip(source)
+  for await (const piece of gunzip(source)) yield Buffer.from(piece)
 }
-
-const isOfZlib = (error: unknown): error is Error & { code: string } =>
-  error instanceof Error && 'code' in error && /^Z_/.test(String(error.code))
-
-export const corrupt = (reason: string) =>
-  new TransferError('source/corrupt', `the compressed file is damaged or cut short: ${reason}`)
 
 /** @throws source/inflates-too-much as soon as more bytes came than are allowed */
 export async function* atMost(

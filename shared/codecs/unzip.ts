@@ -14,7 +14,7 @@ const gzipHeader = Buffer.from([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff])
 /** RFC 1951: a stored block says its length in two bytes. */
 const maxStoredBytes = 0xffff
 
-/** An entry of zip as a gzip stream: the same deflate bytes and the same checksum, which zlib then verifies as it inflates. */
+/** An entry of zip as a gzip stream: the same deflate bytes and the same checksum, which is verified as they are inflated. */
 export async function* entryAsGzip(source: AsyncIterable<Uint8Array>, entry: ZipEntry): AsyncIterable<Uint8Array> {
   yield gzipHeader
   if (entry.method === 'deflate') yield* source

@@ -2,7 +2,7 @@ import { Decompress } from 'fzstd'
 import xxhash from 'xxhash-wasm'
 import { TransferError } from '../errors/index.ts'
 import { type ByteReader, byteReader } from './byte-reader.ts'
-import { corrupt } from './inflate.ts'
+import { corrupt } from './corrupt.ts'
 
 const frameMagic = 0xfd2fb528
 /** RFC 8878 §3.1.2: the last four bits are free. */

@@ -5,8 +5,8 @@ const growthPercent = 300
 
 /**
  * For a process that hands on many bytes: a local stack, and the function that inflates. Node makes an ArrayBuffer of each
- * 64 kB that a server reads, and of each 256 kB that zlib gives, and V8 counts them as growth of the heap: of 20 MB, it was
- * collected after each 10 MB, which took half of the CPU of a large PUT, and a third of a stage's (docs/decisions.md,
- * 2026-11-30). V8 reads this flag at each collection; NODE_OPTIONS may not name it.
+ * 64 kB that a server reads, what inflates zstd and what decodes a charset one of each piece, and V8 counts them as growth of
+ * the heap: of 20 MB, it was collected after each 10 MB, which took half of the CPU of a large PUT, and a third of a stage's
+ * as long as zlib made such buffers, too (docs/decisions.md, 2026-11-30). V8 reads this flag at each collection; NODE_OPTIONS may not name it.
  */
 export const collectRarely = () => setFlagsFromString(`--heap-growing-percent=${growthPercent}`)

@@ -8,7 +8,7 @@ import { formatStagedChunk } from '../staging/keys.ts'
 import { placeOf } from './dispatch.ts'
 import type { StageEvent } from './events.ts'
 import { canLoadHere, openLoadingHere } from './load-here.ts'
-import { capped } from './rate-cap.ts'
+import { capped, isCapped } from './rate-cap.ts'
 import type { RunContext } from './run-context.ts'
 import { sealOf, sealOnce } from './seal-slice.ts'
 import { sendChunksInTurn } from './window.ts'
@@ -96,7 +96,8 @@ async function openRest(
   if (source.rest === null) throw noRest()
   const rest = source.rest(slice, { bytes: before.sourceBytes, records: before.records })
   const signal = AbortSignal.any([context.deadline.signal, soft])
-  const body = await source.read(rest, source.offer(target.preferred), signal)
+  // Chunks are copies; what holds a run to its cap keeps pieces.
+  const body = await source.read(rest, source.offer(target.preferred), signal, { lent: !isCapped(context) })
   return { source, body: await capped(context, 'stage', body), slice, before }
 }
 

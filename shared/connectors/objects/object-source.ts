@@ -42,10 +42,11 @@ export function objectsIn(
       const counted = 'packing' in range ? nameOfFile(store.bucket, range, charset) : plainName
       const isCounted = 'packing' in range || range.records !== null || range.begins !== undefined
       const origin = { name: isCounted ? counted : `${plainName} from byte ${start}`, start, firstRecord }
+      const how = { lent: lent && isLines }
       const body =
         'packing' in range
-          ? unpackedFrom(store, range, unpackingUntil(signal))
-          : store.readRange(key, { ...range, signal, lent: lent && isLines })
+          ? unpackedFrom(store, range, { ...unpackingUntil(signal), ...how })
+          : store.readRange(key, { ...range, signal, ...how })
       if (isLines) return { encoding, newline, maxRecordBytes, origin, body, ...overrunOf(store, range, signal) }
       return { encoding, newline: lineFeed, maxRecordBytes, origin, body: arrayAsLines(body) }
     },

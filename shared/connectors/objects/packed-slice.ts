@@ -30,6 +30,8 @@ export interface Unpacking {
   /** Inflated bytes for each compressed one that are still believed. */
   readonly maxInflateRatio: number
   readonly signal: AbortSignal
+  /** Each piece is valid until the next is asked for. */
+  readonly lent?: boolean
 }
 
 /** Less is not worth a refusal, however well it was compressed. */
@@ -38,9 +40,11 @@ const unsuspectedBytes = 1024 ** 3
 /** The file from its first byte on, inflated and in a charset that COPY takes. */
 export function unpacked(store: ObjectStore, file: PackedFile, options: Unpacking): AsyncIterable<Uint8Array> {
   const { key, etag, from, to, packing } = file
-  const bytes = store.readRange(key, { start: from, end: to, etag, signal: options.signal })
+  // What inflates gzip is done with a piece when it asks for the next; zstd puts pieces together.
+  const lent = options.lent === true && packing === 'gzip'
+  const bytes = store.readRange(key, { start: from, end: to, etag, signal: options.signal, lent })
   const entry = entryOf(file)
-  const whole = inflated(entry === null ? bytes : entryAsGzip(bytes, entry), packing)
+  const whole = inflated(entry === null ? bytes : entryAsGzip(bytes, entry), packing, { lent })
   const maxBytes = Math.max(unsuspectedBytes, options.maxInflateRatio * (to - from))
   const bounded = packing === 'stored' ? whole : atMost(whole, maxBytes, to - from)
   return options.charset === null ? bounded : toUtf8(bounded, options.charset)

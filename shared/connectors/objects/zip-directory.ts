@@ -1,5 +1,5 @@
 import { type Entry, fromRandomAccessReader, RandomAccessReader } from 'yauzl'
-import { corrupt } from '../../codecs/inflate.ts'
+import { corrupt } from '../../codecs/corrupt.ts'
 import type { ZipEntry } from '../../codecs/unzip.ts'
 import { TransferError } from '../../errors/index.ts'
 import type { ObjectHead, ObjectStore } from '../../ports/index.ts'
