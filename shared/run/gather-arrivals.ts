@@ -34,8 +34,10 @@ export const isQuiet = (last: ledger.Gathering | null, { waitMs }: Gather, now: 
   last === null ||
   (!last.open && (last.objects === 1 || now.getTime() - last.at.getTime() >= burstEndsAfterWaits * waitMs))
 
-export const sinceOf = (last: ledger.Gathering | null): Date =>
-  new Date(last === null ? 0 : last.at.getTime() - lateCommitMs)
+export const sinceOf = (last: ledger.Gathering | null): Date => (last === null ? new Date(0) : recently(last.at))
+
+/** Whoever waits since longer than before this has been left behind: that one leads nobody. */
+export const recently = (at: Date): Date => new Date(at.getTime() - lateCommitMs)
 
 /**
  * Begins runs with all that waits, whether or not one is under way.

@@ -11,6 +11,7 @@ import type { OssEvent } from '../../shared/run/events.ts'
 import { gatherLeftBehind } from '../../shared/run/gather-arrivals.ts'
 import { objectArrived } from '../../shared/run/object-arrived.ts'
 import { statusOfObject } from '../../shared/run/object-status.ts'
+import { openRemembered } from '../../shared/run/remembered.ts'
 import { type RunReport, reportRun } from '../../shared/run/report.ts'
 import { openRun } from '../../shared/run/run-context.ts'
 import { retryRun } from '../../shared/run/steer-run.ts'
@@ -385,6 +386,20 @@ it('one that left because somebody waits is taken, though that one was on its wa
   await job.arrive(first)
   await job.deliverer.drain()
   expect(leavers).toEqual([])
+  expect(await job.contents()).toEqual(inRows(2))
+})
+
+it('a ledger that was removed is made anew by an instance that has known it, and the object is loaded', async () => {
+  const world: World = { ...onCurrent(), remembered: openRemembered() }
+  const job = await openJob({ gather: patient, world })
+  const [first, second] = (await job.putAll(2)) as [OssEvent, OssEvent]
+  await job.arrive(first)
+  await job.deliverer.drain()
+  expect(world.remembered?.ledgers.size).toBe(1)
+  await job.sql('drop schema adbpg_sync cascade')
+  expect((await job.arrive(second))[0]?.runs).toHaveLength(1)
+  await job.deliverer.drain()
+  expect(await job.reports()).toMatchObject([{ state: 'succeeded' }])
   expect(await job.contents()).toEqual(inRows(2))
 })
 
