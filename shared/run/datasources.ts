@@ -47,11 +47,16 @@ const nameOfKey = (key: string) => key.slice(datasourcePrefix.length).replace(/\
 const datasourcesOfEnvironment = ({ settings }: Registry): Readonly<Record<string, Datasource>> =>
   settings.datasources === null ? {} : parseDatasourceFile(settings.datasources, 'ADBPG_SYNC_DATASOURCES').datasources
 
+/** Of a store that gives the bytes it has read once (remembered.ts), the definition is read out of them once, too. */
+const readOf = new WeakMap<Buffer, FoundDatasource>()
+
 async function readStored({ store }: Registry, name: string): Promise<FoundDatasource | null> {
   const key = datasourceKey(name)
   const found = await store.read(key, maxDatasourceBytes)
   if (found === null) return null
-  return parseDatasourceText(found.body.toString('utf8'), key)
+  const datasource = readOf.get(found.body) ?? parseDatasourceText(found.body.toString('utf8'), key)
+  readOf.set(found.body, datasource)
+  return datasource
 }
 
 /** A line of the list: what is known of a datasource, or why it cannot be used. */
