@@ -13,7 +13,15 @@ import * as ledger from '../ledger/index.ts'
 import type { Sql } from '../ports/index.ts'
 import { type Shape, shapeOf } from './arrival-shape.ts'
 import { ledgerOf } from './ends.ts'
-import { type GatherContext, gatherArrivals, isQuiet, recently, sendLastPlan, sinceOf } from './gather-arrivals.ts'
+import {
+  type GatherContext,
+  gatherArrivals,
+  isQuiet,
+  recently,
+  sendLastPlan,
+  sinceOf,
+  soonSinceOf,
+} from './gather-arrivals.ts'
 import { openRun } from './run-context.ts'
 import { onKnownLedger, sendPlan } from './start-run.ts'
 import type { Deadline, World } from './world.ts'
@@ -148,25 +156,46 @@ async function leadOn(context: GatherContext, job: JobName, gather: Gather): Pro
   }
 }
 
-async function oldestWaiting(sql: Sql, job: JobName): Promise<ledger.Arrival | undefined> {
+async function oldestWaiting(sql: Sql, job: JobName, sinceFor = sinceOf): Promise<ledger.Arrival | undefined> {
   const last = await ledger.readLastGathering(sql, job)
-  return (await ledger.listWaitingArrivals(sql, job, sinceOf(last), 1))[0]
+  return (await ledger.listWaitingArrivals(sql, job, sinceFor(last), 1))[0]
+}
+
+/** How long one whose row committed late may wait for a look that goes so far back. */
+const farLookMs = 10_000
+
+/** Looks a little way back, and far now and then, and before it says that nobody waits. */
+function looker({ sql, world }: GatherContext, job: JobName): () => Promise<ledger.Arrival | undefined> {
+  let lookedFarAt = 0
+  return async () => {
+    const now = world.clock.now().getTime()
+    const near = now - lookedFarAt < farLookMs ? await oldestWaiting(sql, job, soonSinceOf) : undefined
+    if (near !== undefined) return near
+    lookedFarAt = now
+    return await oldestWaiting(sql, job)
+  }
+}
+
+const sinceAtMost = (at: Date) => (last: ledger.Gathering | null) => {
+  const since = soonSinceOf(last)
+  return since < at ? since : at
 }
 
 async function leadUntilNoneWaits(context: GatherContext, job: JobName, gather: Gather): Promise<void> {
   const { world, sql, deadline } = context
-  // To find it, all that were claimed in a burst are passed; whether it still waits is told by one key.
-  let oldest = await oldestWaiting(sql, job)
+  const look = looker(context, job)
+  // To find it, those that were claimed are passed; whether it still waits is told by one key.
+  let oldest = await look()
   while (oldest !== undefined) {
     const last = await ledger.readLastGathering(sql, job)
     const now = world.clock.now()
     const leftMs = gather.waitMs - (now.getTime() - oldest.arrivedAt.getTime())
     const isLast = now >= deadline.softAt
     const isDue = isLast || leftMs <= 0 || isQuiet(last, gather, now)
-    if (isDue) await gatherArrivals(context, job)
+    if (isDue) await gatherArrivals(context, job, isLast ? sinceOf : sinceAtMost(oldest.arrivedAt))
     else await sleep(Math.min(lookMs, leftMs), undefined, { signal: deadline.signal })
     if (isLast) return
     const isOver = isDue || (await ledger.readArrivalClaim(sql, oldest.arrivalId)) !== null
-    if (isOver) oldest = await oldestWaiting(sql, job)
+    if (isOver) oldest = await look()
   }
 }

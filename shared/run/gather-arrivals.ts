@@ -23,6 +23,8 @@ export interface GatherContext {
 
 /** An arrival whose row committed late was given its time before it. */
 const lateCommitMs = 10 * 60_000
+/** That of nearly all is there within this time. */
+const soonCommitMs = 10_000
 /** One look at what waits; what is left is found by the next. */
 const arrivalsPerLook = 50_000
 
@@ -36,16 +38,21 @@ export const isQuiet = (last: ledger.Gathering | null, { waitMs }: Gather, now: 
 
 export const sinceOf = (last: ledger.Gathering | null): Date => (last === null ? new Date(0) : recently(last.at))
 
+/** For one who looks every second: in a burst, ten minutes are ten thousand arrivals that have been claimed. */
+export const soonSinceOf = (last: ledger.Gathering | null): Date =>
+  new Date(last === null ? 0 : last.at.getTime() - soonCommitMs)
+
 /** Whoever waits since longer than before this has been left behind: that one leads nobody. */
 export const recently = (at: Date): Date => new Date(at.getTime() - lateCommitMs)
 
 /**
  * Begins runs with all that waits, whether or not one is under way.
+ * @param sinceFor how far back it looks
  * @returns how many were begun; none where somebody else was faster, whose turn what is left is then
  */
-export async function gatherArrivals(context: GatherContext, job: JobName): Promise<number> {
+export async function gatherArrivals(context: GatherContext, job: JobName, sinceFor = sinceOf): Promise<number> {
   const last = await ledger.readLastGathering(context.sql, job)
-  const waiting = await ledger.listWaitingArrivals(context.sql, job, sinceOf(last), arrivalsPerLook)
+  const waiting = await ledger.listWaitingArrivals(context.sql, job, sinceFor(last), arrivalsPerLook)
   const first = (last?.sequence ?? -1) + 1
   let begun = 0
   for (const batch of await batchesOf(context, waiting)) {

@@ -355,6 +355,64 @@ it.each(points)('a process that dies at %s leaves no object behind, and loads no
   }
 })
 
+/** The row of an arrival whose function has gone. */
+async function insertRow(jobName: string, event: OssEvent, arrivedAt: Date): Promise<void> {
+  await using sql = await stack.world.connectSql(stack.adbpg, ample.signal)
+  const { rows } = await sql.query<{ shape: string }>('select shape from adbpg_sync.arrival where job = $1', [jobName])
+  const { bucket, object } = (event.events[0] as OssEvent['events'][number]).oss
+  const name = JobName.parse(jobName)
+  const at = { bucket: bucket.name, key: object.key, etag: object.eTag, size: object.size }
+  const arrivalId = runIdOf(runKeyOfObject(name, at.bucket, at.key, at.etag))
+  await insertArrival(sql, { ...at, arrivalId, job: name, shape: rows[0]?.shape ?? null, arrivedAt })
+}
+
+/** Does something once, right before a statement is sent. */
+function before(world: World, isIt: (text: string, values: readonly unknown[]) => boolean, work: () => Promise<void>) {
+  let isDone = false
+  const watching: World = {
+    ...world,
+    async connectSql(...given) {
+      const session = await world.connectSql(...given)
+      const query: SqlSession['query'] = async (text, values) => {
+        if (!isDone && isIt(text, values ?? [])) {
+          isDone = true
+          await work()
+        }
+        return await session.query(text, values)
+      }
+      return new Proxy(session, {
+        get: (target, name) => (name === 'query' ? query : Reflect.get(target, name, target)),
+      })
+    },
+  }
+  return watching
+}
+
+it('one whose row was committed long after its time is taken by the one who leads', async () => {
+  const rows: (() => Promise<void>)[] = []
+  const insertNext = async () => await rows.shift()?.()
+  const isLock = (text: string, values: readonly unknown[]) =>
+    text === statements['try-lock-piece'] && values[1] === 'arrivals' && rows.length === 2
+  // The leader has asked who waits, and looks from time to time whether that one still does.
+  const isLook = (text: string) => text === statements['read-arrival-claim'] && rows.length === 1
+  const job = await openJob({
+    gather: { waitMs: 500 },
+    world: before(before(stack.world, isLook, insertNext), isLock, insertNext),
+  })
+  const [first, second, late] = (await job.putAll(3)) as [OssEvent, OssEvent, OssEvent]
+  await job.arrive(first)
+  rows.push(
+    () => insertRow(job.table, second, new Date()),
+    () => insertRow(job.table, late, new Date(Date.now() - 60_000)),
+  )
+  await job.arrive(await job.put('f3', textOf(3)))
+  expect(rows).toEqual([])
+  await job.deliverer.drain()
+  expect(await job.contents()).toEqual(inRows(4))
+  const objects = await job.sql(`select objects from adbpg_sync.gathering where job = '${job.table}' order by sequence`)
+  expect(objects).toEqual([{ objects: 1 }, { objects: 1 }, { objects: 1 }, { objects: 1 }])
+})
+
 it('one that left because somebody waits is taken, though that one was on its way out', async () => {
   const leavers: (() => Promise<void>)[] = []
   const world: World = {
@@ -372,17 +430,7 @@ it('one that left because somebody waits is taken, though that one was on its wa
   }
   const job = await openJob({ gather: { waitMs: 100 }, world })
   const [first, second] = (await job.putAll(2)) as [OssEvent, OssEvent]
-  leavers.push(async () => {
-    await using sql = await stack.world.connectSql(stack.adbpg, ample.signal)
-    const { rows } = await sql.query<{ shape: string }>('select shape from adbpg_sync.arrival where job = $1', [
-      job.table,
-    ])
-    const { bucket, object } = (second.events[0] as OssEvent['events'][number]).oss
-    const name = JobName.parse(job.table)
-    const at = { bucket: bucket.name, key: object.key, etag: object.eTag, size: object.size }
-    const arrivalId = runIdOf(runKeyOfObject(name, at.bucket, at.key, at.etag))
-    await insertArrival(sql, { ...at, arrivalId, job: name, shape: rows[0]?.shape ?? null, arrivedAt: new Date() })
-  })
+  leavers.push(() => insertRow(job.table, second, new Date()))
   await job.arrive(first)
   await job.deliverer.drain()
   expect(leavers).toEqual([])
