@@ -1,27 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import {
-  type Gather,
-  type JobName,
-  type JobSpec,
-  type ObjectTrigger,
-  type RunId,
-  type RunKey,
-  runIdOf,
-  runKeyOfObject,
-} from '../job/index.ts'
+import { type JobSpec, type ObjectTrigger, type RunId, type RunKey, runIdOf, runKeyOfObject } from '../job/index.ts'
 import * as ledger from '../ledger/index.ts'
 import type { Sql } from '../ports/index.ts'
 import { type Shape, shapeOf } from './arrival-shape.ts'
 import { ledgerOf } from './ends.ts'
-import {
-  type GatherContext,
-  gatherArrivals,
-  isQuiet,
-  recently,
-  sendLastPlan,
-  sinceOf,
-  soonSinceOf,
-} from './gather-arrivals.ts'
+import { type GatherContext, gatherArrivals, isQuiet, recently, sendLastPlan } from './gather-arrivals.ts'
+import { leadOn, lookMs } from './lead-arrivals.ts'
 import { openRun } from './run-context.ts'
 import { onKnownLedger, sendPlan } from './start-run.ts'
 import type { Deadline, World } from './world.ts'
@@ -112,9 +96,6 @@ async function beginAlone(
   return runId
 }
 
-/** How often whoever waits looks whether it still has to. */
-const lookMs = 200
-
 /**
  * Where something speaks for waiting, the first to wait stays, for as long as an object may wait at most, and then begins a run with
  * all that came; the others go. Should it die, the platform repeats its event, and `tick` looks too.
@@ -131,7 +112,7 @@ async function joinOrBegin(
     const now = world.clock.now()
     const waitedMs = now.getTime() - arrivedAt.getTime()
     if (isQuiet(last, gathered.gather, now) || waitedMs >= gathered.gather.waitMs || now >= deadline.softAt) {
-      await gatherArrivals(context, job)
+      await gatherArrivals(context, job, { dueFor: arrivalId })
       await leadOn(context, job, gathered.gather)
       return await ledger.readArrivalClaim(sql, arrivalId)
     }
@@ -139,63 +120,5 @@ async function joinOrBegin(
     await sleep(Math.min(lookMs, gathered.gather.waitMs - waitedMs), undefined, { signal: deadline.signal })
     const runId = await ledger.readArrivalClaim(sql, arrivalId)
     if (runId !== null) return runId
-  }
-}
-
-/**
- * Who came while others were being claimed saw them wait, and left: their turn is ours, until nobody waits. Those who come later are
- * in the same place, so a burst has one who waits.
- */
-async function leadOn(context: GatherContext, job: JobName, gather: Gather): Promise<void> {
-  const { sql, deadline, world } = context
-  // Whoever finds that somebody leads goes, so who leads looks once more when it does no longer.
-  while (await ledger.becomeLeader(sql, job)) {
-    await leadUntilNoneWaits(context, job, gather)
-    await ledger.resignLeader(sql, job)
-    if (world.clock.now() >= deadline.softAt || (await oldestWaiting(sql, job)) === undefined) return
-  }
-}
-
-async function oldestWaiting(sql: Sql, job: JobName, sinceFor = sinceOf): Promise<ledger.Arrival | undefined> {
-  const last = await ledger.readLastGathering(sql, job)
-  return (await ledger.listWaitingArrivals(sql, job, sinceFor(last), 1))[0]
-}
-
-/** How long one whose row committed late may wait for a look that goes so far back. */
-const farLookMs = 10_000
-
-/** Looks a little way back, and far now and then, and before it says that nobody waits. */
-function looker({ sql, world }: GatherContext, job: JobName): () => Promise<ledger.Arrival | undefined> {
-  let lookedFarAt = 0
-  return async () => {
-    const now = world.clock.now().getTime()
-    const near = now - lookedFarAt < farLookMs ? await oldestWaiting(sql, job, soonSinceOf) : undefined
-    if (near !== undefined) return near
-    lookedFarAt = now
-    return await oldestWaiting(sql, job)
-  }
-}
-
-const sinceAtMost = (at: Date) => (last: ledger.Gathering | null) => {
-  const since = soonSinceOf(last)
-  return since < at ? since : at
-}
-
-async function leadUntilNoneWaits(context: GatherContext, job: JobName, gather: Gather): Promise<void> {
-  const { world, sql, deadline } = context
-  const look = looker(context, job)
-  // To find it, those that were claimed are passed; whether it still waits is told by one key.
-  let oldest = await look()
-  while (oldest !== undefined) {
-    const last = await ledger.readLastGathering(sql, job)
-    const now = world.clock.now()
-    const leftMs = gather.waitMs - (now.getTime() - oldest.arrivedAt.getTime())
-    const isLast = now >= deadline.softAt
-    const isDue = isLast || leftMs <= 0 || isQuiet(last, gather, now)
-    if (isDue) await gatherArrivals(context, job, isLast ? sinceOf : sinceAtMost(oldest.arrivedAt))
-    else await sleep(Math.min(lookMs, leftMs), undefined, { signal: deadline.signal })
-    if (isLast) return
-    const isOver = isDue || (await ledger.readArrivalClaim(sql, oldest.arrivalId)) !== null
-    if (isOver) oldest = await look()
   }
 }

@@ -413,6 +413,26 @@ it('one whose row was committed long after its time is taken by the one who lead
   expect(objects).toEqual([{ objects: 1 }, { objects: 1 }, { objects: 1 }, { objects: 1 }])
 })
 
+it('those that keep coming while the end of a run gathers wait as long as any, so a burst has few runs', async () => {
+  const waitMs = 400
+  const coming = [2, 3, 4, 5].map((file) => async () => {
+    await insertRow(job.table, await job.put(`late${file}`, textOf(file)), new Date())
+  })
+  const gathers = (text: string) => text === statements['insert-gathering'] && isOver
+  let isOver = false
+  const world = coming.reduce((inner, work) => before(inner, gathers, work), stack.world)
+  const job = await openJob({ gather: { waitMs }, world })
+  const [first, second] = (await job.putAll(2)) as [OssEvent, OssEvent]
+  await job.arrive(first)
+  await insertRow(job.table, second, new Date())
+  isOver = true
+  await job.deliverer.drain()
+  expect(await job.contents()).toEqual(inRows(6))
+  // All four came while the end of the first run began the second.
+  const objects = await job.sql(`select objects from adbpg_sync.gathering where job = '${job.table}' order by sequence`)
+  expect(objects).toEqual([{ objects: 1 }, { objects: 1 }, { objects: 4 }])
+})
+
 it('one that left because somebody waits is taken, though that one was on its way out', async () => {
   const leavers: (() => Promise<void>)[] = []
   const world: World = {
