@@ -1,5 +1,6 @@
 import type { Lab } from '../lab.ts'
-import { median, rounded } from '../measure.ts'
+import { measure, median, rounded } from '../measure.ts'
+import type { SpentByPart } from '../processes.ts'
 import { rowsOfBytes, tableOfRows } from '../rows.ts'
 
 /** Clients that put at the same time. */
@@ -25,7 +26,8 @@ export async function smallFiles(
     await putAll(lab, `data/small${round}/`, pieces)
     figures.pattern.push(await secondsOf(() => lab.run(jobOf(`pattern${round}`, `data/small${round}/*`, []))))
   }
-  const of = (which: 'one' | 'many', what: keyof Dropped) => median(figures[which].map((one) => one[what]))
+  const of = (which: 'one' | 'many', what: Exclude<keyof Dropped, 'spent'>) =>
+    median(figures[which].map((one) => one[what]))
   return {
     files,
     bytes: text.length,
@@ -37,6 +39,12 @@ export async function smallFiles(
     ratioWithPut: rounded((of('many', 'put') + of('many', 'behindPut')) / (of('one', 'put') + of('one', 'behindPut'))),
     runs: of('many', 'runs'),
     copies: of('many', 'copies'),
+    cpuMsPerFile: Object.fromEntries(
+      [...(figures.many.at(-1)?.spent ?? [])].map(([part, { cpuSeconds }]) => [
+        part,
+        rounded((cpuSeconds * 1000) / files),
+      ]),
+    ),
     patternSeconds: rounded(median(figures.pattern)),
     ratioOfPattern: rounded(median(figures.pattern) / of('one', 'behindPut')),
   }
@@ -49,14 +57,19 @@ interface Dropped {
   readonly behindPut: number
   readonly runs: number
   readonly copies: number
+  /** From the first PUT to the last row. */
+  readonly spent: SpentByPart
 }
 
 async function dropped(lab: Lab, name: string, pieces: readonly Buffer[], rows: number): Promise<Dropped> {
   await lab.sql('truncate public.small')
   const job = jobOf(name, '${object}', [{ type: 'object', prefix: `in/${name}/` }])
   await lab.putWhole(`jobs/${name}.json`, Buffer.from(JSON.stringify(job)))
-  const put = await secondsOf(() => putAll(lab, `in/${name}/`, pieces))
-  const behindPut = await secondsOf(() => untilThere(lab, rows))
+  let [put, behindPut] = [0, 0]
+  const { spent } = await measure(lab.stackPid, async () => {
+    put = await secondsOf(() => putAll(lab, `in/${name}/`, pieces))
+    behindPut = await secondsOf(() => untilThere(lab, rows))
+  })
   const [counts] = await lab.rows<{ runs: number; copies: number }>(
     `select count(distinct run_id)::integer as runs, count(c.ordinal)::integer as copies
      from adbpg_sync.run r left join adbpg_sync.chunk c using (run_id) where r.job = '${name}'`,
@@ -64,7 +77,7 @@ async function dropped(lab: Lab, name: string, pieces: readonly Buffer[], rows: 
   console.error(
     `${name}: put ${put.toFixed(1)} s, then ${behindPut.toFixed(1)} s, ${counts?.runs} runs, ${counts?.copies} chunks`,
   )
-  return { put, behindPut, runs: counts?.runs ?? 0, copies: counts?.copies ?? 0 }
+  return { put, behindPut, runs: counts?.runs ?? 0, copies: counts?.copies ?? 0, spent }
 }
 
 async function untilThere(lab: Lab, rows: number): Promise<void> {

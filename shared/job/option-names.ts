@@ -6,16 +6,21 @@ import { isScriptObject } from './members.ts'
 /** The parameters an options schema knows, whatever preprocessing and checks stand around its object; none if it is no object. */
 export const optionNames = (schema: z.ZodType): string[] => optionNamesWithin(schema)([])
 
+/** What a schema says never changes, and to write one of a connector down takes 2 ms: a job has four, and each object a job. */
+const read = new WeakMap<z.ZodType, unknown>()
+
+function rootOf(schema: z.ZodType): unknown {
+  const root = read.get(schema) ?? z.toJSONSchema(schema, { io: 'output', unrepresentable: 'any' })
+  read.set(schema, root)
+  return root
+}
+
 /**
- * The names known at a place within the options, `[]` for the parameters themselves. The schema is read once.
+ * The names known at a place within the options, `[]` for the parameters themselves.
  * @param checked of alternatives that a member tells apart (`type`, `every`, `do`), those it is one of count
  */
 export function optionNamesWithin(schema: z.ZodType, checked: unknown = undefined): (path: Path) => string[] {
-  let root: unknown
-  return (path) => {
-    root ??= z.toJSONSchema(schema, { io: 'output', unrepresentable: 'any' })
-    return [...new Set(namesAt(root, path, memberAt(checked, path)))]
-  }
+  return (path) => [...new Set(namesAt(rootOf(schema), path, memberAt(checked, path)))]
 }
 
 type JsonSchema = z.core.JSONSchema.BaseSchema

@@ -27,7 +27,7 @@ const ArrivalRow = z
 /** A version of an object that a trigger told a job of. `shape` null: it shares a run with no other. */
 export type Arrival = z.infer<typeof ArrivalRow>
 
-/** @returns false when it is known, or had a run of its own before there were arrivals */
+/** @returns false when it is known, or had a run of its own before there were arrivals, or its shape is not there yet */
 export async function insertArrival(sql: Sql, arrival: Arrival): Promise<boolean> {
   const { arrivalId, job, bucket, key, etag, size, shape, arrivedAt } = arrival
   try {
@@ -88,16 +88,19 @@ export async function listWaitingArrivals(sql: Sql, job: JobName, since: Date, l
   return rows.map((row) => ArrivalRow.parse(row))
 }
 
-/** Whether another arrival waits that came no later than this one. */
-export async function hasEarlierArrival(sql: Sql, arrival: Arrival, since: Date): Promise<boolean> {
+/** The last run of a job that was begun with what had arrived, as an arrival finds it. */
+export interface Surroundings {
+  readonly last: Gathering | null
+  /** Another arrival waits that came no later, though not before `since`. False where there has been no run yet. */
+  readonly isLed: boolean
+}
+
+/** One question for what each of ten thousand arrivals asks. */
+export async function lookAround(sql: Sql, arrival: Arrival, since: Date): Promise<Surroundings> {
   const { job, arrivedAt, arrivalId } = arrival
-  const { rows } = await sql.query<{ waits: boolean }>(statements['has-earlier-arrival'], [
-    job,
-    since,
-    arrivedAt,
-    arrivalId,
-  ])
-  return rows[0]?.waits ?? false
+  const { rows } = await sql.query<{ is_led: boolean }>(statements['look-around'], [job, since, arrivedAt, arrivalId])
+  const [row] = rows
+  return { last: row === undefined ? null : GatheringRow.parse(row), isLed: row?.is_led ?? false }
 }
 
 /** In the order in which they came. */

@@ -6,7 +6,7 @@ export * from './dispatches.ts'
 export * from './function-use.ts'
 export { isDuplicate } from './insert-once.ts'
 export * from './liveness.ts'
-export { migrate } from './migrate.ts'
+export { isMissing, migrate } from './migrate.ts'
 export * from './notices.ts'
 export * from './publications.ts'
 export {

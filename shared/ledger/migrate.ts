@@ -9,6 +9,9 @@ const missingObject = new Set(['3F000', '42P01'])
 const sqlStateIn = (error: unknown) => (error instanceof TransferError ? error.context.sqlstate : undefined)
 const isOneOf = (states: ReadonlySet<string>, error: unknown) => states.has(String(sqlStateIn(error)))
 
+/** A table of the ledger is not there: it was removed, or put back from before there was such a table. */
+export const isMissing = (error: unknown): boolean => isOneOf(missingObject, error)
+
 /**
  * Brings the ledger of this database to the newest version. Safe under races: the marker row is inserted
  * first, so a second migrator waits on its primary key and then finds the work done.
@@ -30,7 +33,7 @@ async function appliedVersions(sql: Sql): Promise<ReadonlySet<number>> {
     const { rows } = await sql.query<{ version: number }>(statements['read-migrations'])
     return new Set(rows.map((row) => row.version))
   } catch (error) {
-    if (isOneOf(missingObject, error)) return new Set()
+    if (isMissing(error)) return new Set()
     throw error
   }
 }

@@ -1,21 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import {
-  type Gather,
-  type JobName,
-  type JobSpec,
-  type ObjectTrigger,
-  type RunId,
-  type RunKey,
-  runIdOf,
-  runKeyOfObject,
-} from '../job/index.ts'
+import { type JobSpec, type ObjectTrigger, type RunId, type RunKey, runIdOf, runKeyOfObject } from '../job/index.ts'
 import * as ledger from '../ledger/index.ts'
 import type { Sql } from '../ports/index.ts'
 import { type Shape, shapeOf } from './arrival-shape.ts'
 import { ledgerOf } from './ends.ts'
-import { type GatherContext, gatherArrivals, isQuiet, sendLastPlan, sinceOf } from './gather-arrivals.ts'
+import { type GatherContext, gatherArrivals, isQuiet, recently, sendLastPlan } from './gather-arrivals.ts'
+import { leadOn, lookMs } from './lead-arrivals.ts'
 import { openRun } from './run-context.ts'
-import { openLedger, sendPlan } from './start-run.ts'
+import { onKnownLedger, sendPlan } from './start-run.ts'
 import type { Deadline, World } from './world.ts'
 
 export interface ArrivedFor {
@@ -33,11 +25,14 @@ export interface ArrivedFor {
  * @throws job/no-adbpg-end, connect/*
  */
 export async function arrive(world: World, arrived: ArrivedFor, deadline: Deadline): Promise<RunId | null> {
+  const address = await ledgerOf(world, arrived.spec)
+  return await onKnownLedger(world, address, deadline, (sql) => arriveAt({ world, sql, address, deadline }, arrived))
+}
+
+async function arriveAt(context: GatherContext, arrived: ArrivedFor): Promise<RunId | null> {
+  const { world, sql } = context
   const { spec, trigger, bucket, key, etag, size } = arrived
   const runKey = runKeyOfObject(spec.name, bucket, key, etag)
-  const address = await ledgerOf(world, spec)
-  await using sql = await openLedger(world, address, deadline)
-  const context = { world, sql, address, deadline }
   const shape = await shapeOf(world, spec, trigger, arrived)
   const arrival: ledger.Arrival = {
     arrivalId: runIdOf(runKey),
@@ -50,16 +45,16 @@ export async function arrive(world: World, arrived: ArrivedFor, deadline: Deadli
     arrivedAt: world.clock.now(),
   }
   if (shape === null) return await beginAlone(context, arrival, runKey, spec)
-  await insertArrival(sql, arrival, shape)
+  // Ten thousand are new and have a known shape: they cost this one statement, and the others three more.
+  if (await ledger.insertArrival(sql, arrival)) return await joinOrBegin(context, arrival, shape)
+  await insertShape(sql, arrival, shape)
+  await ledger.insertArrival(sql, arrival)
   return (await claimedBy(context, arrival)) ?? (await joinOrBegin(context, arrival, shape))
 }
 
-async function insertArrival(sql: Sql, arrival: ledger.Arrival, shape: Shape): Promise<void> {
-  const { job, arrivedAt } = arrival
-  // First what it is made of: whoever finds the arrival can begin its run.
-  if ((await ledger.readShape(sql, job, shape.name)) === null)
-    await ledger.insertShape(sql, job, shape.name, JSON.stringify(shape.gathered), arrivedAt)
-  await ledger.insertArrival(sql, arrival)
+async function insertShape(sql: Sql, { job, arrivedAt }: ledger.Arrival, { name, gathered }: Shape): Promise<void> {
+  if ((await ledger.readShape(sql, job, name)) === null)
+    await ledger.insertShape(sql, job, name, JSON.stringify(gathered), arrivedAt)
 }
 
 /** Of an arrival that is known: its plan may have been lost on the way. null: it waits. */
@@ -101,9 +96,6 @@ async function beginAlone(
   return runId
 }
 
-/** How often whoever waits looks whether it still has to. */
-const lookMs = 200
-
 /**
  * Where something speaks for waiting, the first to wait stays, for as long as an object may wait at most, and then begins a run with
  * all that came; the others go. Should it die, the platform repeats its event, and `tick` looks too.
@@ -116,51 +108,17 @@ async function joinOrBegin(
   const { world, sql, deadline } = context
   const { arrivalId, job, arrivedAt } = arrival
   for (let looks = 0; ; looks += 1) {
-    const last = await ledger.readLastGathering(sql, job)
+    const { last, isLed } = await ledger.lookAround(sql, arrival, recently(arrivedAt))
     const now = world.clock.now()
     const waitedMs = now.getTime() - arrivedAt.getTime()
     if (isQuiet(last, gathered.gather, now) || waitedMs >= gathered.gather.waitMs || now >= deadline.softAt) {
-      await gatherArrivals(context, job)
+      await gatherArrivals(context, job, { dueFor: arrivalId })
       await leadOn(context, job, gathered.gather)
       return await ledger.readArrivalClaim(sql, arrivalId)
     }
-    if (looks === 0 && (await ledger.hasEarlierArrival(sql, arrival, sinceOf(last)))) return null
+    if (looks === 0 && isLed) return null
     await sleep(Math.min(lookMs, gathered.gather.waitMs - waitedMs), undefined, { signal: deadline.signal })
     const runId = await ledger.readArrivalClaim(sql, arrivalId)
     if (runId !== null) return runId
-  }
-}
-
-/**
- * Who came while others were being claimed saw them wait, and left: their turn is ours, until nobody waits. Those who come later are
- * in the same place, so a burst has one who waits.
- */
-async function leadOn(context: GatherContext, job: JobName, gather: Gather): Promise<void> {
-  const { sql, deadline, world } = context
-  // Whoever finds that somebody leads goes, so who leads looks once more when it does no longer.
-  while (await ledger.becomeLeader(sql, job)) {
-    await leadUntilNoneWaits(context, job, gather)
-    await ledger.resignLeader(sql, job)
-    if (world.clock.now() >= deadline.softAt || (await oldestWaiting(sql, job)) === undefined) return
-  }
-}
-
-async function oldestWaiting(sql: Sql, job: JobName): Promise<ledger.Arrival | undefined> {
-  const last = await ledger.readLastGathering(sql, job)
-  return (await ledger.listWaitingArrivals(sql, job, sinceOf(last), 1))[0]
-}
-
-async function leadUntilNoneWaits(context: GatherContext, job: JobName, gather: Gather): Promise<void> {
-  const { world, sql, deadline } = context
-  for (;;) {
-    const last = await ledger.readLastGathering(sql, job)
-    const [oldest] = await ledger.listWaitingArrivals(sql, job, sinceOf(last), 1)
-    if (oldest === undefined) return
-    const now = world.clock.now()
-    const leftMs = gather.waitMs - (now.getTime() - oldest.arrivedAt.getTime())
-    const isLast = now >= deadline.softAt
-    if (isLast || leftMs <= 0 || isQuiet(last, gather, now)) await gatherArrivals(context, job)
-    else await sleep(Math.min(lookMs, leftMs), undefined, { signal: deadline.signal })
-    if (isLast) return
   }
 }

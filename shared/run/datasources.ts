@@ -17,7 +17,7 @@ import type { World } from './world.ts'
  * environment (`ADBPG_SYNC_DATASOURCES`) go before it, and those that a caller sends along go before both.
  */
 
-type Registry = Pick<World, 'store' | 'settings'>
+type Registry = Pick<World, 'store' | 'settings' | 'remembered'>
 
 const maxDatasourceBytes = 64 * 1024
 
@@ -47,11 +47,15 @@ const nameOfKey = (key: string) => key.slice(datasourcePrefix.length).replace(/\
 const datasourcesOfEnvironment = ({ settings }: Registry): Readonly<Record<string, Datasource>> =>
   settings.datasources === null ? {} : parseDatasourceFile(settings.datasources, 'ADBPG_SYNC_DATASOURCES').datasources
 
-async function readStored({ store }: Registry, name: string): Promise<FoundDatasource | null> {
+async function readStored({ store, remembered }: Registry, name: string): Promise<FoundDatasource | null> {
   const key = datasourceKey(name)
   const found = await store.read(key, maxDatasourceBytes)
   if (found === null) return null
-  return parseDatasourceText(found.body.toString('utf8'), key)
+  const known = remembered?.datasources.get(key)
+  if (known?.etag === found.etag) return known.datasource
+  const datasource = parseDatasourceText(found.body.toString('utf8'), key)
+  remembered?.datasources.set(key, { etag: found.etag, datasource })
+  return datasource
 }
 
 /** A line of the list: what is known of a datasource, or why it cannot be used. */

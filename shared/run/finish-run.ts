@@ -7,8 +7,8 @@ import { beginNext } from './begin-next.ts'
 import { isSameDatabase, openSource, openTarget } from './ends.ts'
 import type { FinishEvent } from './events.ts'
 import { keepFunctionUse } from './function-use.ts'
-import { beginAfter } from './gather-arrivals.ts'
 import { advanceMark } from './increment.ts'
+import { beginAfter, leadThoseWhoLeft } from './lead-arrivals.ts'
 import { recordNotices, sendNotices } from './notices.ts'
 import { runElsewhere } from './plan-run.ts'
 import { isPublishedElsewhere, publishRun } from './publish-run.ts'
@@ -53,6 +53,7 @@ async function finishOnce(context: RunContext, event: FinishEvent): Promise<Step
     await cleanUp(context)
   }
   await sendNotices(context)
+  await leadThoseWhoLeft(context)
   return { outcome: 'done' }
 }
 

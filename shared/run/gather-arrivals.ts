@@ -1,8 +1,8 @@
-import { type Gather, type JobName, runIdOf, runKeyOfGathering, runKeyOfObject } from '../job/index.ts'
+import { type Gather, type JobName, type RunId, runIdOf, runKeyOfGathering, runKeyOfObject } from '../job/index.ts'
 import * as ledger from '../ledger/index.ts'
 import type { PostgresConnection, Sql } from '../ports/index.ts'
 import { Gathered, specFor } from './arrival-shape.ts'
-import { openRun, type RunContext } from './run-context.ts'
+import { openRun } from './run-context.ts'
 import { sendPlan } from './start-run.ts'
 import type { Deadline, World } from './world.ts'
 
@@ -23,6 +23,8 @@ export interface GatherContext {
 
 /** An arrival whose row committed late was given its time before it. */
 const lateCommitMs = 10 * 60_000
+/** That of nearly all is there within this time. */
+const soonCommitMs = 10_000
 /** One look at what waits; what is left is found by the next. */
 const arrivalsPerLook = 50_000
 
@@ -34,16 +36,34 @@ export const isQuiet = (last: ledger.Gathering | null, { waitMs }: Gather, now: 
   last === null ||
   (!last.open && (last.objects === 1 || now.getTime() - last.at.getTime() >= burstEndsAfterWaits * waitMs))
 
-export const sinceOf = (last: ledger.Gathering | null): Date =>
-  new Date(last === null ? 0 : last.at.getTime() - lateCommitMs)
+export const sinceOf = (last: ledger.Gathering | null): Date => (last === null ? new Date(0) : recently(last.at))
+
+/** For one who looks every second: in a burst, ten minutes are ten thousand arrivals that have been claimed. */
+export const soonSinceOf = (last: ledger.Gathering | null): Date =>
+  new Date(last === null ? 0 : last.at.getTime() - soonCommitMs)
+
+/** Whoever waits since longer than before this has been left behind: that one leads nobody. */
+export const recently = (at: Date): Date => new Date(at.getTime() - lateCommitMs)
+
+export interface Turn {
+  /** How far back to look. */
+  readonly sinceFor?: typeof sinceOf
+  /** Whose time has come. Once it belongs to a run, those that came after it have their own time; null: all that waits is taken. */
+  readonly dueFor?: RunId | null
+}
 
 /**
  * Begins runs with all that waits, whether or not one is under way.
  * @returns how many were begun; none where somebody else was faster, whose turn what is left is then
  */
-export async function gatherArrivals(context: GatherContext, job: JobName): Promise<number> {
+export async function gatherArrivals(
+  context: GatherContext,
+  job: JobName,
+  { sinceFor = sinceOf, dueFor = null }: Turn = {},
+): Promise<number> {
   const last = await ledger.readLastGathering(context.sql, job)
-  const waiting = await ledger.listWaitingArrivals(context.sql, job, sinceOf(last), arrivalsPerLook)
+  const waiting = await ledger.listWaitingArrivals(context.sql, job, sinceFor(last), arrivalsPerLook)
+  if (dueFor !== null && !waiting.some(({ arrivalId }) => arrivalId === dueFor)) return 0
   const first = (last?.sequence ?? -1) + 1
   let begun = 0
   for (const batch of await batchesOf(context, waiting)) {
@@ -149,27 +169,6 @@ export async function startSetAside(context: GatherContext, those: readonly ledg
     const requestedAt = world.clock.now()
     await ledger.insertRun(sql, { runId: arrivalId, runKey, job, spec, trigger, requestedAt, cycle: null })
     await sendPlan(await openRun(world, sql, { address, runId: arrivalId }, deadline))
-  }
-}
-
-/** At the end of a run of arrivals, however it ended: what it has set aside, and what has arrived meanwhile. */
-export async function beginAfter(context: RunContext): Promise<void> {
-  const { world, sql, run, log } = context
-  if (run.trigger.type !== 'object' && run.trigger.type !== 'objects') return
-  world.reach('finish/before-next')
-  await startSetAside(context, await ledger.listSetAside(sql, run.runId, new Date(0)))
-  // After one of several, the first that waits is on its way to begin the next.
-  const begun = run.trigger.type === 'object' ? await gatherAll(context) : 0
-  if (begun === 0) await sendLastPlan(context, run.job)
-  else log.info('runs begun with what has arrived meanwhile', { begun })
-}
-
-/** Also those who came while others were being claimed, saw them wait and left. */
-async function gatherAll(context: RunContext): Promise<number> {
-  for (let begun = 0; ; ) {
-    const more = await gatherArrivals(context, context.run.job)
-    if (more === 0) return begun
-    begun += more
   }
 }
 

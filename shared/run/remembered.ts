@@ -1,3 +1,4 @@
+import type { FoundDatasource } from '../job/resolve-job.ts'
 import type { ObjectStore } from '../ports/index.ts'
 import { datasourcePrefix } from '../staging/keys.ts'
 import type { DatedJob } from './jobs.ts'
@@ -8,6 +9,8 @@ export interface Remembered {
   readonly ledgers: Set<string>
   /** Documents by key, each of one version. */
   readonly jobs: Map<string, { readonly etag: string; readonly job: DatedJob }>
+  /** Definitions by key, each of one version. */
+  readonly datasources: Map<string, { readonly etag: string; readonly datasource: FoundDatasource }>
   configuration: Configuration | null
 }
 
@@ -19,7 +22,12 @@ export interface Configuration {
   readonly store: ObjectStore
 }
 
-export const openRemembered = (): Remembered => ({ ledgers: new Set(), jobs: new Map(), configuration: null })
+export const openRemembered = (): Remembered => ({
+  ledgers: new Set(),
+  jobs: new Map(),
+  datasources: new Map(),
+  configuration: null,
+})
 
 /** Event times are whole seconds, of another clock than ours. */
 const clockErrorMs = 2_000

@@ -63,11 +63,36 @@ export async function openLedger(world: World, address: PostgresConnection, dead
   }
 }
 
-async function registerOnce({ store, remembered }: World, address: PostgresConnection): Promise<void> {
-  const name = JSON.stringify(address)
-  if (remembered?.ledgers.has(name)) return
-  await registerLedger(store, address)
-  remembered?.ledgers.add(name)
+async function registerOnce(world: World, address: PostgresConnection): Promise<void> {
+  if (isRemembered(world, address)) return
+  await registerLedger(world.store, address)
+  world.remembered?.ledgers.add(JSON.stringify(address))
+}
+
+const isRemembered = ({ remembered }: World, address: PostgresConnection): boolean =>
+  remembered?.ledgers.has(JSON.stringify(address)) ?? false
+
+/**
+ * The same for work that is so small that asking for the ledger's version would be a part of it: an instance asks once. Should the
+ * ledger have been removed since, or put back from a copy, its tables are missing, and the work is done anew on one that is up to date.
+ * @param work may be done any number of times
+ */
+export async function onKnownLedger<T>(
+  world: World,
+  address: PostgresConnection,
+  deadline: Deadline,
+  work: (sql: SqlSession) => Promise<T>,
+): Promise<T> {
+  if (isRemembered(world, address)) {
+    await using sql = await world.connectSql(address, deadline.signal)
+    try {
+      return await work(sql)
+    } catch (error) {
+      if (!ledger.isMissing(error)) throw error
+    }
+  }
+  await using sql = await openLedger(world, address, deadline)
+  return await work(sql)
 }
 
 /** Any number of times: what is planned already is left alone, and the platform queues a sending once. */

@@ -49,8 +49,13 @@ function firstWith(offsetAt: (at: number) => number, offsetMs: number, low: numb
   return from * 1000
 }
 
-/** How far the clocks of a zone are ahead of UTC at an instant, in ms. */
-export function offsetReader(timeZone: string): (at: number) => number {
+/** The last few zones that were asked for: to make one takes 0.2 ms, and each object that arrives has a date. */
+const formats = new Map<string, Intl.DateTimeFormat>()
+const keptFormats = 8
+
+function formatOf(timeZone: string): Intl.DateTimeFormat {
+  const kept = formats.get(timeZone)
+  if (kept !== undefined) return kept
   const format = new Intl.DateTimeFormat('en-US', {
     timeZone,
     hourCycle: 'h23',
@@ -61,6 +66,14 @@ export function offsetReader(timeZone: string): (at: number) => number {
     minute: 'numeric',
     second: 'numeric',
   })
+  if (formats.size >= keptFormats) formats.clear()
+  formats.set(timeZone, format)
+  return format
+}
+
+/** How far the clocks of a zone are ahead of UTC at an instant, in ms. */
+export function offsetReader(timeZone: string): (at: number) => number {
+  const format = formatOf(timeZone)
   return (at) => {
     const second = Math.floor(at / 1000) * 1000
     // One text is made in a third of the time of its parts: `3/8/2026, 03:00:00`.

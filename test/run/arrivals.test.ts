@@ -11,6 +11,7 @@ import type { OssEvent } from '../../shared/run/events.ts'
 import { gatherLeftBehind } from '../../shared/run/gather-arrivals.ts'
 import { objectArrived } from '../../shared/run/object-arrived.ts'
 import { statusOfObject } from '../../shared/run/object-status.ts'
+import { openRemembered } from '../../shared/run/remembered.ts'
 import { type RunReport, reportRun } from '../../shared/run/report.ts'
 import { openRun } from '../../shared/run/run-context.ts'
 import { retryRun } from '../../shared/run/steer-run.ts'
@@ -354,6 +355,84 @@ it.each(points)('a process that dies at %s leaves no object behind, and loads no
   }
 })
 
+/** The row of an arrival whose function has gone. */
+async function insertRow(jobName: string, event: OssEvent, arrivedAt: Date): Promise<void> {
+  await using sql = await stack.world.connectSql(stack.adbpg, ample.signal)
+  const { rows } = await sql.query<{ shape: string }>('select shape from adbpg_sync.arrival where job = $1', [jobName])
+  const { bucket, object } = (event.events[0] as OssEvent['events'][number]).oss
+  const name = JobName.parse(jobName)
+  const at = { bucket: bucket.name, key: object.key, etag: object.eTag, size: object.size }
+  const arrivalId = runIdOf(runKeyOfObject(name, at.bucket, at.key, at.etag))
+  await insertArrival(sql, { ...at, arrivalId, job: name, shape: rows[0]?.shape ?? null, arrivedAt })
+}
+
+/** Does something once, right before a statement is sent. */
+function before(world: World, isIt: (text: string, values: readonly unknown[]) => boolean, work: () => Promise<void>) {
+  let isDone = false
+  const watching: World = {
+    ...world,
+    async connectSql(...given) {
+      const session = await world.connectSql(...given)
+      const query: SqlSession['query'] = async (text, values) => {
+        if (!isDone && isIt(text, values ?? [])) {
+          isDone = true
+          await work()
+        }
+        return await session.query(text, values)
+      }
+      return new Proxy(session, {
+        get: (target, name) => (name === 'query' ? query : Reflect.get(target, name, target)),
+      })
+    },
+  }
+  return watching
+}
+
+it('one whose row was committed long after its time is taken by the one who leads', async () => {
+  const rows: (() => Promise<void>)[] = []
+  const insertNext = async () => await rows.shift()?.()
+  const isLock = (text: string, values: readonly unknown[]) =>
+    text === statements['try-lock-piece'] && values[1] === 'arrivals' && rows.length === 2
+  // The leader has asked who waits, and looks from time to time whether that one still does.
+  const isLook = (text: string) => text === statements['read-arrival-claim'] && rows.length === 1
+  const job = await openJob({
+    gather: { waitMs: 500 },
+    world: before(before(stack.world, isLook, insertNext), isLock, insertNext),
+  })
+  const [first, second, late] = (await job.putAll(3)) as [OssEvent, OssEvent, OssEvent]
+  await job.arrive(first)
+  rows.push(
+    () => insertRow(job.table, second, new Date()),
+    () => insertRow(job.table, late, new Date(Date.now() - 60_000)),
+  )
+  await job.arrive(await job.put('f3', textOf(3)))
+  expect(rows).toEqual([])
+  await job.deliverer.drain()
+  expect(await job.contents()).toEqual(inRows(4))
+  const objects = await job.sql(`select objects from adbpg_sync.gathering where job = '${job.table}' order by sequence`)
+  expect(objects).toEqual([{ objects: 1 }, { objects: 1 }, { objects: 1 }, { objects: 1 }])
+})
+
+it('those that keep coming while the end of a run gathers wait as long as any, so a burst has few runs', async () => {
+  const waitMs = 400
+  const coming = [2, 3, 4, 5].map((file) => async () => {
+    await insertRow(job.table, await job.put(`late${file}`, textOf(file)), new Date())
+  })
+  const gathers = (text: string) => text === statements['insert-gathering'] && isOver
+  let isOver = false
+  const world = coming.reduce((inner, work) => before(inner, gathers, work), stack.world)
+  const job = await openJob({ gather: { waitMs }, world })
+  const [first, second] = (await job.putAll(2)) as [OssEvent, OssEvent]
+  await job.arrive(first)
+  await insertRow(job.table, second, new Date())
+  isOver = true
+  await job.deliverer.drain()
+  expect(await job.contents()).toEqual(inRows(6))
+  // All four came while the end of the first run began the second.
+  const objects = await job.sql(`select objects from adbpg_sync.gathering where job = '${job.table}' order by sequence`)
+  expect(objects).toEqual([{ objects: 1 }, { objects: 1 }, { objects: 4 }])
+})
+
 it('one that left because somebody waits is taken, though that one was on its way out', async () => {
   const leavers: (() => Promise<void>)[] = []
   const world: World = {
@@ -371,20 +450,24 @@ it('one that left because somebody waits is taken, though that one was on its wa
   }
   const job = await openJob({ gather: { waitMs: 100 }, world })
   const [first, second] = (await job.putAll(2)) as [OssEvent, OssEvent]
-  leavers.push(async () => {
-    await using sql = await stack.world.connectSql(stack.adbpg, ample.signal)
-    const { rows } = await sql.query<{ shape: string }>('select shape from adbpg_sync.arrival where job = $1', [
-      job.table,
-    ])
-    const { bucket, object } = (second.events[0] as OssEvent['events'][number]).oss
-    const name = JobName.parse(job.table)
-    const at = { bucket: bucket.name, key: object.key, etag: object.eTag, size: object.size }
-    const arrivalId = runIdOf(runKeyOfObject(name, at.bucket, at.key, at.etag))
-    await insertArrival(sql, { ...at, arrivalId, job: name, shape: rows[0]?.shape ?? null, arrivedAt: new Date() })
-  })
+  leavers.push(() => insertRow(job.table, second, new Date()))
   await job.arrive(first)
   await job.deliverer.drain()
   expect(leavers).toEqual([])
+  expect(await job.contents()).toEqual(inRows(2))
+})
+
+it('a ledger that was removed is made anew by an instance that has known it, and the object is loaded', async () => {
+  const world: World = { ...onCurrent(), remembered: openRemembered() }
+  const job = await openJob({ gather: patient, world })
+  const [first, second] = (await job.putAll(2)) as [OssEvent, OssEvent]
+  await job.arrive(first)
+  await job.deliverer.drain()
+  expect(world.remembered?.ledgers.size).toBe(1)
+  await job.sql('drop schema adbpg_sync cascade')
+  expect((await job.arrive(second))[0]?.runs).toHaveLength(1)
+  await job.deliverer.drain()
+  expect(await job.reports()).toMatchObject([{ state: 'succeeded' }])
   expect(await job.contents()).toEqual(inRows(2))
 })
 

@@ -1,6 +1,8 @@
 import { expect, it } from 'vitest'
 import type { ObjectStore } from '../../shared/ports/index.ts'
-import { isNewEnough, readingOnce } from '../../shared/run/remembered.ts'
+import { findDatasource } from '../../shared/run/datasources.ts'
+import { isNewEnough, openRemembered, readingOnce } from '../../shared/run/remembered.ts'
+import type { World } from '../../shared/run/world.ts'
 
 it('holds for what happened before it was read, with room for clocks that differ', () => {
   const readAt = new Date('2026-11-25T10:00:10.000Z')
@@ -28,4 +30,17 @@ it('reads a datasource once, also when it is asked for twice at the same time, a
   await once.read('jobs/a.json', 1)
   await once.read('jobs/a.json', 1)
   expect(reads).toEqual(['datasources/a.json', 'datasources/a.json', 'jobs/a.json', 'jobs/a.json'])
+})
+
+it('reads a definition of one version once, and that of another anew', async () => {
+  let stored = { type: 'oss', endpoint: 'https://a.example', region: 'cn-hangzhou', bucket: 'one' }
+  let etag = 'A'
+  const store = { read: async () => ({ body: Buffer.from(JSON.stringify(stored)), etag }) } as unknown as ObjectStore
+  const world = { store, settings: { datasources: null } as World['settings'], remembered: openRemembered() }
+  const find = () => findDatasource(world, {}, 'files')
+  const first = await find()
+  expect(await find()).toBe(first)
+  stored = { ...stored, bucket: 'two' }
+  etag = 'B'
+  expect((await find())?.datasource).toMatchObject({ bucket: 'two' })
 })

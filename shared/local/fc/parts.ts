@@ -4,7 +4,7 @@ import { type AsyncQueue, openAsyncQueue, type Target } from './async-queue.ts'
 import { environmentOf } from './environment.ts'
 import type { FunctionDefinition } from './functions.ts'
 import { type Guardian, openGuardian } from './guardian.ts'
-import { openPool } from './pool.ts'
+import { type Account, openPool } from './pool.ts'
 import { functionNotFound } from './refusal.ts'
 import { openRequestLog, type RequestLog } from './request-log.ts'
 import type { FcServerOptions } from './server.ts'
@@ -65,7 +65,7 @@ function openTargets(
   definitions: readonly FunctionDefinition[],
   guardian: Guardian,
 ): Map<string, Target> {
-  const account = { running: 0, limit: options.accountConcurrency ?? 100 }
+  const account: Account = { running: 0, limit: options.accountConcurrency ?? 100, waiting: new Set() }
   const targets = new Map<string, Target>()
   for (const definition of definitions) {
     // One function gets at most 90 % of the account (fc-oss.md §3.4).

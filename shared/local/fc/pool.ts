@@ -6,6 +6,8 @@ export interface Pool {
   /** null: as many requests run as the function may have. */
   tryInvoke(call: Call, cancelled?: AbortSignal): Promise<Outcome> | null
   hasRoom(): boolean
+  /** Resolves when a request has ended, of this function or another, or the time is over. */
+  whenFreed(withinMs: number): Promise<void>
   /** Kills the instance that works on a request. @returns whether there was one */
   killRequest(requestId: string): boolean
   pids(): number[]
@@ -16,7 +18,15 @@ export interface Pool {
 export interface PoolLimits {
   /** `reservedConcurrency`, or what the account leaves to one function. */
   readonly concurrency: number
-  readonly account: { running: number; readonly limit: number }
+  readonly account: Account
+}
+
+/** What all functions share. */
+export interface Account {
+  running: number
+  readonly limit: number
+  /** Told when a request has ended. */
+  readonly waiting: Set<() => void>
 }
 
 const idleMs = 60_000
@@ -43,6 +53,20 @@ export function openPool(options: InstanceOptions, limits: PoolLimits): Pool {
   }, 10_000)
   reaper.unref()
 
+  const tellFreed = () => {
+    for (const told of [...account.waiting]) told()
+  }
+  const whenFreed = (withinMs: number) =>
+    new Promise<void>((resolve) => {
+      const told = () => {
+        clearTimeout(timer)
+        account.waiting.delete(told)
+        resolve()
+      }
+      const timer = setTimeout(told, withinMs)
+      account.waiting.add(told)
+    })
+
   const hasRoom = () => !closed && busy.size < concurrency && account.running < account.limit
 
   async function invoke(call: Call, cancelled?: AbortSignal): Promise<Outcome> {
@@ -59,6 +83,7 @@ export function openPool(options: InstanceOptions, limits: PoolLimits): Pool {
       busy.delete(call.requestId)
       if (closed || !instance.isAlive()) retire(instance)
       else idle.push(instance)
+      tellFreed()
     }
   }
 
@@ -70,6 +95,7 @@ export function openPool(options: InstanceOptions, limits: PoolLimits): Pool {
 
   return {
     hasRoom,
+    whenFreed,
     tryInvoke(call, cancelled) {
       if (!hasRoom()) return null
       const outcome = invoke(call, cancelled).finally(() => running.delete(outcome))
@@ -87,6 +113,7 @@ export function openPool(options: InstanceOptions, limits: PoolLimits): Pool {
       clearInterval(reaper)
       for (const instance of busy.values()) instance.kill()
       for (const instance of idle.splice(0)) retire(instance)
+      tellFreed()
       // A request that was killed retires its instance on its way out.
       await Promise.allSettled(running)
       await Promise.all(ends)

@@ -12,14 +12,21 @@ export interface RequestLog {
 
 export function openRequestLog(dir: string, log: Log): RequestLog {
   let last = Promise.resolve()
-  const append = (functionName: string, line: string) =>
-    appendFile(join(dir, `${functionName}.log`), `${line}\n`).catch((error: unknown) =>
-      log.warn('a log line of a function is lost', { reason: String(error) }),
+  /** Lines by function that came while others were being written: in a burst, one write takes many. */
+  const waiting = new Map<string, string>()
+  const append = (functionName: string, lines: string) =>
+    appendFile(join(dir, `${functionName}.log`), lines).catch((error: unknown) =>
+      log.warn('log lines of a function are lost', { reason: String(error) }),
     )
+  const writeWaiting = async () => {
+    const all = [...waiting]
+    waiting.clear()
+    for (const [functionName, lines] of all) await append(functionName, lines)
+  }
   return {
     keep(functionName, requestId, outcome) {
-      const line = lineOf(requestId, outcome)
-      last = last.then(() => append(functionName, line))
+      if (waiting.size === 0) last = last.then(writeWaiting)
+      waiting.set(functionName, `${waiting.get(functionName) ?? ''}${lineOf(requestId, outcome)}\n`)
     },
     close: () => last,
   }

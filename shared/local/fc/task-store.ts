@@ -34,6 +34,8 @@ export interface TaskStore {
   /** In the order of arrival. */
   unfinished(): Task[]
   save(task: Task): Promise<void>
+  /** In memory alone: what a killed server had begun, the next one begins anew. */
+  note(task: Task): void
 }
 
 export const isEnded = ({ status }: Pick<Task, 'status'>): boolean =>
@@ -100,6 +102,7 @@ export async function openTaskStore(dir: string, now: () => number = Date.now): 
     list: (functionName) => [...tasks.values()].filter((task) => task.functionName === functionName),
     unfinished: () => [...tasks.values()].filter((task) => !isEnded(task)).sort((a, b) => a.acceptedAt - b.acceptedAt),
     save,
+    note: (task) => void tasks.set(idOf(task), task),
   }
 }
 

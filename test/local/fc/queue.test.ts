@@ -106,6 +106,36 @@ describe('an accepted task', () => {
   })
 })
 
+describe('a task that waits for room', () => {
+  const held = (until: string) => `exports.handler = async (event) => {
+      ${noted('calls')}
+      while (!require('fs').existsSync(process.env.TEST_DIR + '/go-${until}')) await new Promise((r) => setTimeout(r, 10))
+    }`
+  const one = '      concurrencyConfig:\n        reservedConcurrency: 1'
+
+  it('begins when another function of the account gives it', async () => {
+    const functions = Object.fromEntries(
+      ['first', 'second', 'third'].map((name) => [name, { code: held(name), props: one }]),
+    )
+    const server = await start(functions, { accountConcurrency: 2 })
+    for (const name of ['first', 'second']) await invokeLater(server.endpoint, name, name)
+    await lines('calls', 2)
+    await invokeLater(server.endpoint, 'third', 'third')
+    await writeFile(join(dir, 'go-second'), '')
+    expect((await lines('calls', 3)).at(-1)).toBe('third')
+    for (const name of ['first', 'third']) await writeFile(join(dir, `go-${name}`), '')
+  })
+
+  it('is run in the order of arrival, whatever the number of those that wait', async () => {
+    const server = await start({ one: { code: held('all'), props: one } })
+    const names = [...Array(30).keys()].map((n) => `n${n}`)
+    for (const name of names) await invokeLater(server.endpoint, 'one', name)
+    await lines('calls', 1)
+    await writeFile(join(dir, 'go-all'), '')
+    expect(await lines('calls', names.length)).toEqual(names)
+  })
+})
+
 describe('task ids', () => {
   const kept = { code: works, props: config('asyncTask: true') }
 
