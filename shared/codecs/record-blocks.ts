@@ -123,12 +123,16 @@ export async function* blocksOf(body: AsyncIterable<Uint8Array>, options: BlockO
 /** Whole records that lie in memory, as the one block that they are. */
 export async function* blockInMemory(
   body: AsyncIterable<Uint8Array>,
-  { records, maxRecordBytes }: { readonly records: number; readonly maxRecordBytes: number },
+  {
+    records,
+    mayHoldEndMarker,
+    maxRecordBytes,
+  }: Pick<RecordBlock, 'records' | 'mayHoldEndMarker'> & Pick<BlockOptions, 'maxRecordBytes'>,
 ): AsyncIterable<BlockOrRecord> {
   for await (const raw of body) {
     const bytes = Buffer.from(raw.buffer, raw.byteOffset, raw.byteLength)
     const isTooLarge = records === 1 && bytes.length > maxRecordBytes
-    if (!isTooLarge) yield { block: { bytes, records, mayHoldEndMarker: true, before: { records: 0, bytes: 0 } } }
+    if (!isTooLarge) yield { block: { bytes, records, mayHoldEndMarker, before: { records: 0, bytes: 0 } } }
     else yield { tooLarge: { bytes: beginningOf([bytes]), length: bytes.length, isTooLarge, number: 1, offset: 0 } }
   }
 }

@@ -5,9 +5,11 @@ import { unclosedQuote } from './unclosed-quote.ts'
 
 /** Whole records, to be staged as one object. */
 export interface RecordChunk {
-  /** Valid until the second chunk after this one is asked for: two buffers take turns. */
+  /** Valid until the second chunk after this one is asked for, as two buffers take turns; of `nextBuffer` for good. */
   readonly bytes: Buffer
   readonly records: number
+  /** A record may be what COPY takes for the end of its data; where not, none is. */
+  readonly mayHoldEndMarker: boolean
   /** Bytes of the body that went into it: more than it holds where a record that is too large was cut off. */
   readonly sourceBytes: number
 }
@@ -21,6 +23,8 @@ export interface ChunkOptions {
   readonly maxRecordBytes: number
   /** Where the body begins in its file, for the place of a quote that is not closed. */
   readonly origin: { readonly start: number; readonly firstRecord: number }
+  /** For who keeps chunks: each is in a buffer of so many bytes that is asked for here. */
+  readonly nextBuffer?: (bytes: number) => Buffer
 }
 
 /**
@@ -36,7 +40,8 @@ export async function* recordChunksOf(
   const filling = fillChunks(options)
   for await (const raw of body) {
     const piece = Buffer.from(raw.buffer, raw.byteOffset, raw.byteLength)
-    const { count, places } = scanner.find(piece)
+    const { count, places, mayBeginWithBackslash } = scanner.find(piece)
+    if (mayBeginWithBackslash) filling.suspectEndMarker()
     const ends = places.subarray(0, count)
     let from = { at: 0, next: 0 }
     for (;;) {
@@ -58,11 +63,13 @@ interface Place {
   readonly next: number
 }
 
-function fillChunks({ targetBytes, maxRecordBytes, origin }: ChunkOptions) {
+function fillChunks({ targetBytes, maxRecordBytes, origin, nextBuffer }: ChunkOptions) {
   // Room for the longest record at once: pages that are not written to cost nothing, buffers that grow leave the smaller ones.
   const bufferBytes = Math.max(targetBytes, maxRecordBytes + 1)
-  let buffer: Buffer = Buffer.allocUnsafeSlow(bufferBytes)
   let spare: Buffer | null = null
+  const anotherBuffer = () => nextBuffer?.(bufferBytes) ?? spare ?? Buffer.allocUnsafeSlow(bufferBytes)
+  let buffer: Buffer = anotherBuffer()
+  let mayHoldEndMarker = false
   let filled = 0
   /** Bytes and records of the whole records in the buffer. */
   let whole = 0
@@ -76,14 +83,19 @@ function fillChunks({ targetBytes, maxRecordBytes, origin }: ChunkOptions) {
     filled += end - start
   }
 
-  const emit = (): RecordChunk => ({ bytes: buffer.subarray(0, whole), records, sourceBytes: whole + dropped })
+  const emit = (): RecordChunk => ({
+    bytes: buffer.subarray(0, whole),
+    records,
+    mayHoldEndMarker,
+    sourceBytes: whole + dropped,
+  })
 
   /**
    * The beginning of the record behind a chunk moves to the other buffer. Not before the next chunk is asked for: until then
    * the other one may still be on its way.
    */
   function advance(): void {
-    const other: Buffer = spare ?? Buffer.allocUnsafeSlow(bufferBytes)
+    const other = anotherBuffer()
     buffer.copy(other, 0, whole, filled)
     spare = buffer
     buffer = other
@@ -113,6 +125,9 @@ function fillChunks({ targetBytes, maxRecordBytes, origin }: ChunkOptions) {
 
   return {
     advance,
+    suspectEndMarker() {
+      mayHoldEndMarker = true
+    },
     /** Takes bytes of a piece until a chunk is full. @returns null once all of the piece is taken */
     take(piece: Buffer, ends: Int32Array, start: Place): { chunk: RecordChunk; from: Place } | null {
       let from = start

@@ -144,7 +144,7 @@ export interface Body {
   /** Of a body of several slices: the origin of the record at this offset of the body. Absent: `origin` is that of all. */
   readonly originAt?: (offset: number) => Origin
   /** Set: the body is one piece of so many whole records, which stays as it is until all are moved. */
-  readonly recordsInMemory?: number
+  readonly inMemory?: { readonly records: number; readonly mayHoldEndMarker: boolean }
   /** What follows in the file, read only as far as the last record of the body goes on into it. */
   readonly overrun?: () => AsyncIterable<Uint8Array>
   readonly body: AsyncIterable<Uint8Array>

@@ -17,12 +17,15 @@ const mostAtOnce = 3
 /** A chunk that is known to the ledger, and what it holds. */
 export interface ChunkInHand {
   readonly ordinal: number
-  /** Copied before `load` resolves; no more than what was said when loading was opened. */
+  /** In a buffer of `nextBuffer`, which is used again once they are loaded. */
   readonly bytes: Buffer
   readonly records: number
+  readonly mayHoldEndMarker: boolean
 }
 
 export interface LoadingHere extends AsyncDisposable {
+  /** For the next chunk, all of one size. */
+  nextBuffer(bytes: number): Buffer
   /** Resolves when the chunk has begun: once one of those before it has ended, where there are enough. */
   load(chunk: ChunkInHand): Promise<void>
   /** When all have ended. */
@@ -43,15 +46,9 @@ export function canLoadHere(context: RunContext, target: Target): target is Copy
  * Any loader can load such a chunk, by reading the file up to it once more; so what fails here is sent to one. What dies here
  * counts as sent when it was made known, so that `tick` sends it after its lease.
  * @param source that the chunks are parts of
- * @param mostBytes of a chunk
  * @param generation of the event that is worked on
  */
-export function openLoadingHere(
-  context: RunContext,
-  source: Source,
-  mostBytes: number,
-  generation: number,
-): LoadingHere {
+export function openLoadingHere(context: RunContext, source: Source, generation: number): LoadingHere {
   const { world, run, deadline, log } = context
   collectRarely()
   const lanes = Math.min(run.spec.settings.concurrent, mostAtOnce)
@@ -59,7 +56,7 @@ export function openLoadingHere(
   const spare: Buffer[] = []
   const running = new Set<Promise<void>>()
 
-  async function loadOn(lane: Lane, { ordinal, bytes, records }: ChunkInHand): Promise<void> {
+  async function loadOn(lane: Lane, { ordinal, bytes, records, mayHoldEndMarker }: ChunkInHand): Promise<void> {
     const mine: RunContext = { ...context, sql: lane.session }
     const id = { runId: run.runId, ordinal, part: 0 }
     const chunk = await ledger.readChunk(lane.session, id)
@@ -69,7 +66,7 @@ export function openLoadingHere(
       const body = { ...(await opened.read()), body: only(bytes) }
       // Of several records one may be too long, which only a look at each can tell.
       const isLookedAt = records > 1 && bytes.length > body.maxRecordBytes
-      return isLookedAt ? body : { ...body, recordsInMemory: records }
+      return isLookedAt ? body : { ...body, inMemory: { records, mayHoldEndMarker } }
     }
     const counts = await moveOpened(mine, id, chunk, lane.target, { ...opened, canRest: false, read })
     await afterLoading(mine, id, generation, counts)
@@ -94,15 +91,12 @@ export function openLoadingHere(
   }
 
   return {
+    nextBuffer: (bytes) => spare.pop() ?? Buffer.allocUnsafeSlow(bytes),
     async load(chunk) {
-      const { bytes } = chunk
       while (running.size >= lanes) await Promise.race(running)
-      // All of one size, so that each serves for every chunk; what is not written to costs nothing.
-      const memory = spare.pop() ?? Buffer.allocUnsafeSlow(mostBytes)
-      bytes.copy(memory)
-      const one = work({ ...chunk, bytes: memory.subarray(0, bytes.length) }).finally(() => {
+      const one = work(chunk).finally(() => {
         running.delete(one)
-        spare.push(memory)
+        spare.push(Buffer.from(chunk.bytes.buffer))
       })
       // Awaited by the next `load`, or by `settled`.
       one.catch(() => undefined)

@@ -86,11 +86,10 @@ async function moveAll(move: BlockMove): Promise<ChunkMoved> {
   const targetBytes = (gatheredMs: number) => (isOutOfTime(move) || gatheredMs > gatherWithinMs ? 0 : blockBytes)
   const moved = { read: 0, loaded: 0, filtered: 0, bytes: 0, handedOver: false }
   const { buffers, giveBack } = borrowBlockBuffers()
-  const records = body.recordsInMemory
   const blocks =
-    records === undefined
+    body.inMemory === undefined
       ? blocksOf(crashing(context, body), { ...body, targetBytes, buffers })
-      : blockInMemory(crashing(context, body), { ...body, records })
+      : blockInMemory(crashing(context, body), { ...body, ...body.inMemory })
   for await (const next of oneAhead(blocks)) {
     if (moved.read > 0 && isOutOfTime(move)) {
       moved.handedOver = true

@@ -42,16 +42,16 @@ export async function stageParts(context: RunContext, event: StageEvent, work: P
   const isLoadedHere = canLoadHere(context, work.target)
   // Where they are staged, one is uploaded while the next is filled, so two are in memory.
   const targetBytes = world.settings.stageChunkBytes / (isLoadedHere ? loadedHerePart : 2)
-  const mostBytes = Math.max(targetBytes, body.maxRecordBytes + 1)
-  await using here = isLoadedHere ? openLoadingHere(context, work.source, mostBytes, event.generation) : null
+  await using here = isLoadedHere ? openLoadingHere(context, work.source, event.generation) : null
   try {
-    const options = { ...body, origin: { ...body.origin, start: startOf(body) }, targetBytes }
+    const placed = { ...body.origin, start: startOf(body) }
+    const options = { ...body, origin: placed, targetBytes, ...(here && { nextBuffer: here.nextBuffer }) }
     for await (const chunk of oneAhead(recordChunksOf(body.body, options))) {
       const ordinal = await (here === null ? stagePart : keepPart)(making, progress, chunk)
       if (ordinal === null) return 'left'
       world.reach('stage/after-part')
       if (here === null) await sendChunksInTurn(context, [ordinal])
-      else await here.load({ ordinal, bytes: chunk.bytes, records: chunk.records })
+      else await here.load({ ...chunk, ordinal })
       progress = progressWith(progress, chunk)
       if ((await ledger.readHalt(sql, run.runId, run.generation)) !== null) return 'left'
       if (isOutOfTime()) return 'handed-over'
@@ -73,6 +73,7 @@ export async function stageParts(context: RunContext, event: StageEvent, work: P
 
 /**
  * Of chunks that are loaded here, a quarter of a staged one each: two are filled in turn, and up to three are being loaded.
+ * Larger ones leave the caches: of half a staged one, COPY and this function took 0.6 and 1.3 CPU-seconds a GB more.
  */
 const loadedHerePart = 4
 
