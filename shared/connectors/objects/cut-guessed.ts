@@ -21,8 +21,8 @@ export async function* cutGuessed(
   request: CutRequest,
 ): AsyncGenerator<CutObject> {
   const { encoding } = request
-  if (encoding.format !== 'csv') throw new TransferError('internal/bug', `${encoding.format} is not cut at guesses`)
   for (const head of objects) {
+    if (encoding.format !== 'csv') throw new TransferError('internal/bug', `${encoding.format} is not cut at guesses`)
     const cut = await cutSparsely(store, head, request, guessIn(encoding))
     yield { ...cut, ranges: cut.ranges.map(beginning) }
   }
