@@ -12,7 +12,7 @@ import { send } from './dispatch.ts'
 import { isSameDatabase, openTarget } from './ends.ts'
 import type { LoadEvent } from './events.ts'
 import { type ClaimChunk, loadGathered } from './load-gathered.ts'
-import { loadFromGuess, moveFromStart } from './load-guessed.ts'
+import { loadFromItsStart, moveFromStart } from './load-guessed.ts'
 import { loadRows } from './load-rows.ts'
 import { type MovedCounts, moveInBlocks } from './move-blocks.ts'
 import { isDirtyChunk, type Move, moveWhole } from './move-records.ts'
@@ -53,21 +53,7 @@ async function moveChunk(context: RunContext, id: ledger.ChunkId, chunk: ledger.
   if (target.kind === 'object') throw new TransferError('internal/bug', 'a chunk has no way into this destination')
   await using opened = await openChunk(context, id, chunk, target)
   if (target.kind === 'rows') return await loadRows(context, id, chunk, target, opened, await opened.columns())
-  return await moveFrom(context, id, chunk, target, opened)
-}
-
-async function moveFrom(
-  context: RunContext,
-  id: ledger.ChunkId,
-  chunk: ledger.ChunkRow,
-  target: CopyTarget,
-  opened: OpenedChunk,
-): Promise<ledger.ChunkCounts> {
-  const move = (one: OpenedChunk) => moveOpened(context, id, chunk, target, one)
-  if (opened.guesses?.start.isGuess !== true) return await move(opened)
-  const start = await ledger.readNextStart(context.sql, id.runId, id.ordinal - 1)
-  if (start !== null) return await move(await opened.guesses.begunAt(start))
-  return await loadFromGuess(context, id.ordinal, opened, move)
+  return await loadFromItsStart(context, id, opened, (one) => moveOpened(context, id, chunk, target, one))
 }
 
 /** Moves a chunk whose bytes are at hand by COPY. */

@@ -1,6 +1,6 @@
 import type { SliceStart } from '../connectors/contract.ts'
 import { asTransferError } from '../errors/index.ts'
-import type * as ledger from '../ledger/index.ts'
+import * as ledger from '../ledger/index.ts'
 import type { OpenedChunk } from './chunk-source.ts'
 import { BeganElsewhere, StillUnknown, startOfChunk, watchStart } from './chunk-start.ts'
 import { type MovedCounts, moveInBlocks } from './move-blocks.ts'
@@ -9,23 +9,27 @@ import type { RunContext } from './run-context.ts'
 import { sendOneWaiting } from './slot-waits.ts'
 
 /**
- * Loads a chunk whose beginning was guessed: from there at once, side by side with the chunk before; it commits behind that
+ * A chunk whose beginning was guessed is loaded from there at once, side by side with the chunk before; it commits behind that
  * one, if that has ended where this one began. Otherwise nothing of it was ever there, and it is loaded from where it
- * begins in truth.
+ * begins in truth. Any other chunk is loaded as it is.
  * @param load in a transaction of its own
  */
-export async function loadFromGuess(
+export async function loadFromItsStart(
   context: RunContext,
-  ordinal: number,
+  { runId, ordinal }: Pick<ledger.ChunkId, 'runId' | 'ordinal'>,
   opened: OpenedChunk,
   load: (opened: OpenedChunk) => Promise<ledger.ChunkCounts>,
 ): Promise<ledger.ChunkCounts> {
+  const { guesses } = opened
+  if (guesses === null || !guesses.start.isGuess) return await load(opened)
+  const known = await ledger.readNextStart(context.sql, runId, ordinal - 1)
+  if (known !== null) return await load(await guesses.begunAt(known))
   try {
     return await load(opened)
   } catch (thrown) {
     const start = await startInstead(context, ordinal, thrown)
     context.log.info('the chunk is loaded again from where the one before it ended', { ordinal, offset: start.offset })
-    return await load((await opened.guesses?.begunAt(start)) ?? opened)
+    return await load(await guesses.begunAt(start))
   }
 }
 

@@ -2,21 +2,15 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { defaultCsv } from '../../../shared/codecs/encoding.ts'
 import { cutGuessed, guessStart } from '../../../shared/connectors/objects/cut-guessed.ts'
-import type { ObjectStore } from '../../../shared/ports/index.ts'
+import { countingStore } from '../../support/counting-store.ts'
 
 const newline = 0x0a
 
 async function cut(whole: Buffer, targetBytes: number, headerRecords = 0) {
-  let bytesRead = 0
-  const store = {
-    async *readRange(_: string, { start, end }: { start: number; end: number }) {
-      bytesRead += end - start
-      yield whole.subarray(start, end)
-    },
-  } as unknown as ObjectStore
-  const head = { key: 'a.csv', etag: 'E', size: whole.length, lastModified: new Date(0), metadata: {} }
+  const { store, head, bytesRead } = countingStore(whole)
   const request = { encoding: defaultCsv, headerRecords, targetBytes, signal: new AbortController().signal }
-  for await (const { ranges, names } of cutGuessed(store, [head], request)) return { ranges, names, bytesRead }
+  for await (const { ranges, names } of cutGuessed(store, [head], request))
+    return { ranges, names, bytesRead: bytesRead() }
   throw new Error('nothing was cut')
 }
 

@@ -3,23 +3,16 @@ import { expect, test } from 'vitest'
 import { defaultCsv, jsonLines } from '../../../shared/codecs/encoding.ts'
 import { cutJson } from '../../../shared/connectors/objects/cut-json.ts'
 import { cutUnscanned } from '../../../shared/connectors/objects/cut-unscanned.ts'
-import type { ObjectStore } from '../../../shared/ports/index.ts'
+import { countingStore } from '../../support/counting-store.ts'
 
 const encoding = { ...defaultCsv, multiLine: false }
 const signal = new AbortController().signal
 
 async function cut(whole: Buffer, targetBytes: number, headerRecords = 0, isJson = false) {
-  let bytesRead = 0
-  const store = {
-    async *readRange(_: string, { start, end }: { start: number; end: number }) {
-      bytesRead += end - start
-      yield whole.subarray(start, end)
-    },
-  } as unknown as ObjectStore
-  const head = { key: 'a.csv', etag: 'E', size: whole.length, lastModified: new Date(0), metadata: {} }
+  const { store, head, bytesRead } = countingStore(whole)
   const request = { encoding: isJson ? jsonLines : encoding, headerRecords, targetBytes, signal }
   for await (const { ranges, names } of (isJson ? cutJson : cutUnscanned)(store, [head], request))
-    return { ranges, names, bytesRead }
+    return { ranges, names, bytesRead: bytesRead() }
   throw new Error('nothing was cut')
 }
 
