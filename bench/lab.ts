@@ -32,8 +32,8 @@ export interface Lab extends AsyncDisposable {
   put(key: string, bytes: Buffer): Promise<void>
   /** In one request, as small objects are. */
   putWhole(key: string, bytes: Buffer): Promise<void>
-  /** Files one behind the other as one object. @returns its etag */
-  putFiles(key: string, paths: readonly string[]): Promise<{ readonly etag: string }>
+  /** Files one behind the other as one object. `beforeLast` is done once its last part is about to be sent. @returns its etag */
+  putFiles(key: string, paths: readonly string[], beforeLast?: () => Promise<void>): Promise<{ readonly etag: string }>
   remove(keys: readonly string[]): Promise<void>
   store(job: object & { readonly name: string }): Promise<void>
   /** From the call to the last commit. @throws when the run does not succeed */
@@ -84,7 +84,7 @@ export async function openLab(profileDir: string | null): Promise<Lab> {
     async putWhole(key, bytes) {
       await world.store.put(key, bytes)
     },
-    putFiles: (key, paths) => world.store.putStream(key, filesInRow(paths)),
+    putFiles: (key, paths, beforeLast) => world.store.putStream(key, filesInRow(paths, beforeLast)),
     remove: (keys) => world.store.remove(keys),
     async store(job) {
       await world.store.put(jobKey(job.name), Buffer.from(JSON.stringify(job)), { contentType: 'application/json' })
@@ -137,8 +137,9 @@ async function stop(stack: ChildProcess): Promise<void> {
   await gone
 }
 
-async function* filesInRow(paths: readonly string[]): AsyncIterable<Uint8Array> {
+async function* filesInRow(paths: readonly string[], atEnd?: () => Promise<void>): AsyncIterable<Uint8Array> {
   for (const path of paths) yield* createReadStream(path, { highWaterMark: 1024 * 1024 })
+  await atEnd?.()
 }
 
 async function* piecesOf(bytes: Buffer): AsyncIterable<Uint8Array> {
