@@ -285,7 +285,8 @@ export interface Reader<O> extends About<O> {
   /**
    * true: reading a slice twice gives the same bytes (an object pinned to its ETag), so a loader may read it directly, or,
    * where it is indivisible, while it is being staged; `rest` is then never null.
-   * false: a slice is staged first, because a second read may give other rows or another order.
+   * false: a second read may give other rows or another order, so a slice is staged first, or goes into the table whole
+   * (plan/work.ts, `isPiped`).
    */
   readonly repeatable: boolean
   /**

@@ -26,7 +26,26 @@ export interface WorkFacts {
   readonly writing: readonly Decision[]
   readonly snapshot: string | null
   readonly gather: GatherRequest
+  /** See `isPiped`. */
+  readonly isNear: boolean
 }
+
+export interface PipeFacts {
+  readonly slices: number
+  /** How many may be read at a time: with fewer slices, loaders would have nothing to do. */
+  readonly concurrent: number
+  /** What is done to each record. */
+  readonly steps: number
+  /** Rows commit with the ledger, and neither bytes nor sessions are counted, which loaders know how to wait for. */
+  readonly isNear: boolean
+}
+
+/**
+ * Whether a slice that may be of other rows the next time goes into the table where it is read, all of it or nothing. One
+ * that stands alone may be of any size.
+ */
+export const isPiped = ({ slices, concurrent, steps, isNear }: PipeFacts): boolean =>
+  isNear && steps === 0 && slices >= Math.max(2, concurrent)
 
 export interface PlannedChunk {
   readonly ordinal: number
@@ -117,8 +136,7 @@ function pathDecisions(facts: WorkFacts): Decision[] {
     return [{ what: 'staging is the delivery', why: 'the destination takes each slice as one object' }]
   if (facts.target === 'rows')
     return [{ what: 'slices are staged', why: 'the destination takes rows, which are read from chunks in COPY text' }]
-  if (!facts.repeatable)
-    return [{ what: 'slices are staged', why: 'a second read of the source may give other rows or another order' }]
+  if (!facts.repeatable) return [unrepeatableDecision(facts)]
   const { slices } = facts.split
   const isRewritten = facts.picked !== null && 'keys' in facts.picked
   const way = isRewritten ? 'records are rewritten on the way' : 'COPY takes its encoding'
@@ -129,6 +147,19 @@ function pathDecisions(facts: WorkFacts): Decision[] {
     why,
   }))
   return reasons.length < slices.length || slices.length === 0 ? [read, ...cut] : cut
+}
+
+function unrepeatableDecision({ split, steps, gather: { concurrent }, isNear }: WorkFacts): Decision {
+  const slices = split.slices.length
+  const why = 'a second read of the source may give other rows or another order'
+  if (isPiped({ slices, concurrent, steps: steps.length, isNear }))
+    return {
+      what: 'each slice is read into the table in one transaction',
+      why: `${why}; one with a record that is refused is staged`,
+    }
+  const isShared = isNear && steps.length === 0
+  const few = isShared ? `, and the chunks of ${slices} are shared by ${concurrent} loaders` : ''
+  return { what: 'slices are staged', why: `${why}${few}` }
 }
 
 function pickDecision({ picked }: WorkFacts): Decision[] {

@@ -1,7 +1,6 @@
 import type { CopyTarget } from '../connectors/contract.ts'
 import { TransferError } from '../errors/index.ts'
 import * as ledger from '../ledger/index.ts'
-import { appendRecords } from '../load/put-records.ts'
 import type { Sql } from '../ports/index.ts'
 import { takeSlot } from '../postgres/connection-slots.ts'
 import type { Column } from '../schema/index.ts'
@@ -16,9 +15,9 @@ import { loadFromItsStart, moveFromStart } from './load-guessed.ts'
 import { loadRows } from './load-rows.ts'
 import { type MovedCounts, moveInBlocks } from './move-blocks.ts'
 import { isDirtyChunk, type Move, moveWhole } from './move-records.ts'
-import { putInto } from './put-of.ts'
+import { putOf } from './put-of.ts'
 import { type RunContext, refuseIfOver } from './run-context.ts'
-import { isAtomic, stagingOf } from './run-staging.ts'
+import { isAtomic } from './run-staging.ts'
 import { sendOneWaiting } from './slot-waits.ts'
 import { finishIfComplete, sendChunkAfter } from './window.ts'
 
@@ -106,9 +105,7 @@ async function copyChunk(
   columns: readonly Column[],
 ): Promise<ledger.ChunkCounts> {
   const names = columns.map(({ name }) => name)
-  const openPut = isAtomic(target)
-    ? async () => appendRecords(sql, stagingOf(id.runId), names, opened.sent)
-    : await putInto(context, sql, target, { encoding: opened.sent, columns: names })
+  const openPut = await putOf(context, sql, target, { encoding: opened.sent, columns: names })
   const move = { context, sql, id, chunk, opened, columns, openPut }
   const claim: ClaimChunk = (some, copy) => inClaim({ ...move, ...some }, copy)
   if (context.run.trigger.type === 'objects') return await loadGathered(move, target, claim)

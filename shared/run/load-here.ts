@@ -1,7 +1,7 @@
 import type { CopyTarget, Source, Target } from '../connectors/contract.ts'
 import { asTransferError } from '../errors/index.ts'
 import * as ledger from '../ledger/index.ts'
-import type { SqlSession } from '../ports/index.ts'
+import type { PostgresConnection, SqlSession } from '../ports/index.ts'
 import { openOn } from './chunk-source.ts'
 import { collectRarely } from './collect-rarely.ts'
 import { sendAnew } from './dispatch.ts'
@@ -37,9 +37,13 @@ export interface LoadingHere extends AsyncDisposable {
  * four times what inflating does (docs/decisions.md, 2026-11-30). Where sessions are counted or bytes are held to a cap,
  * they are staged, as loaders know how to wait.
  */
-export function canLoadHere(context: RunContext, target: Target): target is CopyTarget {
+export function canLoadHere(
+  context: { readonly run: Pick<RunContext['run'], 'spec'> },
+  target: Target,
+  ledgerAddress: PostgresConnection,
+): target is CopyTarget {
   if (target.kind !== 'copy' || isCapped(context)) return false
-  return isSameDatabase(target.connection, context.address) && target.connection.maxConnections === undefined
+  return isSameDatabase(target.connection, ledgerAddress) && target.connection.maxConnections === undefined
 }
 
 /**

@@ -7,11 +7,23 @@ import { appendRecords, mergeRecords, type PutRecords } from '../load/put-record
 import type { Sql } from '../ports/index.ts'
 import { Capabilities } from '../postgres/capabilities.ts'
 import type { RunContext } from './run-context.ts'
+import { isAtomic, stagingOf } from './run-staging.ts'
 
 /** How records lie, and which columns of the destination their fields are. */
 export interface PutShape {
   readonly encoding: CopyEncoding
   readonly columns: readonly string[]
+}
+
+/** How records of a run get into the table, or into the one that collects them until its end. */
+export async function putOf(
+  context: RunContext,
+  sql: Sql,
+  target: CopyTarget,
+  shape: PutShape,
+): Promise<() => Promise<PutRecords>> {
+  if (!isAtomic(target)) return await putInto(context, sql, target, shape)
+  return async () => appendRecords(sql, stagingOf(context.run.runId), shape.columns, shape.encoding)
 }
 
 /** How records get into the table; what the server can do was tried when the run was planned. */

@@ -39,7 +39,7 @@ export async function stageParts(context: RunContext, event: StageEvent, work: P
   let progress = before
   const isOutOfTime = () => work.soft.aborted || world.clock.now() >= deadline.softAt
   const { body } = making
-  const isLoadedHere = canLoadHere(context, work.target)
+  const isLoadedHere = canLoadHere(context, work.target, context.address)
   // Where they are staged, one is uploaded while the next is filled, so two are in memory.
   const targetBytes = world.settings.stageChunkBytes / (isLoadedHere ? loadedHerePart : 2)
   await using here = isLoadedHere ? openLoadingHere(context, work.source, event.generation) : null

@@ -6,6 +6,7 @@ import type { Clock } from '../ports/index.ts'
 import { placeOf, sendAgainIfLost, sendAnew } from './dispatch.ts'
 import { openSource, openTarget } from './ends.ts'
 import type { StageEvent } from './events.ts'
+import { canPipe, pipeSlice } from './pipe-slice.ts'
 import { capped, isCapped } from './rate-cap.ts'
 import { askedForm } from './record-form.ts'
 import type { RunContext } from './run-context.ts'
@@ -15,7 +16,7 @@ import { stageChunks } from './stage-chunks.ts'
 import { emptyObjectOf, stageObject } from './stage-object.ts'
 import { stageParts } from './stage-parts.ts'
 import { changesOf } from './transforming.ts'
-import { finishIfComplete, sendChunksInTurn, sendSliceAfter, sendSlicesInTurn } from './window.ts'
+import { finishIfComplete, sendChunkAfter, sendChunksInTurn, sendSliceAfter, sendSlicesInTurn } from './window.ts'
 
 /**
  * Reads one slice of a source. Towards a database it becomes chunk objects; towards OSS it becomes the destination object,
@@ -29,7 +30,8 @@ export async function stageSlice(context: RunContext, event: StageEvent): Promis
   if (plan === null || plan.epoch !== event.epoch) return
   const slice = await ledger.readSlice(sql, run.runId, event.epoch, event.slice)
   if (slice === null) throw new TransferError('event/invalid', `run ${run.runId} has no slice ${event.slice}`)
-  const became = slice.done ? await sealedBefore(context, event) : await readPinned(context, event, slice.descriptor)
+  const work = { event, slice: slice.descriptor, slices: plan.slices }
+  const became = slice.done ? await sealedBefore(context, event) : await readPinned(context, work)
   if (became === null) return
   context.world.reach('stage/after-ledger-row')
   await sendOneWaiting(context)
@@ -37,6 +39,13 @@ export async function stageSlice(context: RunContext, event: StageEvent): Promis
   await sendSlicesInTurn(context, event.epoch, became.slices)
   await sendChunksInTurn(context, became.ordinals)
   if (next === 'none') await finishIfComplete(context)
+}
+
+interface SliceToRead {
+  readonly event: StageEvent
+  readonly slice: Slice
+  /** How many the run has. */
+  readonly slices: number
 }
 
 /** What a sealed slice became: chunks to load, or smaller slices to read. */
@@ -56,9 +65,9 @@ async function sealedBefore({ sql, run }: RunContext, event: StageEvent): Promis
  * one of the old epoch has nothing left to do; failing would end a run that is about to go on.
  * @returns null when the slice is left to that
  */
-async function readPinned(context: RunContext, event: StageEvent, slice: Slice): Promise<Became | null> {
+async function readPinned(context: RunContext, work: SliceToRead): Promise<Became | null> {
   try {
-    return await readOrCut(context, event, slice)
+    return await readOrCut(context, work)
   } catch (error) {
     if (!(error instanceof TransferError) || error.code !== 'run/snapshot-lost') throw error
     if (await ledger.isAlive(context.sql, placeOf(context, { step: 'plan' }))) throw error
@@ -74,7 +83,8 @@ async function readPinned(context: RunContext, event: StageEvent, slice: Slice):
  * @returns null when that, or another attempt, has what is left to do
  * @throws source/unsplittable-deadline
  */
-async function readOrCut(context: RunContext, event: StageEvent, slice: Slice): Promise<Became | null> {
+async function readOrCut(context: RunContext, work: SliceToRead): Promise<Became | null> {
+  const { event, slice } = work
   await using source = await openSource(context)
   await using target = await openTarget(context)
   using soft = abortAt(context.deadline.softAt, context.world.clock)
@@ -85,7 +95,7 @@ async function readOrCut(context: RunContext, event: StageEvent, slice: Slice): 
     return outcome === 'sealed' ? nothing : null
   }
   try {
-    return await readWhole(context, event, slice, source, target, soft.signal)
+    return await readWhole(context, work, source, target, soft.signal)
   } catch (error) {
     if (!soft.signal.aborted || context.deadline.signal.aborted) throw error
     const smaller = (await source.cutSmaller?.(slice)) ?? []
@@ -96,13 +106,26 @@ async function readOrCut(context: RunContext, event: StageEvent, slice: Slice): 
 
 async function readWhole(
   context: RunContext,
-  event: StageEvent,
-  slice: Slice,
+  { event, slice, slices }: SliceToRead,
   source: Source,
   target: Target,
   soft: AbortSignal,
-): Promise<Became> {
+): Promise<Became | null> {
   const signal = AbortSignal.any([context.deadline.signal, soft])
+  if (canPipe(context, target, slices)) {
+    using half = abortAt(halfWay(context), context.world.clock)
+    const piped = await pipeSlice(context, event, {
+      slice,
+      source,
+      target,
+      signal: AbortSignal.any([signal, half.signal]),
+    })
+    if (piped === 'left') return null
+    if (piped !== 'refused') {
+      await sendChunkAfter(context, piped.ordinal)
+      return nothing
+    }
+  }
   const read = (encoding: CopyEncoding, how: ReadHow) => source.read(slice, source.offer(encoding), signal, how)
   if (target.kind !== 'object') {
     const readRows = (onRefused: OnRefused) => read(target.preferred, { onRefused })
@@ -118,6 +141,12 @@ async function readWhole(
 /** Into the parts of an upload, without a stop: nothing else holds the bytes of the source. */
 const goesAsItIs = ({ preferred, encode, pack }: ObjectTarget) =>
   preferred.format !== 'jsonl' && encode === null && pack === null
+
+/** A slice that is not in the table by then has as long to be staged. */
+function halfWay({ world, deadline }: RunContext): Date {
+  const now = world.clock.now().getTime()
+  return new Date(now + (deadline.softAt.getTime() - now) / 2)
+}
 
 /** A signal that aborts at a time; one beyond what a timer can wait for never comes. */
 function abortAt(at: Date, clock: Clock): { readonly signal: AbortSignal } & Disposable {

@@ -149,7 +149,7 @@ describe('a cap of connections', () => {
 
   it('gives a connection back when its holder is killed', async () => {
     const table = await empty(await filled())
-    await stack.crashAt('stage/mid-object')
+    await stack.crashAt('load/mid-copy')
     await allSucceed([dataxJob(table, reading('pg_one', table), intoAdbpg(`public.${table}`), speed)])
     expect(await stack.crashed()).toBe(true)
   }, 120_000)

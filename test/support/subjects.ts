@@ -33,13 +33,21 @@ export async function objectImport(stack: TestStack, change: (csv: string) => st
   return { table, job, expectDone: () => expectWhole(stack, table) }
 }
 
-export async function tableImport(stack: TestStack, more: Record<string, unknown> = {}): Promise<Subject> {
+/** Each slice is read into the table; one that stands alone is staged, for several to load. */
+export async function tableImport(
+  stack: TestStack,
+  more: Record<string, unknown> = {},
+  slices: 'several' | 'one' = 'several',
+): Promise<Subject> {
   const table = unique('twice')
   await stack.sql(`create table public.${table} (id bigint, note text)`)
   await stack.sql(`create table public.${table}_log (at timestamptz default clock_timestamp())`)
-  await stack.sql(`create table public.${table} (id bigint primary key, note text)`, stack.source)
+  await stack.sql(
+    `create table public.${table} (id bigint ${slices === 'one' ? '' : 'primary key'}, note text)`,
+    stack.source,
+  )
   await stack.sql(fill(table), stack.source)
-  const parameter = { datasource: 'pg_local', table: `public.${table}`, column: ['*'], splitPk: 'id' }
+  const parameter = { datasource: 'pg_local', table: `public.${table}`, column: ['*'] }
   const postSql = [`insert into public.${table}_log default values`]
   const writer = intoAdbpg(`public.${table}`, { preSql: postSql, postSql, ...more })
   const job = dataxJob(table, { name: 'postgresqlreader', parameter }, writer)
@@ -51,6 +59,7 @@ export async function tableImport(stack: TestStack, more: Record<string, unknown
   return { table, job, expectDone }
 }
 
+export const stagedImport = (stack: TestStack) => tableImport(stack, {}, 'one')
 export const atomicImport = (stack: TestStack) => tableImport(stack, { atomic: true })
 
 export async function tableExport(stack: TestStack): Promise<Subject> {
