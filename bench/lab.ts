@@ -15,7 +15,7 @@ import type { Log, SqlSession } from '../shared/ports/index.ts'
 import { type RunReport, reportRun } from '../shared/run/report.ts'
 import { jobKey } from '../shared/staging/keys.ts'
 
-const silent: Log = { info: () => undefined, warn: () => undefined, error: () => undefined, child: () => silent }
+export const silent: Log = { info: () => undefined, warn: () => undefined, error: () => undefined, child: () => silent }
 const never = new AbortController().signal
 
 /** A local stack of its own, in a process of its own as users have it, and the ways into its database. */

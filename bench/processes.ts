@@ -1,7 +1,7 @@
 import { readdir, readFile, writeFile } from 'node:fs/promises'
 
 /** What a process is to the bench; a function by its name. */
-export type Part = 'server' | 'platform' | `function ${string}` | 'client'
+export type Part = 'server' | 'source' | 'platform' | `function ${string}` | 'client'
 
 export interface Spent {
   readonly cpuSeconds: number
@@ -26,8 +26,8 @@ const ticksPerSecond = 100
 const sampleEveryMs = 2000
 
 /**
- * CPU and memory of the processes of a stack between two moments, read from /proc (Linux alone). A function instance that
- * ends in between is counted up to its last sample.
+ * CPU and memory of the processes of a stack between two moments, read from /proc (Linux alone), and of a server beside it
+ * that rows are read from. A function instance that ends in between is counted up to its last sample.
  */
 export async function measureProcesses(stackPid: number, work: () => Promise<void>): Promise<SpentByPart> {
   const first = await sample(stackPid)
@@ -49,22 +49,29 @@ export async function measureProcesses(stackPid: number, work: () => Promise<voi
       await new Promise((resolve) => setTimeout(resolve, sampleEveryMs))
     }
   })()
-  const own = process.cpuUsage()
+  const clientBefore = await clientSeconds()
   await work()
-  const client = process.cpuUsage(own)
+  const client = (await clientSeconds()) - clientBefore
   isOver = true
   await watching
   await look()
-  return sumUp(first, last, peaks, (client.user + client.system) / 1e6)
+  return sumUp(first, last, peaks, client)
+}
+
+/** Of this process and of its children that have ended, such as psql. */
+async function clientSeconds(): Promise<number> {
+  const { user, system } = process.cpuUsage()
+  const { endedTicks = 0 } = (await factsOf(process.pid)) ?? {}
+  return (user + system) / 1e6 + endedTicks / ticksPerSecond
 }
 
 function sumUp(
   first: ReadonlyMap<number, Named>,
   last: ReadonlyMap<number, Named>,
   peaks: ReadonlyMap<number, number>,
-  clientSeconds: number,
+  cpuSecondsOfClient: number,
 ): SpentByPart {
-  const spent = new Map<Part, Spent>([['client', { cpuSeconds: clientSeconds, peakRssMb: 0 }]])
+  const spent = new Map<Part, Spent>([['client', { cpuSeconds: cpuSecondsOfClient, peakRssMb: 0 }]])
   for (const [pid, facts] of last) {
     const before = spent.get(facts.part) ?? { cpuSeconds: 0, peakRssMb: 0 }
     spent.set(facts.part, {
@@ -77,27 +84,32 @@ function sumUp(
 
 /** The postmaster waits for its sessions, so the ticks of those that ended are among its own, and not counted here again. */
 function ticksOf(now: Named, before: Named | undefined): number {
-  if (now.part !== 'server') return now.ownTicks - (before?.ownTicks ?? 0)
+  if (now.part !== 'server' && now.part !== 'source') return now.ownTicks - (before?.ownTicks ?? 0)
   if (now.hasEnded) return -(before?.ownTicks ?? 0)
   return now.ownTicks + now.endedTicks - (before === undefined ? 0 : before.ownTicks + before.endedTicks)
 }
 
 type Named = ProcessFacts & { readonly part: Part; readonly hasEnded: boolean }
 
-/** The stack and everything below it; of the database the postmaster and its sessions. */
+/** The stack and everything below it; of the databases the postmaster and its sessions. */
 async function sample(stackPid: number): Promise<Map<number, Named>> {
   const all = await listProcesses()
   const named = new Map<number, Named>()
-  const isOf = (facts: ProcessFacts): boolean => {
-    if (facts.pid === stackPid) return true
+  const isBelow = (facts: ProcessFacts, pid: number): boolean => {
+    if (facts.pid === pid) return true
     const parent = all.get(facts.parent)
-    return parent !== undefined && parent !== facts && isOf(parent)
+    return parent !== undefined && parent !== facts && isBelow(parent, pid)
   }
   for (const facts of all.values()) {
-    if (isOf(facts)) named.set(facts.pid, { ...facts, part: await partOf(facts, stackPid), hasEnded: false })
+    const isOfStack = isBelow(facts, stackPid)
+    if (isOfStack) named.set(facts.pid, { ...facts, part: await partOf(facts, stackPid), hasEnded: false })
+    else if (isSource(facts) && isBelow(facts, process.pid))
+      named.set(facts.pid, { ...facts, part: 'source', hasEnded: false })
   }
   return named
 }
+
+const isSource = ({ command }: ProcessFacts) => command.startsWith('postgres') || command === 'mariadbd'
 
 async function partOf({ pid, command }: ProcessFacts, stackPid: number): Promise<Part> {
   if (pid === stackPid) return 'platform'
@@ -110,21 +122,25 @@ async function partOf({ pid, command }: ProcessFacts, stackPid: number): Promise
 async function listProcesses(): Promise<Map<number, ProcessFacts>> {
   const found = new Map<number, ProcessFacts>()
   for (const name of await readdir('/proc')) {
-    if (!/^\d+$/.test(name)) continue
-    const stat = await readFile(`/proc/${name}/stat`, 'latin1').catch(() => null)
-    if (stat === null) continue
-    // The command stands in brackets and may hold blanks.
-    const fields = stat
-      .slice(stat.lastIndexOf(')') + 2)
-      .split(' ')
-      .map(Number)
-    const [parent = 0] = fields.slice(1, 2)
-    const [user = 0, system = 0, endedUser = 0, endedSystem = 0] = fields.slice(11, 15)
-    const command = stat.slice(stat.indexOf('(') + 1, stat.lastIndexOf(')'))
-    const ticks = { ownTicks: user + system, endedTicks: endedUser + endedSystem }
-    found.set(Number(name), { pid: Number(name), parent, command, ...ticks })
+    const facts = /^\d+$/.test(name) ? await factsOf(Number(name)) : null
+    if (facts !== null) found.set(facts.pid, facts)
   }
   return found
+}
+
+/** null: it has ended. */
+async function factsOf(pid: number): Promise<ProcessFacts | null> {
+  const stat = await readFile(`/proc/${pid}/stat`, 'latin1').catch(() => null)
+  if (stat === null) return null
+  // The command stands in brackets and may hold blanks.
+  const fields = stat
+    .slice(stat.lastIndexOf(')') + 2)
+    .split(' ')
+    .map(Number)
+  const [parent = 0] = fields.slice(1, 2)
+  const [user = 0, system = 0, endedUser = 0, endedSystem = 0] = fields.slice(11, 15)
+  const command = stat.slice(stat.indexOf('(') + 1, stat.lastIndexOf(')'))
+  return { pid, parent, command, ownTicks: user + system, endedTicks: endedUser + endedSystem }
 }
 
 /** The kernel keeps the largest RSS of a process; 5 makes it begin anew (proc(5), clear_refs). */

@@ -1,14 +1,21 @@
-import { spawn, spawnSync } from 'node:child_process'
-import { once } from 'node:events'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { finished, type Words } from './command.ts'
 import { lineitemColumns } from './lineitem.ts'
 
-export const isInstalled = (command: string) => spawnSync(command, ['--version']).status === 0
+/** The words of one session that runs one statement. */
+export const psqlWords = (url: string, statement: string): Words => [
+  'psql',
+  url,
+  '-qXv',
+  'ON_ERROR_STOP=1',
+  '-c',
+  statement,
+]
 
 /** One session each, all at once. @throws when one fails */
 export async function psqlCopies(url: string, statements: readonly string[]): Promise<void> {
-  await Promise.all(statements.map((statement) => finished('psql', [url, '-qXv', 'ON_ERROR_STOP=1', '-c', statement])))
+  await Promise.all(statements.map((statement) => finished(psqlWords(url, statement))))
 }
 
 export const copyFromFile = (table: string, path: string) => `\\copy ${table} from '${path}' with (format csv)`
@@ -21,15 +28,5 @@ export async function pgloaderCsv(url: string, table: string, path: string, dir:
     with fields optionally enclosed by '"', fields escaped by double-quote, fields terminated by ',';`
   const file = join(dir, 'pgloader.load')
   await writeFile(file, script)
-  await finished('pgloader', ['--quiet', '--root-dir', join(dir, 'pgloader'), file])
-}
-
-async function finished(command: string, args: readonly string[]): Promise<void> {
-  const child = spawn(command, args, { stdio: ['ignore', 'ignore', 'pipe'] })
-  let errors = ''
-  child.stderr.setEncoding('utf8').on('data', (text) => {
-    errors += text
-  })
-  const [status] = (await once(child, 'close')) as [number]
-  if (status !== 0) throw new Error(`${command} ended with ${status}: ${errors.slice(0, 2000)}`)
+  await finished(['pgloader', '--quiet', '--root-dir', join(dir, 'pgloader'), file])
 }

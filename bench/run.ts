@@ -5,6 +5,7 @@ import { forms } from './forms.ts'
 import { openLab } from './lab.ts'
 import { machineFacts } from './machine.ts'
 import { badRecords } from './parts/bad-records.ts'
+import { databases, sourceNames } from './parts/databases.ts'
 import { latency } from './parts/latency.ts'
 import { memory } from './parts/memory.ts'
 import { smallFiles } from './parts/small-files.ts'
@@ -17,6 +18,7 @@ const { values } = parseArgs({
     part: { type: 'string', multiple: true },
     form: { type: 'string', multiple: true },
     input: { type: 'string', multiple: true },
+    source: { type: 'string', multiple: true },
     quick: { type: 'boolean', default: false },
     mb: { type: 'string' },
     records: { type: 'string' },
@@ -31,6 +33,7 @@ const { values } = parseArgs({
 const given = (text: string | undefined, quick: number, whole: number) =>
   text === undefined ? (values.quick ? quick : whole) : Number(text)
 const megabytes = given(values.mb, 100, 1000)
+const databaseMegabytes = given(values.mb, 30, 500)
 const records = given(values.records, 100_000, 1_000_000)
 const files = given(values.files, 500, 10_000)
 const times = given(values.times, 20, 100)
@@ -42,6 +45,7 @@ const parts: Readonly<Record<string, (lab: Lab) => Promise<unknown>>> = {
   'bad-records': (lab) => badRecords(lab, { records, rounds }),
   memory: (lab) => memory(lab, { megabytes, only: values.input }),
   unload: (lab) => unload(lab, { megabytes, rounds }),
+  databases: (lab) => databases(lab, { megabytes: databaseMegabytes, rounds, only: values.source }),
   'small-files': (lab) => smallFiles(lab, { files, kilobytes: 20, rounds }),
   latency: (lab) => latency(lab, { times }),
 }
@@ -51,8 +55,9 @@ const help = `npm run bench [-- options]: what we cost beside COPY alone, in one
   --part <name>      ${Object.keys(parts).join(', ')}; may be repeated; all when unset
   --form <name>      of the whole path: ${Object.keys(forms).join('; ')}
   --input <name>     of the part memory, as it prints them; may be repeated
+  --source <name>    of the part databases: ${sourceNames.join(', ')}; may be repeated
   --quick            small data and one round, under two minutes: for a look, not for a claim
-  --mb <number>      megabytes of CSV of the whole path (1000)
+  --mb <number>      megabytes of CSV of the whole path (1000) or of a database (500)
   --records <number> of a chunk with bad records (1000000)
   --files <number>   small files (10000)
   --times <number>   files whose latency is measured (100)

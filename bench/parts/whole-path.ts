@@ -1,10 +1,11 @@
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
+import { isInstalled } from '../command.ts'
 import { type Form, forms, plainTable, tableWithSource } from '../forms.ts'
 import type { Lab } from '../lab.ts'
 import { createLineitem, type LineitemFile, writeLineitem } from '../lineitem.ts'
 import { caseResult, interleave, type Measured, measure } from '../measure.ts'
-import { copyFromFile, isInstalled, pgloaderCsv, psqlCopies } from '../psql.ts'
+import { copyFromFile, pgloaderCsv, psqlCopies } from '../psql.ts'
 
 /**
  * The ceiling is `\copy` of one file for each core, side by side; ours is one object of the same rows, from the end of its

@@ -17,7 +17,8 @@ export interface MariadbBinaries {
 }
 
 /** The server, the SQL of its system tables, and libraries that a small Debian does not have. */
-const packages = ['mariadb-server-core', 'mariadb-server', 'libaio1', 'liburing2', 'libnuma1', 'libpcre2-8-0']
+const serverPackages = ['mariadb-server-core', 'mariadb-server', 'libaio1', 'liburing2', 'libnuma1', 'libpcre2-8-0']
+const clientPackages = ['mariadb-client-core', 'libmariadb3', 'libedit2', 'libncurses6', 'libtinfo6']
 
 /**
  * An installed MariaDB, or else one from Debian's packages, unpacked into a folder of this user: no rights and no
@@ -26,13 +27,34 @@ const packages = ['mariadb-server-core', 'mariadb-server', 'libaio1', 'liburing2
 export async function findMariadb(): Promise<MariadbBinaries | { readonly missing: string }> {
   const installed = await whereInstalled()
   if (installed !== null) return installed
-  const dir = join(tmpdir(), `adbpg-sync-mariadb-${process.getuid?.() ?? 0}`)
+  return await fromDebian('mariadb', serverPackages, async (dir) => {
+    const unpacked = await unpackedAt(dir, 'usr/sbin/mariadbd')
+    const { program: mariadbd, environment } = unpacked
+    return { mariadbd, shareDir: join(dir, 'usr/share/mysql'), environment }
+  })
+}
+
+/** A client of the command line, in the same way. It is `mariadb` or, of MySQL, `mysql`. */
+export async function findMysqlClient(): Promise<Unpacked | { readonly missing: string }> {
+  const folders = (process.env.PATH ?? '').split(':')
+  const files = ['mariadb', 'mysql'].flatMap((name) => folders.map((folder) => join(folder, name)))
+  const program = files.find((file) => existsSync(file))
+  if (program !== undefined) return { program, environment: {} }
+  return await fromDebian('mariadb-client', clientPackages, (dir) => unpackedAt(dir, 'usr/bin/mariadb'))
+}
+
+async function fromDebian<Found>(
+  name: string,
+  packages: readonly string[],
+  find: (dir: string) => Promise<Found>,
+): Promise<Found | { readonly missing: string }> {
+  const dir = join(tmpdir(), `adbpg-sync-${name}-${process.getuid?.() ?? 0}`)
   try {
-    if (!existsSync(dir)) await download(dir)
-    return await unpackedAt(dir)
+    if (!existsSync(dir)) await download(dir, packages)
+    return await find(dir)
   } catch (error) {
     const reason = error instanceof Error ? error.message.split('\n').slice(0, 3).join(' ') : String(error)
-    return { missing: `no MariaDB is installed, and Debian's packages could not be had: ${reason}` }
+    return { missing: `no ${name} is installed, and Debian's packages could not be had: ${reason}` }
   }
 }
 
@@ -46,12 +68,12 @@ async function whereInstalled(): Promise<MariadbBinaries | null> {
 export const systemTables = (shareDir: string) => join(shareDir, 'mysql_system_tables.sql')
 
 /** Under a name of its own first: of two files that begin at once, the second drops its copy. */
-async function download(dir: string): Promise<void> {
+async function download(dir: string, packages: readonly string[]): Promise<void> {
   const draft = await mkdtemp(`${dir}-`)
   const debs = join(draft, 'debs')
   await mkdir(debs)
   try {
-    await downloadInto(debs, join(draft, 'apt'))
+    await downloadInto(debs, join(draft, 'apt'), packages)
     for (const deb of await readdir(debs)) await run('dpkg', ['-x', join(debs, deb), draft])
     for (const folder of [debs, join(draft, 'apt')]) await rm(folder, { recursive: true, force: true })
     await rename(draft, dir)
@@ -62,7 +84,7 @@ async function download(dir: string): Promise<void> {
 }
 
 /** A fresh machine has no lists of packages; an ordinary user gets them into a folder of its own. */
-async function downloadInto(debs: string, state: string): Promise<void> {
+async function downloadInto(debs: string, state: string, packages: readonly string[]): Promise<void> {
   const apt = (...words: readonly string[]) =>
     run('apt-get', ['-o', 'Acquire::http::Timeout=15', ...words], { cwd: debs, timeout: 60_000 })
   const download = (options: readonly string[]) => apt(...options, 'download', ...packages)
@@ -78,14 +100,20 @@ async function downloadInto(debs: string, state: string): Promise<void> {
   }
 }
 
-async function unpackedAt(dir: string): Promise<MariadbBinaries> {
+interface Unpacked {
+  readonly program: string
+  /** Where its libraries are. */
+  readonly environment: Readonly<Record<string, string>>
+}
+
+async function unpackedAt(dir: string, path: string): Promise<Unpacked> {
   const libraries: string[] = []
   for (const folder of [join(dir, 'usr/lib'), join(dir, 'lib')]) {
     const names = existsSync(folder) ? await readdir(folder) : []
     libraries.push(...names.filter((name) => name.includes('-linux-')).map((name) => join(folder, name)))
   }
-  const mariadbd = join(dir, 'usr/sbin/mariadbd')
+  const program = join(dir, path)
   const environment = { LD_LIBRARY_PATH: libraries.join(':') }
-  await run(mariadbd, ['--no-defaults', '--version'], { env: { ...process.env, ...environment } })
-  return { mariadbd, shareDir: join(dir, 'usr/share/mysql'), environment }
+  await run(program, ['--no-defaults', '--version'], { env: { ...process.env, ...environment } })
+  return { program, environment }
 }

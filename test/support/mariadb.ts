@@ -24,23 +24,26 @@ export interface TestMariadb {
   close(): Promise<void>
 }
 
-/** A server of its own for one test file, or why there is none: `skip(typeof server === 'string', server)`. */
-export async function startMariadb(): Promise<TestMariadb | string> {
+/**
+ * A server of its own for one test file, or why there is none: `skip(typeof server === 'string', server)`.
+ * @param more options of the server, which hold where they are given twice
+ */
+export async function startMariadb(more: readonly string[] = []): Promise<TestMariadb | string> {
   const binaries = await findMariadb()
-  return 'missing' in binaries ? binaries.missing : await startWith(binaries)
+  return 'missing' in binaries ? binaries.missing : await startWith(binaries, more)
 }
 
-async function startWith(binaries: MariadbBinaries): Promise<TestMariadb> {
+async function startWith(binaries: MariadbBinaries, more: readonly string[]): Promise<TestMariadb> {
   const dir = await mkdtemp(join(tmpdir(), 'adbpg-sync-mariadb-data-'))
   try {
-    return await startIn(dir, binaries)
+    return await startIn(dir, binaries, more)
   } catch (error) {
     await rm(dir, { recursive: true, force: true })
     throw error
   }
 }
 
-async function startIn(dir: string, binaries: MariadbBinaries): Promise<TestMariadb> {
+async function startIn(dir: string, binaries: MariadbBinaries, more: readonly string[]): Promise<TestMariadb> {
   const data = join(dir, 'data')
   await mkdir(data)
   await makeSystemTables(binaries, data)
@@ -51,6 +54,7 @@ async function startIn(dir: string, binaries: MariadbBinaries): Promise<TestMari
     ...[`--socket=${join(dir, 'socket')}`, `--pid-file=${join(dir, 'pid')}`],
     ...[`--port=${port}`, '--bind-address=127.0.0.1', '--local-infile=1', '--max-allowed-packet=32M'],
     ...(tls === null ? [] : [`--ssl-cert=${tls.certificate}`, `--ssl-key=${tls.key}`]),
+    ...more,
   ])
   const closed = once(server, 'exit')
   const { createConnection } = await import('mysql2/promise')
