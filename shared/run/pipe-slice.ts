@@ -20,7 +20,7 @@ export function canPipe(context: RunContext, target: Target, slices: number): ta
 /** `refused`: nothing of the slice is in the table, and it is to be staged; `left`: another attempt was faster. */
 export type Piped = { readonly ordinal: number } | 'refused' | 'left'
 
-interface SliceToPipe {
+export interface SliceToPipe {
   readonly slice: Slice
   readonly source: Source
   readonly target: CopyTarget

@@ -6,7 +6,7 @@ import type { Clock } from '../ports/index.ts'
 import { placeOf, sendAgainIfLost, sendAnew } from './dispatch.ts'
 import { openSource, openTarget } from './ends.ts'
 import type { StageEvent } from './events.ts'
-import { canPipe, pipeSlice } from './pipe-slice.ts'
+import { canPipe, pipeSlice, type SliceToPipe } from './pipe-slice.ts'
 import { capped, isCapped } from './rate-cap.ts'
 import { askedForm } from './record-form.ts'
 import type { RunContext } from './run-context.ts'
@@ -113,18 +113,8 @@ async function readWhole(
 ): Promise<Became | null> {
   const signal = AbortSignal.any([context.deadline.signal, soft])
   if (canPipe(context, target, slices)) {
-    using half = abortAt(halfWay(context), context.world.clock)
-    const piped = await pipeSlice(context, event, {
-      slice,
-      source,
-      target,
-      signal: AbortSignal.any([signal, half.signal]),
-    })
-    if (piped === 'left') return null
-    if (piped !== 'refused') {
-      await sendChunkAfter(context, piped.ordinal)
-      return nothing
-    }
+    const became = await pipe(context, event, { slice, source, target, signal })
+    if (became !== 'refused') return became
   }
   const read = (encoding: CopyEncoding, how: ReadHow) => source.read(slice, source.offer(encoding), signal, how)
   if (target.kind !== 'object') {
@@ -141,6 +131,15 @@ async function readWhole(
 /** Into the parts of an upload, without a stop: nothing else holds the bytes of the source. */
 const goesAsItIs = ({ preferred, encode, pack }: ObjectTarget) =>
   preferred.format !== 'jsonl' && encode === null && pack === null
+
+async function pipe(context: RunContext, event: StageEvent, work: SliceToPipe): Promise<Became | null | 'refused'> {
+  using half = abortAt(halfWay(context), context.world.clock)
+  const piped = await pipeSlice(context, event, { ...work, signal: AbortSignal.any([work.signal, half.signal]) })
+  if (piped === 'refused') return piped
+  if (piped === 'left') return null
+  await sendChunkAfter(context, piped.ordinal)
+  return nothing
+}
 
 /** A slice that is not in the table by then has as long to be staged. */
 function halfWay({ world, deadline }: RunContext): Date {
