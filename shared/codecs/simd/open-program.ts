@@ -15,6 +15,7 @@ interface Program {
   readonly constants: Exported
   readonly constantBytes: Exported
   readonly output: Exported
+  readonly md5State: Exported
   readonly inQuotes: Exported
   readonly backslashes: Exported
   readonly taken: Exported
@@ -22,6 +23,7 @@ interface Program {
   readonly isRefused: Exported
   findRecordEnds(length: number, quote: number, newline: number, wasInQuotes: number): number
   updateCrc64(register: bigint, length: number): bigint
+  updateDigests(register: bigint, length: number): bigint
   findLineEnds(length: number, newline: number): number
   project(
     length: number,

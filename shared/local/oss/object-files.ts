@@ -3,7 +3,7 @@ import { createReadStream, existsSync } from 'node:fs'
 import { type FileHandle, mkdir, open, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import * as z from 'zod'
-import { createCrc64 } from '../../codecs/crc64.ts'
+import { createDigests } from '../../codecs/digests.ts'
 
 /** Bytes on disk. A part of an upload, an append or a whole put: never changed after it was written. */
 export const Segment = z.object({ file: z.string(), size: z.number().int() })
@@ -35,19 +35,17 @@ export interface Written {
 export async function writeSegment(bucketDir: string, body: AsyncIterable<Uint8Array>): Promise<Written> {
   const file = randomBytes(16).toString('hex')
   const path = segmentPath(bucketDir, file)
-  const md5 = createHash('md5')
-  const crc64 = createCrc64()
+  const digests = createDigests()
   const measured = async function* () {
     for await (const piece of body) {
-      md5.update(piece)
-      crc64.update(piece)
+      digests.update(piece)
       yield piece
     }
   }
   await mkdir(dirname(path), { recursive: true })
   try {
     const size = await writeFlushed(path, measured())
-    return { segment: { file, size }, md5: md5.digest(), crc64: crc64.digest() }
+    return { segment: { file, size }, ...digests.digest() }
   } catch (error) {
     await rm(path, { force: true })
     throw error

@@ -21,6 +21,16 @@ function entryOf(table: usize, word: u64, shift: u64): u64 {
   return load<u64>(tables + table * tableBytes + (<usize>((word >> shift) & 0xff) << 3))
 }
 
+/** What four bytes of `word` from bit `shift` on give, of which the last is looked up in table `last`. */
+// @ts-ignore: a decorator of AssemblyScript
+@inline
+export function tableEntries(last: usize, word: u64, shift: u64): u64 {
+  return (
+    entryOf(last + 3, word, shift) ^ entryOf(last + 2, word, shift + 8) ^
+    entryOf(last + 1, word, shift + 16) ^ entryOf(last, word, shift + 24)
+  )
+}
+
 /**
  * Slicing by 16: Kounavis and Berry, "Novel Table Lookup-Based Algorithms for High-Performance CRC Generation", IEEE
  * Transactions on Computers 57 (2008).
@@ -33,11 +43,7 @@ export function updateCrc64(register: u64, length: i32): u64 {
   for (; at + 16 <= stop; at += 16) {
     const low = load<u64>(at) ^ now
     const high = load<u64>(at, 8)
-    now =
-      entryOf(15, low, 0) ^ entryOf(14, low, 8) ^ entryOf(13, low, 16) ^ entryOf(12, low, 24) ^
-      entryOf(11, low, 32) ^ entryOf(10, low, 40) ^ entryOf(9, low, 48) ^ entryOf(8, low, 56) ^
-      entryOf(7, high, 0) ^ entryOf(6, high, 8) ^ entryOf(5, high, 16) ^ entryOf(4, high, 24) ^
-      entryOf(3, high, 32) ^ entryOf(2, high, 40) ^ entryOf(1, high, 48) ^ entryOf(0, high, 56)
+    now = tableEntries(12, low, 0) ^ tableEntries(8, low, 32) ^ tableEntries(4, high, 0) ^ tableEntries(0, high, 32)
   }
   for (; at < stop; at += 1) now = entryOf(0, now ^ load<u8>(at), 0) ^ (now >> 8)
   return now

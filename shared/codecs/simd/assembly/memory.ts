@@ -24,3 +24,5 @@ export const constants: usize = parts + 12 * 1664 + spare
 export const output: usize = constants + 32 * 1024 + spare
 /** Sixteen of 256 entries of eight bytes. */
 export const tables: usize = output + 512 * 1024 + spare
+/** Four numbers of four bytes, which the host puts there before a call and takes behind it. */
+export const md5State: usize = tables + 16 * 256 * 8
