@@ -42,6 +42,9 @@ export async function buildFunctions(projectDir: string, outDir: string): Promis
     external: ['proxy-agent', 'pg-native'],
     // Its CommonJS file requires through a parameter, which no bundler can follow.
     alias: { 'jsonc-parser': 'jsonc-parser/lib/esm/main.js' },
+    // Without one, as in Node 20, pg makes a `Response` to learn that this is no Cloudflare Worker, and with it all of undici:
+    // 26 ms of CPU of a cold start. Nameless, it leaves everybody else's questions answered as before.
+    define: { navigator: '{ "userAgent": "" }' },
   })
   for (const name of names) {
     await mkdir(join(outDir, name), { recursive: true })

@@ -36,3 +36,37 @@ it('a cold start takes what it must: SDKs and drivers are executed with the firs
     expect(Number(stdout) / 1e6).toBeLessThan(100)
   }
 })
+
+it('a session is opened without what Node loads for `fetch`, which pg asks for where there is no `navigator`', async () => {
+  const ledger = {
+    kind: 'postgres',
+    host: '127.0.0.1',
+    port: 1,
+    database: 'd',
+    user: 'u',
+    password: null,
+    ssl: 'disable',
+  }
+  const event = { step: 'finish', runId: `r${'0'.repeat(24)}`, generation: 0, ledger }
+  const credentials = { accessKeyId: 'id', accessKeySecret: 'secret' }
+  const context = {
+    requestId: '1',
+    region: 'r',
+    accountId: '1',
+    function: { name: 'finish', timeout: 60 },
+    credentials,
+  }
+  const script = `
+    const { handler } = require(process.argv[1])
+    handler(Buffer.from(process.argv[2]), JSON.parse(process.argv[3])).catch(({ message }) => {
+      console.error(message)
+      console.log(process.moduleLoadList.filter((name) => name.includes('undici')).length)
+    })`
+  const file = built.find(({ name }) => name === 'finish')?.file ?? ''
+  const words = ['-e', script, file, JSON.stringify(event), JSON.stringify(context)]
+  const env = { PATH: process.env.PATH, ADBPG_SYNC_BUCKET: 'bkt', ADBPG_SYNC_ACCOUNT_ID: '1' }
+  const { stdout, stderr } = await promisify(execFile)(process.execPath, words, { env })
+  // It came as far as to ask for a connection.
+  expect(stderr).toContain('127.0.0.1:1')
+  expect(stdout.trim().split('\n').at(-1)).toBe('0')
+})

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { openWorld } from '../../shared/aliyun/world.ts'
+import { openWarm, openWorld } from '../../shared/aliyun/world.ts'
 import { findConnection, registerLocalDatasources } from '../../shared/cli/local-datasources.ts'
 import { readConfig } from '../../shared/config/index.ts'
 import type { RunId } from '../../shared/job/index.ts'
@@ -149,18 +149,17 @@ export async function clientOf(stateDir: string, file: StackFile, log: KeptLog):
     ADBPG_SYNC_OSS_ENDPOINT: file.address.oss.endpoint,
     ADBPG_SYNC_FC_ENDPOINT: file.address.fc.endpoint,
   }
-  const world = await openWorld({
-    config: readConfig(own),
-    environment: own,
-    context: { region, accountId, credentials: { accessKeyId, accessKeySecret } },
-    log,
-  })
+  const context = { region, accountId, credentials: { accessKeyId, accessKeySecret } }
+  const parts = { config: readConfig(own), environment: own, context, log }
+  const world = await openWorld(parts)
+  // Opening a session costs both sides more than most questions, and who waits for the end of a run asks twenty times a second.
+  const asking = await openWorld({ ...parts, warm: openWarm() })
   const adbpg = await findConnection(world, 'adbpg_local')
   const source = await findConnection(world, 'pg_local')
   const never = new AbortController().signal
 
   const reportOf = async (runId: RunId) => {
-    await using sql = await world.connectSql(adbpg, never)
+    await using sql = await asking.connectSql(adbpg, never)
     return await reportRun(sql, runId, new Date())
   }
   const client: StackClient = {
@@ -169,7 +168,7 @@ export async function clientOf(stateDir: string, file: StackFile, log: KeptLog):
     adbpg,
     source,
     async sql<R extends Record<string, unknown>>(statement: string, where: PostgresConnection = adbpg) {
-      await using sql = await world.connectSql(where, never)
+      await using sql = await asking.connectSql(where, never)
       return (await sql.query<R>(statement)).rows
     },
     putJob: async (document) =>

@@ -9,6 +9,8 @@ export interface Subject {
 }
 
 export const subjectRows = 2500
+/** Room for the longest record is held by whoever reads; of the default, 16 MiB, V8 makes a reason to collect everything. */
+const maxRecordBytes = 65_536
 export const sound = {
   state: 'succeeded',
   rows: { read: subjectRows, loaded: subjectRows, dirty: 0, filtered: 0 },
@@ -29,7 +31,7 @@ export async function objectImport(stack: TestStack, change: (csv: string) => st
   await stack.sql(`create table public.${table} (id bigint, note text)`)
   const csv = [...Array(subjectRows).keys()].map((n) => `${n},"note ""${n}""\n${'y'.repeat(n % 50)}"\n`).join('')
   await stack.world.store.put(`data/${table}.csv`, Buffer.from(change(csv)))
-  const job = dataxJob(table, fromOss(`data/${table}.csv`), intoAdbpg(`public.${table}`))
+  const job = dataxJob(table, fromOss(`data/${table}.csv`, { maxRecordBytes }), intoAdbpg(`public.${table}`))
   return { table, job, expectDone: () => expectWhole(stack, table) }
 }
 
@@ -47,7 +49,7 @@ export async function tableImport(
     stack.source,
   )
   await stack.sql(fill(table), stack.source)
-  const parameter = { datasource: 'pg_local', table: `public.${table}`, column: ['*'] }
+  const parameter = { datasource: 'pg_local', table: `public.${table}`, column: ['*'], maxRecordBytes }
   const postSql = [`insert into public.${table}_log default values`]
   const writer = intoAdbpg(`public.${table}`, { preSql: postSql, postSql, ...more })
   const job = dataxJob(table, { name: 'postgresqlreader', parameter }, writer)
