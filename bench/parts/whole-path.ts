@@ -1,9 +1,11 @@
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
+import { collectGarbage } from '../../shared/codecs/collect-garbage.ts'
 import { isInstalled } from '../command.ts'
 import { type Form, forms, plainTable, tableWithSource } from '../forms.ts'
 import type { Lab } from '../lab.ts'
 import { createLineitem, type LineitemFile, writeLineitem } from '../lineitem.ts'
+import { warmMemory } from '../machine.ts'
 import { caseResult, interleave, type Measured, measure } from '../measure.ts'
 import { copyFromFile, pgloaderCsv, psqlCopies } from '../psql.ts'
 
@@ -18,14 +20,12 @@ export async function wholePath(lab: Lab, { megabytes, rounds, only }: WholePath
   await lab.sql(createLineitem(plainTable))
   await lab.sql(createLineitem(tableWithSource))
   await lab.sql(`alter table ${tableWithSource} add l_source varchar(8)`)
-  /**
-   * Right before what is measured, so that COPY writes to memory that the table of the case before has just left. Where a
-   * hypervisor takes back what lies free for seconds (`page_reporting`), a page that is touched for the first time costs the
-   * server more than the row in it: 2.8 CPU-s/GB in the place of 0.5, when a PUT of 1 GB came in between.
-   */
+  /** Right before what is measured, and not before the PUT of a case. */
   const emptied = async () => {
     await lab.sql(`truncate ${plainTable}, ${tableWithSource}`)
     await lab.sql('checkpoint')
+    collectGarbage()
+    await warmMemory(1.2 * all.bytes)
   }
   const paths = files.map(({ path }) => path)
   const copies = paths.map((path) => copyFromFile(plainTable, path))

@@ -4,7 +4,7 @@ import { asTransferError } from '../errors/index.ts'
 import type { Connection, JobSpec } from '../job/index.ts'
 import type { ObjectStore, SqlSession } from '../ports/index.ts'
 import { probeCapabilities } from '../postgres/capabilities.ts'
-import { refuseUnfit, writingDecisions } from '../run/decide-work.ts'
+import { refuseUnfit, targetBytesOf, writingDecisions } from '../run/decide-work.ts'
 import { type EndsContext, ledgerOf, openSource, openTarget } from '../run/ends.ts'
 import { incrementalOf } from '../run/increment.ts'
 import { mergePlanOf } from '../run/put-of.ts'
@@ -104,8 +104,12 @@ async function examineReader(context: EndsContext): Promise<Examined> {
 /** Cuts the source as a plan would, and takes the first bytes: the right to read is proven by reading. */
 async function checkReading(context: EndsContext, source: Source): Promise<Result[]> {
   const { concurrent } = context.run.spec.settings
-  const { chunkBytes: targetBytes, guessFromBytes } = context.world.settings
+  const { guessFromBytes } = context.world.settings
   try {
+    const targetBytes = targetBytesOf(
+      await context.world.findReader(context.run.spec.reader.kind),
+      context.world.settings,
+    )
     const { slices, decisions } = await source.split({
       concurrent,
       targetBytes,

@@ -12,6 +12,7 @@ import { mergePlanOf } from './put-of.ts'
 import { isCapped } from './rate-cap.ts'
 import { isAtomic, tryPublication } from './run-staging.ts'
 import { changesOf } from './transforming.ts'
+import type { World } from './world.ts'
 import { sentEncoding } from './write-statements.ts'
 
 export interface WorkRequest {
@@ -37,7 +38,8 @@ export async function decideWork(
   const { concurrent } = run.spec.settings
   const reader = await world.findReader(run.spec.reader.kind)
   const arrived = run.trigger?.type === 'object' ? run.trigger : null
-  const { chunkBytes: targetBytes, guessFromBytes } = world.settings
+  const { guessFromBytes } = world.settings
+  const targetBytes = targetBytesOf(reader, world.settings)
   const want = {
     concurrent,
     targetBytes,
@@ -59,6 +61,12 @@ export async function decideWork(
   const plan = planWork({ ...facts, steps, writing, gather })
   return planned === null ? plan : { ...plan, decisions: [planned.decision, ...plan.decisions] }
 }
+
+/** What may be of other rows the next time is read whole within the time of one function, and is half as large. */
+export const targetBytesOf = (
+  { repeatable }: { readonly repeatable: boolean },
+  { chunkBytes }: Pick<World['settings'], 'chunkBytes'>,
+): number => (repeatable ? chunkBytes : Math.ceil(chunkBytes / 2))
 
 /**
  * Where a slice truly begins is known when the one before it is loaded. A merge is tried with all of a chunk at once, and

@@ -14,7 +14,7 @@ export type FindStart = (
   signal: AbortSignal,
 ) => Promise<number | null>
 
-/** An object of 1 TB has 8,000 cuts of 128 MB, each a round trip. */
+/** An object of 1 TB has 4,000 cuts of 256 MB, each a round trip. */
 const cutsAtOnce = 32
 const firstLookBytes = 8 * 1024 * 1024
 
