@@ -218,6 +218,8 @@ describe('a missing right', () => {
 
   it('to put chunks into the bucket ends the run, naming the chunk', async () => {
     const { table, job } = await tableJob()
+    // One slice, which is staged.
+    await stack.sql(`alter table public.${table} drop constraint ${table}_pkey`, stack.source)
     stack.oss.onRequest = ({ method, url }) => (method === 'PUT' && url.includes('/stage/') ? denied : null)
     const report = await stack.run({ job })
     expect(report).toMatchObject(refused('connect/permission-denied'))

@@ -161,6 +161,9 @@ const ofTable = (kind: 'postgresql' | 'adbpg', table: string, parameter: Record<
   },
 })
 
+/** A table of so many rows is smaller than half of it, and is staged. */
+const oneSlice = { chunkBytes: 4_000_000 }
+
 it('and staged chunks of a table', async () => {
   const table = unique('staged')
   await stack.sql(`create table public.${table} (id bigint, note text)`)
@@ -172,6 +175,7 @@ it('and staged chunks of a table', async () => {
   const { loads, report } = await drive(
     dataxJob(table, ofTable('postgresql', table), intoAdbpg(`public.${table}`)),
     loadsAreOver,
+    oneSlice,
   )
   expect(report).toMatchObject({ state: 'succeeded', rows: { read: rows, loaded: rows } })
   expect(loads).toBeGreaterThan((report?.chunks ?? 0) + 3)
@@ -219,7 +223,7 @@ it('a slice that cannot be read in time is cut smaller, and every row is there o
     stack.source,
   )
   const job = dataxJob(table, ofTable('postgresql', table, { splitPk: 'id' }), intoAdbpg(`public.${table}`))
-  const { stages, report } = await drive(job, firstStagesAreOver)
+  const { stages, report } = await drive(job, firstStagesAreOver, oneSlice)
   expect(report).toMatchObject({ state: 'succeeded', rows: { read: rows, loaded: rows } })
   expect(stages).toBeGreaterThan(9)
   expect(await contents(table)).toMatchObject({ rows, ids: rows - 1 })
