@@ -1,4 +1,4 @@
-import { open, rm } from 'node:fs/promises'
+import { open, rm, statfs } from 'node:fs/promises'
 import { availableParallelism, cpus, platform, totalmem } from 'node:os'
 import { join } from 'node:path'
 
@@ -21,7 +21,7 @@ const warmedAtOnceBytes = 8 * 1024 * 1024
  * memory behind, and 0.5 where they had not (docs/decisions.md, 2026-11-30). Elsewhere it does nothing.
  */
 export async function warmMemory(bytes: number): Promise<void> {
-  if (platform() !== 'linux') return
+  if (platform() !== 'linux' || (await roomIn(sharedMemory)) < bytes) return
   const path = join(sharedMemory, `adbpg-sync-bench-${process.pid}`)
   const piece = Buffer.alloc(warmedAtOnceBytes, 1)
   const file = await open(path, 'w')
@@ -31,4 +31,9 @@ export async function warmMemory(bytes: number): Promise<void> {
     await file.close()
     await rm(path)
   }
+}
+
+async function roomIn(dir: string): Promise<number> {
+  const found = await statfs(dir).catch(() => null)
+  return found === null ? 0 : found.bavail * found.bsize
 }

@@ -4,6 +4,7 @@ import { datasourceKey } from '../../shared/staging/keys.ts'
 import { finished, piped } from '../command.ts'
 import type { Lab } from '../lab.ts'
 import { createLineitem, type LineitemFile, writeLineitem } from '../lineitem.ts'
+import { warmMemory } from '../machine.ts'
 import { caseResult, interleave, type Measured, measure, rounded } from '../measure.ts'
 import { psqlWords } from '../psql.ts'
 import { openMysqlSource } from '../sources/mysql.ts'
@@ -81,11 +82,15 @@ async function measureSource(lab: Lab, { name, source, file, rounds }: OneSource
 async function measureFilled(lab: Lab, rows: number, fill: () => Promise<unknown>): Promise<Measured> {
   await lab.sql(`truncate ${target}`)
   await lab.sql('checkpoint')
+  await warmMemory(rows * rowBytes)
   const measured = await measure(lab.stackPid, fill)
   const [found] = await lab.rows<{ n: number }>(`select count(*)::integer as n from ${target}`)
   if (found?.n !== rows) throw new Error(`${found?.n} rows came of ${rows}`)
   return measured
 }
+
+/** Of a row of lineitem in a table. */
+const rowBytes = 150
 
 const rangesOf = (parts: number, rows: number): string[] => {
   const bound = (part: number) => Math.floor((part * rows) / parts)

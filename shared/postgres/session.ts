@@ -166,7 +166,8 @@ function sessionOn(client: Client, signal: AbortSignal, leave: () => Promise<voi
       return { names: fields.map((field) => field.name), rows, rowCount: rowCount ?? 0 }
     },
     async transaction(work) {
-      await run('begin')
+      // Whatever the role's default: who takes the next number after another has to see that one.
+      await run('begin isolation level read committed')
       return await ended(
         work,
         () => commit(),

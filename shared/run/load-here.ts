@@ -50,14 +50,18 @@ export function canLoadHere(
  * Any loader can load such a chunk, by reading the file up to it once more; so what fails here is sent to one. What dies here
  * counts as sent when it was made known, so that `tick` sends it after its lease.
  * @param source that the chunks are parts of
- * @param generation of the event that is worked on
+ * @param how `generation` of the event that is worked on; `isMerged`: chunks of one lane go in one after the other
  */
-export function openLoadingHere(context: RunContext, source: Source, generation: number): LoadingHere {
+export function openLoadingHere(
+  context: RunContext,
+  source: Source,
+  { generation, isMerged }: { readonly generation: number; readonly isMerged: boolean },
+): LoadingHere {
   const { world, run, deadline, log } = context
   collectRarely()
   const { concurrent } = run.spec.settings
   // One more than may COPY at a time: claims and commits of a chunk of 8 MB would leave the server idle, 4 % of the time.
-  const lanes = Math.min(concurrent + 1, mostLanes)
+  const lanes = Math.min(isMerged ? concurrent : concurrent + 1, mostLanes)
   const inTurn = openTurns(concurrent)
   const idle: Lane[] = []
   const spare: Buffer[] = []

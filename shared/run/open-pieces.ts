@@ -3,7 +3,8 @@ import type { Sql } from '../ports/index.ts'
 import type { RunContext } from './run-context.ts'
 
 /*
- * A lane is every `concurrent`-th piece, and its pieces are done in their order (window.ts). So the last `concurrent` pieces
+ * A lane is every `concurrent`-th piece, and its pieces are done in their order (window.ts), but for chunks of slices that were
+ * read into the table. So the last `concurrent` pieces
  * tell which lanes are left, and whether the pieces of a window are all done can only change from yes to no along the run:
  * a few look-ups by the primary key answer what would otherwise take all pieces of the run.
  */

@@ -1,5 +1,5 @@
 import { countRecords } from '../codecs/count-records.ts'
-import type { CopyTarget, Slice, Source, Target } from '../connectors/contract.ts'
+import type { Body, CopyTarget, Slice, Source, Target } from '../connectors/contract.ts'
 import { TransferError } from '../errors/index.ts'
 import * as ledger from '../ledger/index.ts'
 import { isPiped } from '../plan/work.ts'
@@ -24,7 +24,7 @@ export interface SliceToPipe {
   readonly slice: Slice
   readonly source: Source
   readonly target: CopyTarget
-  /** Aborts when there would be no time left to stage it instead. */
+  /** Aborts at the soft deadline. */
   readonly signal: AbortSignal
 }
 
@@ -40,8 +40,9 @@ export async function pipeSlice(context: RunContext, event: StageEvent, work: Sl
     await using sql = await world.connectSql(context.address, deadline.signal)
     const mine = { ...context, sql }
     const ordinal = await sql.transaction(async () => {
-      await ledger.lockRunShared(sql, run.runId)
       const counts = await copySlice(mine, work)
+      // Not before COPY: whoever stops the run waits for this lock.
+      await ledger.lockRunShared(sql, run.runId)
       await refuseIfOver(mine)
       const sealed = await sealLoaded(mine, event, work.slice, counts)
       world.reach('load/after-copy')
@@ -51,10 +52,8 @@ export async function pipeSlice(context: RunContext, event: StageEvent, work: Sl
     return { ordinal }
   } catch (error) {
     if (await isSealed(context, event, error)) return 'left'
-    const isLate = work.signal.aborted && !deadline.signal.aborted
-    if (!isLate && !isDirtyChunk(error)) throw error
-    const why = isLate ? 'it took long' : 'a record was refused'
-    log.info(`slice ${event.slice} is staged: ${why}`, error instanceof TransferError ? { error: error.report() } : {})
+    if (!isDirtyChunk(error) || isOfSource(error)) throw error
+    log.info(`slice ${event.slice} is staged: a record was refused`, { error: error.report() })
     return 'refused'
   }
 }
@@ -65,6 +64,9 @@ async function isSealed({ sql, run }: RunContext, event: StageEvent, error: unkn
   return (await ledger.readSlice(sql, run.runId, event.epoch, event.slice))?.done !== false
 }
 
+/** Its conditions and views fail by the codes of data, too. */
+const isOfSource = ({ code }: TransferError) => code.startsWith('source/')
+
 type Loaded = Pick<ledger.ChunkCounts, 'read' | 'loaded' | 'bytes'>
 
 async function copySlice(context: RunContext, { slice, source, target, signal }: SliceToPipe): Promise<Loaded> {
@@ -73,13 +75,37 @@ async function copySlice(context: RunContext, { slice, source, target, signal }:
   const encoding = source.offer(target.preferred)
   if (encoding.format === 'jsonl') throw new TransferError('internal/bug', 'COPY takes no JSON Lines')
   const put = await (await putOf(context, sql, target, { encoding, columns }))()
+  const reading = new AbortController()
+  const stops = AbortSignal.any([signal, reading.signal])
   // Without somebody to be told of it, a record that the source cannot give ends the reading.
-  const body = await source.read(slice, encoding, signal, { lent: true })
-  const counted = countRecords(crashing(context, body), { ...body, shouldStop: () => false })
-  const { copied, loaded } = await put(counted.body, signal)
-  const read = counted.records()
-  if (copied !== read) throw countsDiffer(read, copied)
-  return { read, loaded, bytes: counted.bytes() }
+  const { left, ...body } = untilLeft(await source.read(slice, encoding, stops, { lent: true }))
+  try {
+    const counted = countRecords(crashing(context, body), { ...body, shouldStop: () => false })
+    const { copied, loaded } = await put(counted.body, signal)
+    const read = counted.records()
+    if (copied !== read) throw countsDiffer(read, copied)
+    return { read, loaded, bytes: counted.bytes() }
+  } finally {
+    // Whoever stages it next may need the very connection.
+    reading.abort()
+    await left()
+  }
+}
+
+/** Tells when nobody reads it any more, and its session has gone. */
+function untilLeft(body: Body): Body & { left(): Promise<void> } {
+  let isBegun = false
+  let leave = () => {}
+  const gone = new Promise<void>((resolve) => (leave = resolve))
+  async function* pieces(): AsyncIterable<Uint8Array> {
+    isBegun = true
+    try {
+      yield* body.body
+    } finally {
+      leave()
+    }
+  }
+  return { ...body, body: pieces(), left: async () => (isBegun ? await gone : undefined) }
 }
 
 async function sealLoaded(

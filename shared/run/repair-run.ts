@@ -33,13 +33,14 @@ async function duePieces(context: RunContext): Promise<Piece[]> {
   }
   if (await isComplete(context)) return [{ step: 'finish' }]
   const holder: Piece[] = plan.held ? [{ step: 'plan' }] : []
-  const due = await openPieces(context, plan, listFirstOpen)
-  // Nothing is due and the run is not complete: should a lane ever be out of order, that is found here.
-  return [...holder, ...(due.length > 0 ? due : await openPieces(context, plan, listAllOpen))]
+  const slices = await firstOrAll((find) => dueSlices(context, plan, find))
+  return [...holder, ...slices, ...(await firstOrAll((find) => dueChunks(context, find)))]
 }
 
-async function openPieces(context: RunContext, plan: ledger.PlanRow, find: FindOpen): Promise<Piece[]> {
-  return [...(await dueSlices(context, plan, find)), ...(await dueChunks(context, find))]
+/** Chunks of slices that were read into the table are done behind others that are not: out of order, all are looked at. */
+async function firstOrAll(dueBy: (find: FindOpen) => Promise<Piece[]>): Promise<Piece[]> {
+  const due = await dueBy(listFirstOpen)
+  return due.length > 0 ? due : await dueBy(listAllOpen)
 }
 
 async function dueSlices({ sql, run }: RunContext, plan: ledger.PlanRow, find: FindOpen): Promise<Piece[]> {

@@ -42,7 +42,9 @@ export async function stageParts(context: RunContext, event: StageEvent, work: P
   const isLoadedHere = canLoadHere(context, work.target, context.address)
   // Where they are staged, one is uploaded while the next is filled, so two are in memory.
   const targetBytes = world.settings.stageChunkBytes / (isLoadedHere ? loadedHerePart : 2)
-  await using here = isLoadedHere ? openLoadingHere(context, work.source, event.generation) : null
+  await using here = isLoadedHere
+    ? openLoadingHere(context, work.source, { generation: event.generation, isMerged: work.target.conflict !== null })
+    : null
   try {
     const placed = { ...body.origin, start: startOf(body) }
     const options = { ...body, origin: placed, targetBytes, ...(here && { nextBuffer: here.nextBuffer }) }

@@ -19,8 +19,8 @@ import { changesOf } from './transforming.ts'
 import { finishIfComplete, sendChunkAfter, sendChunksInTurn, sendSliceAfter, sendSlicesInTurn } from './window.ts'
 
 /**
- * Reads one slice of a source. Towards a database it becomes chunk objects; towards OSS it becomes the destination object,
- * uploaded but not yet visible. Nothing of it counts before the slice is sealed in the ledger: an attempt that dies
+ * Reads one slice of a source. Towards a database it goes into the table (pipe-slice.ts) or becomes chunk objects; towards OSS it
+ * becomes the destination object, uploaded but not yet visible. Nothing of it counts before the slice is sealed in the ledger: an attempt that dies
  * leaves no trace but bytes that `finish` removes, and of two attempts the first to seal wins. A slice that gives the same
  * bytes each time is the exception: its chunks count one by one (stage-parts.ts).
  */
@@ -112,7 +112,7 @@ async function readWhole(
   soft: AbortSignal,
 ): Promise<Became | null> {
   const signal = AbortSignal.any([context.deadline.signal, soft])
-  if (canPipe(context, target, slices)) {
+  if (canPipe(context, target, slices) && (await isCuttable(source, slice))) {
     const became = await pipe(context, event, { slice, source, target, signal })
     if (became !== 'refused') return became
   }
@@ -132,19 +132,18 @@ async function readWhole(
 const goesAsItIs = ({ preferred, encode, pack }: ObjectTarget) =>
   preferred.format !== 'jsonl' && encode === null && pack === null
 
+/**
+ * One that COPY makes too slow is cut smaller, as one that takes too long to read. What cannot be cut may be of any size: its
+ * chunks are staged as fast as it is read.
+ */
+const isCuttable = async ({ cutSmaller }: Source, slice: Slice) => ((await cutSmaller?.(slice)) ?? []).length > 0
+
 async function pipe(context: RunContext, event: StageEvent, work: SliceToPipe): Promise<Became | null | 'refused'> {
-  using half = abortAt(halfWay(context), context.world.clock)
-  const piped = await pipeSlice(context, event, { ...work, signal: AbortSignal.any([work.signal, half.signal]) })
+  const piped = await pipeSlice(context, event, work)
   if (piped === 'refused') return piped
   if (piped === 'left') return null
   await sendChunkAfter(context, piped.ordinal)
   return nothing
-}
-
-/** A slice that is not in the table by then has as long to be staged. */
-function halfWay({ world, deadline }: RunContext): Date {
-  const now = world.clock.now().getTime()
-  return new Date(now + (deadline.softAt.getTime() - now) / 2)
 }
 
 /** A signal that aborts at a time; one beyond what a timer can wait for never comes. */

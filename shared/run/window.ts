@@ -16,7 +16,8 @@ const windowOf = (context: RunContext) => context.run.spec.settings.concurrent
 export async function sendSliceAfter(context: RunContext, epoch: number, slice: number): Promise<'sent' | 'none'> {
   const next = slice + windowOf(context)
   const known = await ledger.readSlice(context.sql, context.run.runId, epoch, next)
-  if (known === null) return 'none'
+  // One that is done was sent out of turn by `tick`, and has sent what comes behind it.
+  if (known === null || known.done) return 'none'
   await send(context, { step: 'stage', epoch, slice: next })
   return 'sent'
 }

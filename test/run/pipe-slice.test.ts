@@ -1,12 +1,15 @@
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { StartEvent } from '../../shared/run/events.ts'
 import { type RunReport, reportRun } from '../../shared/run/report.ts'
+import { openRun } from '../../shared/run/run-context.ts'
 import { stageSlice } from '../../shared/run/stage-slice.ts'
 import { startJob } from '../../shared/run/start-job.ts'
+import { stopRun } from '../../shared/run/steer-run.ts'
 import { runStep } from '../../shared/run/step.ts'
 import type { Deadline, World } from '../../shared/run/world.ts'
 import { parseStagedChunk } from '../../shared/staging/keys.ts'
 import { ample, deliverTwice } from '../support/deliveries.ts'
+import { eventually } from '../support/fc.ts'
 import { dataxJob, dirtyOf, intoAdbpg, startTestStack, type TestStack, unique } from '../support/stack.ts'
 
 let stack: TestStack
@@ -181,7 +184,7 @@ it.each<[string, Parameters<typeof makeJob>[0], (made: Made) => Promise<void>]>(
   expect(await contents(made.table)).toEqual(whole)
 })
 
-it('one that is not in the table half-way to the time limit is staged in what is left', async () => {
+it('one that is not in the table by the time limit is cut smaller', async () => {
   const made = await makeJob()
   const deliverer = deliverTwice(stack.world, { seed: 3, copies: 1 })
   const { runId } = await startJob(deliverer.world, StartEvent.parse({ job: made.job }), ample)
@@ -190,18 +193,44 @@ it('one that is not in the table half-way to the time limit is staged in what is
   await deliverer.execute(plan)
   const [first] = deliverer.sent.flatMap(({ event }) => (event.step === 'stage' ? [event] : []))
   if (first === undefined) throw new Error('no slice was sent')
-  // COPY into the table waits for this lock; staging does not.
+  const slicesOf = async () => (await stack.sql(`select slice from adbpg_sync.slice where run_id = '${runId}'`)).length
+  const before = await slicesOf()
+  // COPY into the table waits for this lock.
   await using blocker = await stack.world.connectSql(stack.adbpg, ample.signal)
   await blocker.query('begin')
   await blocker.query(`lock table public.${made.table} in exclusive mode`)
-  const limited: Deadline = { signal: ample.signal, softAt: new Date(Date.now() + 6_000) }
+  const limited: Deadline = { signal: ample.signal, softAt: new Date(Date.now() + 2_000) }
   await runStep(deliverer.world, first, limited, stageSlice)
-  const chunks = `select source from adbpg_sync.chunk where run_id = '${runId}'`
-  expect((await stack.sql<{ source: unknown }>(chunks)).length).toBeGreaterThan(0)
-  expect(JSON.stringify(await stack.sql(chunks))).toContain('stage')
+  expect(await slicesOf()).toBeGreaterThan(before)
   await blocker.query('rollback')
   await deliverer.drain()
   await using sql = await stack.world.connectSql(stack.adbpg, ample.signal)
   expect(await reportRun(sql, runId, new Date())).toMatchObject({ state: 'succeeded', rows: all })
   expect(await contents(made.table)).toEqual(whole)
+})
+
+it('a source that fails is told as such, and is not read again', async () => {
+  const made = await makeJob({ reading: { where: 'id / (id - 1234) is not null' } })
+  const { report, staged } = await run(made)
+  expect(report).toMatchObject({ state: 'failed', error: { code: 'source/sql-failed' } })
+  expect(staged).toBe(0)
+})
+
+it('a run that is stopped while a slice is read into the table ends at once, and the slice leaves no row', async () => {
+  const made = await makeJob()
+  const deliverer = deliverTwice(stack.world, { seed: 3, copies: 1 })
+  const { runId } = await startJob(deliverer.world, StartEvent.parse({ job: made.job }), ample)
+  await using blocker = await stack.world.connectSql(stack.adbpg, ample.signal)
+  await blocker.query('begin')
+  await blocker.query(`lock table public.${made.table} in exclusive mode`)
+  const driven = deliverer.drain()
+  driven.catch(() => undefined)
+  const waits = `select from pg_locks where relation = 'public.${made.table}'::regclass and not granted`
+  await eventually(async () => ((await stack.sql(waits)).length > 0 ? true : null))
+  await using sql = await stack.world.connectSql(stack.adbpg, ample.signal)
+  await stopRun(await openRun(deliverer.world, sql, { address: stack.adbpg, runId }, ample))
+  await eventually(async () => ((await reportRun(sql, runId, new Date()))?.state === 'stopped' ? true : null))
+  await blocker.query('rollback')
+  await driven.catch(() => undefined)
+  expect(await contents(made.table)).toMatchObject({ rows: 0 })
 })
