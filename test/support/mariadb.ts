@@ -2,7 +2,7 @@ import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import type { Connection } from 'mysql2/promise'
 import { findFreePort } from '../../shared/local/postgres/free-port.ts'
@@ -46,6 +46,7 @@ async function startWith(binaries: MariadbBinaries, more: readonly string[]): Pr
 async function startIn(dir: string, binaries: MariadbBinaries, more: readonly string[]): Promise<TestMariadb> {
   const data = join(dir, 'data')
   await mkdir(data)
+  await mkdir(temporaryIn(data))
   await makeSystemTables(binaries, data)
   const tls = await makeCertificate(dir)
   const port = await findFreePort()
@@ -84,10 +85,13 @@ async function startIn(dir: string, binaries: MariadbBinaries, more: readonly st
   }
 }
 
+/** Its own: a server that starts removes the temporary tables that it finds there, whosever they are. */
+const temporaryIn = (data: string) => join(dirname(data), 'temporary')
+
 /** What a small server for tests needs: little memory, and nothing that must survive a loss of power. */
 function settings({ shareDir }: MariadbBinaries, data: string): string[] {
   return [
-    ...['--no-defaults', `--datadir=${data}`, `--lc-messages-dir=${shareDir}`],
+    ...['--no-defaults', `--datadir=${data}`, `--tmpdir=${temporaryIn(data)}`, `--lc-messages-dir=${shareDir}`],
     ...[`--character-sets-dir=${join(shareDir, 'charsets')}`, ...(process.getuid?.() === 0 ? ['--user=root'] : [])],
     ...['--innodb-buffer-pool-size=64M', '--innodb-log-file-size=16M', '--innodb-flush-log-at-trx-commit=0'],
     ...['--skip-name-resolve', '--innodb-lock-wait-timeout=20', '--innodb-use-native-aio=0'],
