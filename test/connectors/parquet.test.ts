@@ -344,7 +344,7 @@ describe('reading', () => {
     const split = (targetBytes: number) => source.split({ concurrent: 1, targetBytes, arrived: null, increment: null })
     expect((await split(1)).slices.map(({ records }) => records)).toEqual([2048, 2048, 904])
     expect((await split(1024 ** 3)).slices.map(({ records }) => records)).toEqual([5000])
-    const { slices, decisions } = await split(105_000)
+    const { slices, decisions } = await split(210_000)
     expect(
       slices.map(({ slice, bytes, records }) => [slice.firstGroup, slice.groups, slice.firstRecord, bytes, records]),
     ).toEqual([
