@@ -59,7 +59,7 @@ export async function openLab(profileDir: string | null): Promise<Lab> {
     }
     const report = await reportRun(one, runId, new Date())
     if (report?.state === 'succeeded') return report
-    throw new Error(report?.error?.message ?? `run ${runId} is gone`)
+    throw new Error(report?.error?.message ?? `run ${runId} is gone, or did not end within ${longestRunMs / 1000} s`)
   }
   return {
     stackPid: stack.pid ?? 0,

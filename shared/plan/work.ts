@@ -155,7 +155,7 @@ function unrepeatableDecision({ split, steps, gather: { concurrent }, isNear }: 
   if (isPiped({ slices, concurrent, steps: steps.length, isNear }))
     return {
       what: 'each slice is read into the table in one transaction',
-      why: `${why}; one with a record that is refused is staged`,
+      why: `${why}; one that cannot be cut smaller, or has a record that is refused, is staged`,
     }
   const isShared = isNear && steps.length === 0
   const few = isShared ? `, and the chunks of ${slices} are shared by ${concurrent} loaders` : ''

@@ -7,7 +7,7 @@ import { planWork, type WorkPlan } from '../plan/work.ts'
 import { probeCapabilities } from '../postgres/capabilities.ts'
 import { type EndsContext, ledgerOf } from './ends.ts'
 import type { PlannedIncrement } from './increment.ts'
-import { canLoadHere } from './load-here.ts'
+import { isNear } from './near-target.ts'
 import { mergePlanOf } from './put-of.ts'
 import { isCapped } from './rate-cap.ts'
 import { isAtomic, tryPublication } from './run-staging.ts'
@@ -55,8 +55,9 @@ export async function decideWork(
     split.slices.map(({ slice }) => pickedBy(source, slice)).find((projection) => projection !== null) ?? null
   const steps = (run.spec.transform ?? []).map((step) => step.do)
   const writing = await writingDecisions(context, target)
-  const isNear = canLoadHere(context, target, await ledgerOf(world, run.spec))
-  const facts = { split, columns, repeatable: reader.repeatable, target: target.kind, picked, snapshot, isNear }
+  const near = isNear(context, target, await ledgerOf(world, run.spec))
+  const ends = { columns, repeatable: reader.repeatable, target: target.kind, isNear: near }
+  const facts = { ...ends, split, picked, snapshot }
   const gather = { targetBytes: want.targetBytes, concurrent, join: source.join }
   const plan = planWork({ ...facts, steps, writing, gather })
   return planned === null ? plan : { ...plan, decisions: [planned.decision, ...plan.decisions] }

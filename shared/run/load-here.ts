@@ -1,13 +1,12 @@
-import type { CopyTarget, Source, Target } from '../connectors/contract.ts'
+import type { CopyTarget, Source } from '../connectors/contract.ts'
 import { asTransferError } from '../errors/index.ts'
 import * as ledger from '../ledger/index.ts'
-import type { PostgresConnection, SqlSession } from '../ports/index.ts'
+import type { SqlSession } from '../ports/index.ts'
 import { openOn } from './chunk-source.ts'
 import { collectRarely } from './collect-rarely.ts'
 import { sendAnew } from './dispatch.ts'
-import { isSameDatabase, openTarget } from './ends.ts'
+import { openTarget } from './ends.ts'
 import { afterLoading, moveOpened } from './load-chunk.ts'
-import { isCapped } from './rate-cap.ts'
 import type { RunContext } from './run-context.ts'
 import { sendChunkAfter } from './window.ts'
 
@@ -30,20 +29,6 @@ export interface LoadingHere extends AsyncDisposable {
   load(chunk: ChunkInHand): Promise<void>
   /** When all have ended. */
   settled(): Promise<void>
-}
-
-/**
- * Chunks of a file that is read from its beginning are loaded where they are cut: staging them would cost the function and OSS
- * four times what inflating does (docs/decisions.md, 2026-11-30). Where sessions are counted or bytes are held to a cap,
- * they are staged, as loaders know how to wait.
- */
-export function canLoadHere(
-  context: { readonly run: Pick<RunContext['run'], 'spec'> },
-  target: Target,
-  ledgerAddress: PostgresConnection,
-): target is CopyTarget {
-  if (target.kind !== 'copy' || isCapped(context)) return false
-  return isSameDatabase(target.connection, ledgerAddress) && target.connection.maxConnections === undefined
 }
 
 /**

@@ -4,8 +4,8 @@ import { TransferError } from '../errors/index.ts'
 import * as ledger from '../ledger/index.ts'
 import { isPiped } from '../plan/work.ts'
 import type { StageEvent } from './events.ts'
-import { canLoadHere } from './load-here.ts'
 import { countsDiffer, crashing, isDirtyChunk } from './move-records.ts'
+import { isNear } from './near-target.ts'
 import { putOf } from './put-of.ts'
 import { type RunContext, refuseIfOver } from './run-context.ts'
 import { sealOf } from './seal-slice.ts'
@@ -13,8 +13,8 @@ import { sealOf } from './seal-slice.ts'
 /** Whether slices of a source that may give other rows the next time can go straight into the table. */
 export function canPipe(context: RunContext, target: Target, slices: number): target is CopyTarget {
   const { settings, transform = [] } = context.run.spec
-  const isNear = canLoadHere(context, target, context.address)
-  return isPiped({ slices, concurrent: settings.concurrent, steps: transform.length, isNear })
+  const facts = { slices, concurrent: settings.concurrent, steps: transform.length }
+  return isPiped({ ...facts, isNear: isNear(context, target, context.address) })
 }
 
 /** `refused`: nothing of the slice is in the table, and it is to be staged; `left`: another attempt was faster. */

@@ -7,7 +7,8 @@ import * as ledger from '../ledger/index.ts'
 import { formatStagedChunk } from '../staging/keys.ts'
 import { placeOf } from './dispatch.ts'
 import type { StageEvent } from './events.ts'
-import { canLoadHere, openLoadingHere } from './load-here.ts'
+import { openLoadingHere } from './load-here.ts'
+import { isNear } from './near-target.ts'
 import { capped, isCapped } from './rate-cap.ts'
 import type { RunContext } from './run-context.ts'
 import { sealOf, sealOnce } from './seal-slice.ts'
@@ -39,7 +40,7 @@ export async function stageParts(context: RunContext, event: StageEvent, work: P
   let progress = before
   const isOutOfTime = () => work.soft.aborted || world.clock.now() >= deadline.softAt
   const { body } = making
-  const isLoadedHere = canLoadHere(context, work.target, context.address)
+  const isLoadedHere = isNear(context, work.target, context.address)
   // Where they are staged, one is uploaded while the next is filled, so two are in memory.
   const targetBytes = world.settings.stageChunkBytes / (isLoadedHere ? loadedHerePart : 2)
   await using here = isLoadedHere

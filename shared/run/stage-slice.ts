@@ -19,10 +19,10 @@ import { changesOf } from './transforming.ts'
 import { finishIfComplete, sendChunkAfter, sendChunksInTurn, sendSliceAfter, sendSlicesInTurn } from './window.ts'
 
 /**
- * Reads one slice of a source. Towards a database it goes into the table (pipe-slice.ts) or becomes chunk objects; towards OSS it
- * becomes the destination object, uploaded but not yet visible. Nothing of it counts before the slice is sealed in the ledger: an attempt that dies
- * leaves no trace but bytes that `finish` removes, and of two attempts the first to seal wins. A slice that gives the same
- * bytes each time is the exception: its chunks count one by one (stage-parts.ts).
+ * Reads one slice of a source. Towards a database it goes into the table (pipe-slice.ts) or becomes chunk objects; towards
+ * OSS it becomes the destination object, uploaded but not yet visible. Nothing of it counts before the slice is sealed in the
+ * ledger: an attempt that dies leaves no trace but bytes that `finish` removes, and of two attempts the first to seal wins. A
+ * slice that gives the same bytes each time is the exception: its chunks count one by one (stage-parts.ts).
  */
 export async function stageSlice(context: RunContext, event: StageEvent): Promise<void> {
   const { sql, run } = context
