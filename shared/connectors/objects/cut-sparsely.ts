@@ -37,7 +37,14 @@ export async function cutSparsely(
     const found = await Promise.all(some.map((from) => findStart(store, head, from, look, signal)))
     offsets.push(...found.filter((start) => start !== null))
   }
-  return { key: head.key, names: look.names, ranges: rangesBetween([...new Set([...offsets, head.size])], head, look) }
+  return { key: head.key, names: look.names, ranges: rangesBetween(onwards([...offsets, head.size]), head, look) }
+}
+
+/** Without those that are not behind the ones before them: two windows may guess the same record, or in the wrong order. */
+function onwards(offsets: readonly number[]): number[] {
+  const kept: number[] = []
+  for (const offset of offsets) if (offset > (kept.at(-1) ?? -1)) kept.push(offset)
+  return kept
 }
 
 function headerTooLong({ key }: ObjectHead): TransferError {
