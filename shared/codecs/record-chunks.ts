@@ -12,6 +12,8 @@ export interface RecordChunk {
   readonly mayHoldEndMarker: boolean
   /** Bytes of the body that went into it: more than it holds where a record that is too large was cut off. */
   readonly sourceBytes: number
+  /** The body is at its end. Of one that ends where a chunk is full, no chunk is known to be the last. */
+  readonly isLast: boolean
 }
 
 export interface ChunkOptions {
@@ -19,6 +21,8 @@ export interface ChunkOptions {
   readonly newline: number
   /** No chunk is larger, unless one record alone is. */
   readonly targetBytes: number
+  /** As `targetBytes`, of the first chunk alone: so much sooner is it there. Unset: as of the others. */
+  readonly firstBytes?: number
   /** Of a record that is longer, one byte more than this is kept: enough for a loader to refuse it. It ends its chunk. */
   readonly maxRecordBytes: number
   /** Where the body begins in its file, for the place of a quote that is not closed. */
@@ -63,12 +67,13 @@ interface Place {
   readonly next: number
 }
 
-function fillChunks({ targetBytes, maxRecordBytes, origin, nextBuffer }: ChunkOptions) {
+function fillChunks({ targetBytes, firstBytes = targetBytes, maxRecordBytes, origin, nextBuffer }: ChunkOptions) {
   // Room for the longest record at once: pages that are not written to cost nothing, buffers that grow leave the smaller ones.
   const bufferBytes = Math.max(targetBytes, maxRecordBytes + 1)
   let spare: Buffer | null = null
   const anotherBuffer = () => nextBuffer?.(bufferBytes) ?? spare ?? Buffer.allocUnsafeSlow(bufferBytes)
   let buffer: Buffer = anotherBuffer()
+  let room = firstBytes
   let mayHoldEndMarker = false
   let filled = 0
   /** Bytes and records of the whole records in the buffer. */
@@ -83,11 +88,12 @@ function fillChunks({ targetBytes, maxRecordBytes, origin, nextBuffer }: ChunkOp
     filled += end - start
   }
 
-  const emit = (): RecordChunk => ({
+  const emit = (isLast = false): RecordChunk => ({
     bytes: buffer.subarray(0, whole),
     records,
     mayHoldEndMarker,
     sourceBytes: whole + dropped,
+    isLast,
   })
 
   /**
@@ -99,6 +105,7 @@ function fillChunks({ targetBytes, maxRecordBytes, origin, nextBuffer }: ChunkOp
     buffer.copy(other, 0, whole, filled)
     spare = buffer
     buffer = other
+    room = targetBytes
     done.bytes += whole + dropped
     done.records += records
     filled -= whole
@@ -110,7 +117,7 @@ function fillChunks({ targetBytes, maxRecordBytes, origin, nextBuffer }: ChunkOp
   /** The last record end that fits, as its place in `ends`; -1 when none does. */
   function lastFitting(ends: Int32Array, { at, next }: Place): number {
     for (let index = ends.length - 1; index >= next; index -= 1)
-      if (filled + (ends[index] ?? 0) - at <= targetBytes) return index
+      if (filled + (ends[index] ?? 0) - at <= room) return index
     return -1
   }
 
@@ -133,8 +140,8 @@ function fillChunks({ targetBytes, maxRecordBytes, origin, nextBuffer }: ChunkOp
       let from = start
       while (from.at < piece.length) {
         // A record that is longer than a chunk is one alone.
-        const isLong = dropped > 0 || filled > targetBytes
-        if (!isLong && filled + piece.length - from.at <= targetBytes) {
+        const isLong = dropped > 0 || filled > room
+        if (!isLong && filled + piece.length - from.at <= room) {
           const last = ends.at(-1)
           if (last !== undefined && ends.length > from.next) {
             whole = filled + last - from.at
@@ -166,7 +173,7 @@ function fillChunks({ targetBytes, maxRecordBytes, origin, nextBuffer }: ChunkOp
     rest(): RecordChunk | null {
       if (filled > whole) records += 1
       whole = filled
-      return filled === 0 ? null : emit()
+      return filled === 0 ? null : emit(true)
     },
     unclosed(): TransferError {
       const record = origin.firstRecord + done.records + records

@@ -20,17 +20,18 @@ const failWithinMs = 1_000
  * when the server fails in the middle (perf.md §2a). An error of the source fails the COPY and is thrown as it is; an
  * error of the server stops the source. After an abort the session can be used, unless the server did not react: then it
  * is closed.
+ * @param asked `before`: statements without an answer that go in the same message, taken when it is sent
  */
 export async function copyFrom(
   client: Client,
-  statement: string,
+  { before, statement }: { readonly before: () => string; readonly statement: string },
   body: AsyncIterable<Uint8Array>,
   signals: readonly AbortSignal[],
 ): Promise<{ rows: number }> {
   refuseUnless(/^\s*copy\s.*\bfrom\s+stdin\b/is, statement)
   refuseAborted(signals)
   const { from } = await import('pg-copy-streams')
-  const copy = client.query(from(statement))
+  const copy = client.query(from(`${before()}${statement}`))
   const closed = once(copy, 'close').catch(() => undefined)
   const giveUp = hangUpUnlessHeard(client)
   const source = watched(body, giveUp.start)

@@ -5,6 +5,7 @@ import { abortOf } from './aborted.ts'
 import { takeSlot } from './connection-slots.ts'
 import { copyFrom, copyTo } from './copy-streams.ts'
 import { dropConnection, hangUp, sayGoodbye } from './hang-up.ts'
+import { holdStatements } from './held-statements.ts'
 import { createLendingSocket } from './lending-socket.ts'
 import { asConnectError, asSqlError } from './sql-errors.ts'
 import type { WarmSessions } from './warm-sessions.ts'
@@ -149,17 +150,25 @@ function sessionOn(client: Client, signal: AbortSignal, leave: () => Promise<voi
   const onAbort = () => void hangUp(client)
   signal.addEventListener('abort', onAbort, { once: true })
   let savepoints = 0
+  const held = holdStatements()
   const run = async (text: string) => {
-    await guarded(() => client.query(text))
+    await guarded(() => client.query(`${held.take()}${text}`))
+  }
+  /** Before a statement that has to be alone in its message. */
+  const sendHeld = async () => {
+    const text = held.take()
+    if (text !== '') await guarded(() => client.query(text))
   }
   const session: SqlSession = {
     async query<R extends Record<string, unknown>>(text: string, values?: readonly unknown[]): Promise<QueryResult<R>> {
+      await sendHeld()
       const { rows, rowCount } = await guarded(() =>
         client.query<R>(text, values === undefined ? undefined : [...values]),
       )
       return { rows, rowCount: rowCount ?? 0 }
     },
     async table(text) {
+      await sendHeld()
       // The extended protocol takes one statement, and refuses several before it has done any of them.
       const asked: QueryArrayConfig & { queryMode: 'extended' } = { text, rowMode: 'array', queryMode: 'extended' }
       const { fields, rows, rowCount } = await guarded(() => client.query<unknown[]>(asked))
@@ -171,20 +180,35 @@ function sessionOn(client: Client, signal: AbortSignal, leave: () => Promise<voi
       return await ended(
         work,
         () => commit(),
-        () => run('rollback'),
+        async () => {
+          held.take()
+          await run('rollback')
+        },
       )
     },
     async savepoint(work) {
       savepoints += 1
       const name = `s${savepoints}`
-      await run(`savepoint ${name}`)
-      const rollback = async () => {
-        await run(`rollback to savepoint ${name}; release savepoint ${name}`)
-      }
-      return await ended(work, () => run(`release savepoint ${name}`), rollback)
+      const begin = `savepoint ${name}`
+      const release = `release savepoint ${name}`
+      held.hold(begin)
+      return await ended(
+        work,
+        async () => {
+          if (!held.takeBack(begin)) held.hold(release)
+        },
+        async () => {
+          if (held.takeBack(begin)) return
+          held.take()
+          await run(`rollback to ${begin}; ${release}`)
+        },
+      )
     },
-    copyIn: (statement, body, own) => copyFrom(client, statement, body, signalsWith(own)),
-    copyOut: (statement, own, { lent = false } = {}) => copyTo(client, statement, signalsWith(own), lent),
+    copyIn: (statement, body, own) => copyFrom(client, { before: held.take, statement }, body, signalsWith(own)),
+    async *copyOut(statement, own, { lent = false } = {}) {
+      await sendHeld()
+      yield* copyTo(client, statement, signalsWith(own), lent)
+    },
     async [Symbol.asyncDispose]() {
       signal.removeEventListener('abort', onAbort)
       await leave()
@@ -198,6 +222,8 @@ function sessionOn(client: Client, signal: AbortSignal, leave: () => Promise<voi
 
   /** A server asked to commit after a failed statement rolls back, and reports no error but in the command tag. */
   async function commit(): Promise<void> {
+    // Savepoints that are to be released end with the transaction.
+    held.take()
     const { command } = await guarded(() => client.query('commit'))
     if (command === 'COMMIT') return
     const message = 'nothing was committed: a statement of the transaction had failed, and its error was not passed on'

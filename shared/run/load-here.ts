@@ -1,5 +1,5 @@
 import type { CopyTarget, Source } from '../connectors/contract.ts'
-import { asTransferError } from '../errors/index.ts'
+import { asTransferError, TransferError } from '../errors/index.ts'
 import * as ledger from '../ledger/index.ts'
 import type { SqlSession } from '../ports/index.ts'
 import { openOn } from './chunk-source.ts'
@@ -15,11 +15,21 @@ const mostLanes = 3
 
 /** A chunk that is known to the ledger, and what it holds. */
 export interface ChunkInHand {
-  readonly ordinal: number
+  readonly known: ledger.NewChunk
   /** In a buffer of `nextBuffer`, which is used again once they are loaded. */
   readonly bytes: Buffer
   readonly records: number
   readonly mayHoldEndMarker: boolean
+  readonly isLast: boolean
+}
+
+export interface HowToLoad {
+  /** Of the event that is worked on. */
+  readonly generation: number
+  /** Chunks of one lane go in one after the other. */
+  readonly isMerged: boolean
+  /** No other slice of the run has chunks. */
+  readonly isOnlySlice: boolean
 }
 
 export interface LoadingHere extends AsyncDisposable {
@@ -35,12 +45,11 @@ export interface LoadingHere extends AsyncDisposable {
  * Any loader can load such a chunk, by reading the file up to it once more; so what fails here is sent to one. What dies here
  * counts as sent when it was made known, so that `tick` sends it after its lease.
  * @param source that the chunks are parts of
- * @param how `generation` of the event that is worked on; `isMerged`: chunks of one lane go in one after the other
  */
 export function openLoadingHere(
   context: RunContext,
   source: Source,
-  { generation, isMerged }: { readonly generation: number; readonly isMerged: boolean },
+  { generation, isMerged, isOnlySlice }: HowToLoad,
 ): LoadingHere {
   const { world, run, deadline, log } = context
   collectRarely()
@@ -49,15 +58,30 @@ export function openLoadingHere(
   const lanes = Math.min(isMerged ? concurrent : concurrent + 1, mostLanes)
   const inTurn = openTurns(concurrent)
   const idle: Lane[] = []
+  const opening: Promise<Lane>[] = []
+  let lanesOpened = 0
   const spare: Buffer[] = []
   const running = new Set<Promise<void>>()
 
-  async function loadOn(lane: Lane, { ordinal, bytes, records, mayHoldEndMarker }: ChunkInHand): Promise<void> {
+  /** Ahead of the chunk that needs it: a session takes as long as inflating a chunk does. */
+  function openAhead(): void {
+    if (lanesOpened === lanes) return
+    lanesOpened += 1
+    const lane = openLane(context, inTurn)
+    // Thrown to the chunk that takes it.
+    lane.catch(() => undefined)
+    opening.push(lane)
+  }
+
+  async function loadOn(lane: Lane, { known, bytes, records, mayHoldEndMarker }: ChunkInHand): Promise<void> {
+    if (known.source.from === 'stage')
+      throw new TransferError('internal/bug', 'a staged chunk is loaded from its object')
     const mine: RunContext = { ...context, sql: lane.session }
-    const id = { runId: run.runId, ordinal, part: 0 }
-    const chunk = await ledger.readChunk(lane.session, id)
-    if (chunk === null || chunk.done || chunk.source.from === 'stage') return
-    const opened = await openOn(mine, source, id, chunk, chunk.source, lane.target)
+    const { ordinal, part } = known
+    const id = { runId: run.runId, ordinal, part }
+    // Where another attempt has loaded it, its claim is found.
+    const chunk = { ...known, done: false }
+    const opened = await openOn(mine, source, id, chunk, known.source, lane.target)
     const read = async () => {
       const body = { ...(await opened.read()), body: only(bytes) }
       // Of several records one may be too long, which only a look at each can tell.
@@ -66,29 +90,32 @@ export function openLoadingHere(
     }
     const counts = await moveOpened(mine, id, chunk, lane.target, { ...opened, canRest: false, read })
     await afterLoading(mine, id, generation, counts)
+    if (isOnlySlice) return
     const next = await ledger.readChunk(lane.session, { ...id, ordinal: ordinal + concurrent })
     // Those of the same slice are in hand here, or about to be.
     if (next !== null && next.slice !== chunk.slice) await sendChunkAfter(mine, ordinal)
   }
 
   async function work(chunk: ChunkInHand): Promise<void> {
-    const { ordinal } = chunk
+    const { ordinal, part } = chunk.known
     let lane: Lane | null = null
     try {
-      lane = idle.pop() ?? (await openLane(context, inTurn))
+      lane = idle.pop() ?? (await (opening.shift() ?? openLane(context, inTurn)))
       await loadOn(lane, chunk)
       idle.push(lane)
     } catch (thrown) {
       log.warn('a chunk is left to a loader', { ordinal, error: asTransferError(thrown).report() })
       await lane?.[Symbol.asyncDispose]()
       await using session = await world.connectSql(context.address, deadline.signal)
-      await sendAnew({ ...context, sql: session }, { step: 'load', ordinal, part: 0 })
+      await sendAnew({ ...context, sql: session }, { step: 'load', ordinal, part })
     }
   }
 
+  openAhead()
   return {
     nextBuffer: (bytes) => spare.pop() ?? Buffer.allocUnsafeSlow(bytes),
     async load(chunk) {
+      if (!chunk.isLast) openAhead()
       while (running.size >= lanes) await Promise.race(running)
       const one = work(chunk).finally(() => {
         running.delete(one)
@@ -101,7 +128,8 @@ export function openLoadingHere(
     settled: async () => void (await Promise.all(running)),
     async [Symbol.asyncDispose]() {
       await Promise.allSettled(running)
-      for (const lane of idle) await lane[Symbol.asyncDispose]()
+      const unused = (await Promise.allSettled(opening)).flatMap((one) => (one.status === 'fulfilled' ? one.value : []))
+      for (const lane of [...idle, ...unused]) await lane[Symbol.asyncDispose]()
     },
   }
 }
@@ -114,14 +142,21 @@ interface Lane extends AsyncDisposable {
 
 async function openLane(context: RunContext, inTurn: InTurn): Promise<Lane> {
   const session = await context.world.connectSql(context.address, context.deadline.signal)
-  const target = (await openTarget(context)) as CopyTarget
-  return {
-    session: copyingInTurn(session, inTurn),
-    target,
-    async [Symbol.asyncDispose]() {
-      await target[Symbol.asyncDispose]()
-      await session[Symbol.asyncDispose]()
-    },
+  try {
+    const target = (await openTarget(context)) as CopyTarget
+    // Asked once: both questions to the catalog take as long as all else that is asked for a chunk.
+    const columns = await target.columns(session)
+    return {
+      session: copyingInTurn(session, inTurn),
+      target: { ...target, columns: async () => columns },
+      async [Symbol.asyncDispose]() {
+        await target[Symbol.asyncDispose]()
+        await session[Symbol.asyncDispose]()
+      },
+    }
+  } catch (error) {
+    await session[Symbol.asyncDispose]()
+    throw error
   }
 }
 

@@ -20,6 +20,8 @@ export type StagedParts = 'sealed' | 'handed-over' | 'left'
 /** A slice that can be read again but not from its middle, such as a gzip stream. */
 interface PartsToStage {
   readonly slice: Slice
+  /** How many the run has. */
+  readonly slices: number
   readonly source: Source
   readonly target: CopyTarget
   /** Aborts at the soft deadline. */
@@ -43,18 +45,19 @@ export async function stageParts(context: RunContext, event: StageEvent, work: P
   const isLoadedHere = isNear(context, work.target, context.address)
   // Where they are staged, one is uploaded while the next is filled, so two are in memory.
   const targetBytes = world.settings.stageChunkBytes / (isLoadedHere ? loadedHerePart : 2)
-  await using here = isLoadedHere
-    ? openLoadingHere(context, work.source, { generation: event.generation, isMerged: work.target.conflict !== null })
-    : null
+  const { generation } = event
+  const how = { generation, isMerged: work.target.conflict !== null, isOnlySlice: work.slices === 1 }
+  await using here = isLoadedHere ? openLoadingHere(context, work.source, how) : null
   try {
     const placed = { ...body.origin, start: startOf(body) }
-    const options = { ...body, origin: placed, targetBytes, ...(here && { nextBuffer: here.nextBuffer }) }
+    const loadedHere = here && { nextBuffer: here.nextBuffer, firstBytes: targetBytes / firstPart }
+    const options = { ...body, origin: placed, targetBytes, ...loadedHere }
     for await (const chunk of oneAhead(recordChunksOf(body.body, options))) {
-      const ordinal = await (here === null ? stagePart : keepPart)(making, progress, chunk)
-      if (ordinal === null) return 'left'
+      const known = await (here === null ? stagePart : keepPart)(making, progress, chunk)
+      if (known === null) return 'left'
       world.reach('stage/after-part')
-      if (here === null) await sendChunksInTurn(context, [ordinal])
-      else await here.load({ ...chunk, ordinal })
+      if (here === null) await sendChunksInTurn(context, [known.ordinal])
+      else await here.load({ ...chunk, known })
       progress = progressWith(progress, chunk)
       if ((await ledger.readHalt(sql, run.runId, run.generation)) !== null) return 'left'
       if (isOutOfTime()) return 'handed-over'
@@ -79,6 +82,8 @@ export async function stageParts(context: RunContext, event: StageEvent, work: P
  * Larger ones leave the caches: of half a staged one, COPY and this function took 0.6 and 1.3 CPU-seconds a GB more.
  */
 const loadedHerePart = 4
+/** The server waits for the first one. */
+const firstPart = 4
 
 interface Making {
   readonly context: RunContext
@@ -113,8 +118,8 @@ const progressWith = (progress: ledger.SliceProgress, { records, sourceBytes }: 
   sourceBytes: progress.sourceBytes + sourceBytes,
 })
 
-/** @returns the ordinal of what was made; null when another attempt was faster */
-type MakePart = (making: Making, progress: ledger.SliceProgress, chunk: RecordChunk) => Promise<number | null>
+/** @returns what was made; null when another attempt was faster */
+type MakePart = (making: Making, progress: ledger.SliceProgress, chunk: RecordChunk) => Promise<ledger.NewChunk | null>
 
 /** The object first, then the transaction that makes it known. */
 const stagePart: MakePart = async (making, progress, chunk) => {
@@ -129,9 +134,9 @@ const stagePart: MakePart = async (making, progress, chunk) => {
   const firstRecord = origin.firstRecord + progress.records - before.records
   const cutFrom = { slice: { ...slice }, name: origin.name, start, firstRecord, newline, maxRecordBytes }
   const placed = { key, etag, start: 0, end: chunk.bytes.length, firstRecord: 1 }
-  const ordinal = await tellPart(making, progress, chunk, { from: 'stage', ...placed, encoding, cutFrom })
-  if (ordinal === null) await world.store.remove([key])
-  return ordinal
+  const known = await tellPart(making, progress, chunk, { from: 'stage', ...placed, encoding, cutFrom })
+  if (known === null) await world.store.remove([key])
+  return known
 }
 
 /** A part of the file, which whoever has to load it can read again. */
@@ -148,7 +153,7 @@ async function tellPart(
   { parts: part }: ledger.SliceProgress,
   { bytes, records, sourceBytes }: RecordChunk,
   source: ledger.ChunkSource,
-): Promise<number | null> {
+): Promise<ledger.NewChunk | null> {
   const { run, sql, world } = context
   const at = { runId: run.runId, epoch: event.epoch, slice: event.slice }
   const chunk = { part: 0, slice: event.slice, source, records, bytes: bytes.length }
@@ -156,12 +161,13 @@ async function tellPart(
     try {
       return await sql.transaction(async () => {
         const ordinal = await ledger.nextOrdinal(sql, run.runId)
-        await ledger.insertChunks(sql, run.runId, [{ ...chunk, ordinal }])
+        const known = { ...chunk, ordinal }
+        await ledger.insertChunks(sql, run.runId, [known])
         await ledger.insertSlicePart(sql, at, { part, ordinal, records, sourceBytes })
         // Loaded where it is cut.
         if (source.from === 'source')
           await ledger.insertDispatch(sql, placeOf(context, { step: 'load', ordinal, part: 0 }), 0, world.clock.now())
-        return ordinal
+        return known
       })
     } catch (error) {
       if (!ledger.isDuplicate(error)) throw error

@@ -84,13 +84,13 @@ async function readPinned(context: RunContext, work: SliceToRead): Promise<Becam
  * @throws source/unsplittable-deadline
  */
 async function readOrCut(context: RunContext, work: SliceToRead): Promise<Became | null> {
-  const { event, slice } = work
+  const { event, slice, slices } = work
   await using source = await openSource(context)
   await using target = await openTarget(context)
   using soft = abortAt(context.deadline.softAt, context.world.clock)
   const reader = await context.world.findReader(context.run.spec.reader.kind)
   if (reader.repeatable && target.kind === 'copy') {
-    const outcome = await stageParts(context, event, { slice, source, target, soft: soft.signal })
+    const outcome = await stageParts(context, event, { slice, slices, source, target, soft: soft.signal })
     if (outcome === 'handed-over') await sendAnew(context, { step: 'stage', epoch: event.epoch, slice: event.slice })
     return outcome === 'sealed' ? nothing : null
   }

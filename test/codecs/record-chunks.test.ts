@@ -21,10 +21,11 @@ async function* inPieces(bytes: Buffer, size: number): AsyncIterable<Uint8Array>
 
 /** As it is used: the next chunk is made while this one is on its way, and only then is it looked at. */
 async function chunksOf(bytes: Buffer, pieceBytes: number, how: ChunkOptions) {
-  const chunks: { text: string; records: number; sourceBytes: number }[] = []
+  const chunks: { text: string; records: number; sourceBytes: number; isLast: boolean }[] = []
   for await (const chunk of oneAhead(recordChunksOf(inPieces(bytes, pieceBytes), how))) {
     await nextTurn()
-    chunks.push({ text: chunk.bytes.toString(), records: chunk.records, sourceBytes: chunk.sourceBytes })
+    const { records, sourceBytes, isLast } = chunk
+    chunks.push({ text: chunk.bytes.toString(), records, sourceBytes, isLast })
   }
   return chunks
 }
@@ -46,14 +47,16 @@ const document = fc
 
 describe('chunks of records', () => {
   it('hold every byte once, whole records, and no more than asked, wherever the pieces end', async () => {
-    const sizes = { piece: fc.integer({ min: 1, max: 40 }), target: fc.integer({ min: 1, max: 60 }) }
+    const size = (max: number) => fc.integer({ min: 1, max })
     await fc.assert(
-      fc.asyncProperty(document, sizes.piece, sizes.target, async (bytes, piece, target) => {
+      fc.asyncProperty(document, size(40), size(60), size(60), async (bytes, piece, target, first) => {
         const records = recordsOf(bytes)
-        const chunks = await chunksOf(bytes, piece, options(target))
+        const chunks = await chunksOf(bytes, piece, { ...options(target), firstBytes: Math.min(first, target) })
         expect(chunks.map(({ text }) => text).join('')).toBe(bytes.toString())
         let next = 0
-        for (const { text, records: count, sourceBytes } of chunks) {
+        for (const { text, records: count, sourceBytes, isLast } of chunks) {
+          if (isLast) expect(next + count).toBe(records.length)
+          if (next === 0 && count > 1) expect(sourceBytes).toBeLessThanOrEqual(first)
           expect(text).toBe(records.slice(next, next + count).join(''))
           expect(sourceBytes).toBe(Buffer.byteLength(text))
           if (count > 1) expect(sourceBytes).toBeLessThanOrEqual(target)
@@ -82,6 +85,12 @@ describe('chunks of records', () => {
           }
         }
       }
+  })
+
+  it('say which is the last, as far as that is known', async () => {
+    const last = async (text: string) => (await chunksOf(Buffer.from(text), 3, options(4))).map(({ isLast }) => isLast)
+    expect(await last('a\nb\nc\n')).toEqual([false, true])
+    expect(await last('a\nb\n')).toEqual([true])
   })
 
   it('of a body without an end of a quote are an error that says where it began, in the file', async () => {

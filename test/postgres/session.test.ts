@@ -1,4 +1,5 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import fc from 'fast-check'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { TransferError } from '../../shared/errors/index.ts'
 import { defaultPackage } from '../../shared/local/postgres/binaries.ts'
 import type { SqlSession } from '../../shared/ports/index.ts'
@@ -138,6 +139,97 @@ describe.each([
         await sql.query("insert into pairs values (3, 'c')")
       })
       expect((await sql.query('select id from pairs order by id')).rows).toEqual([{ id: 1 }, { id: 3 }])
+    })
+  })
+
+  describe('savepoints that travel with the next statement', () => {
+    beforeEach(async () => {
+      await sql.query('create table kept (id integer primary key)')
+    })
+    afterEach(async () => {
+      await sql.query('drop table kept')
+    })
+
+    async function* one(text: string): AsyncIterable<Uint8Array> {
+      yield Buffer.from(text)
+    }
+
+    /** What a savepoint does: rows by either way, others in it, and how it ends. */
+    interface Scope {
+      readonly rows: readonly ('copy' | 'insert')[]
+      readonly inner: readonly Scope[]
+      readonly ends: 'well' | 'throws' | 'refused'
+    }
+    const scope: fc.Memo<Scope> = fc.memo((depth) =>
+      fc.record<Scope>({
+        rows: fc.array(fc.constantFrom('copy', 'insert'), { maxLength: 3 }),
+        inner: depth > 1 ? fc.array(scope(), { maxLength: 3 }) : fc.constant([]),
+        ends: fc.constantFrom('well', 'well', 'throws', 'refused'),
+      }),
+    )
+
+    test('keep what of any nest of them ended well, and nothing else', () =>
+      fc.assert(
+        fc.asyncProperty(fc.array(scope(4), { maxLength: 4 }), async (scopes) => {
+          let next = 0
+          const put = async (by: 'copy' | 'insert') => {
+            next += 1
+            if (by === 'copy') await sql.copyIn('copy kept from stdin', one(`${next}\n`))
+            else await sql.query('insert into kept values ($1)', [next])
+            return next
+          }
+          const run = async ({ rows, inner, ends }: Scope): Promise<number[]> => {
+            const kept: number[] = []
+            try {
+              await sql.savepoint(async () => {
+                for (const by of rows) kept.push(await put(by))
+                for (const each of inner) kept.push(...(await run(each)))
+                if (ends === 'throws') throw new Error('left')
+                if (ends === 'refused') await sql.copyIn('copy kept from stdin', one('no number\n'))
+              })
+              return kept
+            } catch (error) {
+              expect(error).toMatchObject(ends === 'throws' ? { message: 'left' } : { context: { sqlstate: '22P02' } })
+              return []
+            }
+          }
+          const kept = await sql.transaction(async () => {
+            const all: number[] = []
+            for (const each of scopes) all.push(...(await run(each)))
+            return all
+          })
+          expect((await sql.query('select id from kept order by id')).rows).toEqual(kept.map((id) => ({ id })))
+          await sql.query('delete from kept')
+        }),
+        { numRuns: 60 },
+      ))
+
+    test('are left in order by a COPY whose signal had been aborted before it was sent', async () => {
+      await sql.transaction(async () => {
+        const copied = sql.savepoint(() => sql.copyIn('copy kept from stdin', one('1\n'), AbortSignal.abort()))
+        await expect(copied).rejects.toThrow()
+        await sql.query('insert into kept values (2)')
+      })
+      expect((await sql.query('select id from kept')).rows).toEqual([{ id: 2 }])
+    })
+
+    test('cost no way to the server of their own', async () => {
+      const seen: string[] = []
+      const { Client } = (await import('pg')).default
+      const sent = vi.spyOn(Client.prototype, 'query')
+      await sql.transaction(async () => {
+        for (const id of [1, 2]) await sql.savepoint(() => sql.copyIn('copy kept from stdin', one(`${id}\n`)))
+        await sql.savepoint(async () => undefined)
+      })
+      for (const [statement] of sent.mock.calls as unknown as [string | { text: string }][])
+        seen.push(typeof statement === 'string' ? statement : statement.text)
+      sent.mockRestore()
+      expect(seen).toEqual([
+        'begin isolation level read committed',
+        expect.stringMatching(/^savepoint \w+; copy kept from stdin$/),
+        expect.stringMatching(/^release savepoint \w+; savepoint \w+; copy kept from stdin$/),
+        'commit',
+      ])
     })
   })
 

@@ -2,7 +2,6 @@ import { createCsvScanner } from '../../codecs/csv-scan.ts'
 import type { CsvEncoding } from '../../codecs/encoding.ts'
 import { TransferError } from '../../errors/index.ts'
 import type { ObjectHead, ObjectStore } from '../../ports/index.ts'
-import { countFields } from './count-fields.ts'
 import type { CutObject, CutRequest } from './cut-objects.ts'
 import { cutSparsely, type FindStart } from './cut-sparsely.ts'
 import type { FirstLook } from './first-look.ts'
@@ -58,8 +57,8 @@ export function guessStart(
   if (fields === null || !window.includes(encoding.quote)) return outside[0] ?? null
   const opened = Buffer.concat([Buffer.from(encoding.quote), window])
   const within = recordsIn(opened, encoding, newline)
-  const asOutside = widthsOf(window, outside, { encoding, newline, fields })
-  const asWithin = widthsOf(opened, within, { encoding, newline, fields })
+  const asOutside = widthsOf(window, outside, { encoding, fields })
+  const asWithin = widthsOf(opened, within, { encoding, fields })
   const isWithin =
     asWithin.share > asOutside.share || (asWithin.share === asOutside.share && asWithin.right > asOutside.right)
   return isWithin ? (within[0] ?? 0) - 1 : (outside[0] ?? null)
@@ -78,12 +77,17 @@ function recordsIn(bytes: Buffer, encoding: CsvEncoding, newline: number): reado
 function widthsOf(
   bytes: Buffer,
   ends: readonly number[],
-  { encoding, newline, fields }: { readonly encoding: CsvEncoding; readonly newline: number; readonly fields: number },
+  { encoding, fields }: { readonly encoding: CsvEncoding; readonly fields: number },
 ): { readonly right: number; readonly share: number } {
-  const counts = ends.slice(1).map((end, index) => {
-    const record = bytes.subarray(ends[index], end)
-    return countFields(record, { encoding, newline, headerRecords: 0, isWhole: true })
+  // Outside quotes, a delimiter ends a field as a newline ends a record; and each record begins outside.
+  const scanner = createCsvScanner({ ...encoding, multiLine: true }, encoding.delimiter.charCodeAt(0))
+  const { count, places } = scanner.find(bytes.subarray(0, ends.at(-1) ?? 0))
+  let next = 0
+  let right = 0
+  ends.forEach((end, index) => {
+    const before = next
+    while (next < count && (places[next] ?? 0) <= end) next += 1
+    if (index > 0 && next - before + 1 === fields) right += 1
   })
-  const right = counts.filter((count) => count === fields).length
-  return { right, share: right / Math.max(1, counts.length) }
+  return { right, share: right / Math.max(1, ends.length - 1) }
 }

@@ -16,7 +16,9 @@ export type FindStart = (
 
 /** An object of 1 TB has 4,000 cuts of 256 MB, each a round trip. */
 const cutsAtOnce = 32
-const firstLookBytes = 8 * 1024 * 1024
+/** Mostly the first record is in there; where it is not, more is read. */
+const firstLookBytes = 256 * 1024
+const longLookBytes = 8 * 1024 * 1024
 
 /** Cuts an object of which no more is read than its beginning and what is around each multiple of the target. */
 export async function cutSparsely(
@@ -26,9 +28,7 @@ export async function cutSparsely(
   findStart: FindStart,
 ): Promise<CutObject> {
   const { targetBytes, signal } = request
-  const first = await readBytes(store, head, { start: 0, end: Math.min(head.size, firstLookBytes), signal })
-  const look = looksOf(first, head, request)
-  if (look.headerEnd >= first.length && first.length < head.size) throw headerTooLong(head)
+  const look = await firstLook(store, head, request)
   const wanted: number[] = []
   for (let at = look.headerEnd + targetBytes; at < head.size; at += targetBytes) wanted.push(at)
   const offsets = [look.headerEnd]
@@ -47,8 +47,21 @@ function onwards(offsets: readonly number[]): number[] {
   return kept
 }
 
+/** @throws source/malformed for a header that does not end */
+async function firstLook(store: ObjectStore, head: ObjectHead, request: CutRequest): Promise<FirstLook> {
+  for (const bytes of [firstLookBytes, longLookBytes]) {
+    const end = Math.min(head.size, bytes)
+    const first = await readBytes(store, head, { start: 0, end, signal: request.signal })
+    const look = looksOf(first, head, request)
+    const isAll = end === head.size
+    const isBehindHeader = isAll || look.headerEnd < end
+    if (isBehindHeader && (isAll || look.fields !== null || bytes === longLookBytes)) return look
+  }
+  throw headerTooLong(head)
+}
+
 function headerTooLong({ key }: ObjectHead): TransferError {
-  const message = `${key}: the header has no end within the first ${firstLookBytes} bytes`
+  const message = `${key}: the header has no end within the first ${longLookBytes} bytes`
   return new TransferError('source/malformed', message, { key })
 }
 
