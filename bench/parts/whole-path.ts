@@ -50,7 +50,7 @@ export async function wholePath(lab: Lab, { megabytes, rounds, only }: WholePath
   const results = Object.entries(measured).map(
     ([name, some]) => [name, caseResult(some, name === 'psql, 1 session' ? (files[0] ?? all) : all)] as const,
   )
-  const pgloader = await pgloaderRate(lab, emptied)
+  const pgloader = await pgloaderRate(lab, emptied, Math.min(50, megabytes / 3))
   const ceiling = results.find(([name]) => name === ceilingName)?.[1].krowsPerSecond ?? 0
   const ours = results.filter(([name]) => !name.startsWith('psql'))
   const csv = results.find(([name]) => name === 'csv')?.[1].krowsPerSecond ?? 0
@@ -110,9 +110,9 @@ async function measureDropped(lab: Lab, { job, suffix, paths, rows, beforeEnd }:
 }
 
 /** Once, with few rows: it takes fourteen times psql's time. */
-async function pgloaderRate(lab: Lab, emptied: () => Promise<void>): Promise<number | null> {
+async function pgloaderRate(lab: Lab, emptied: () => Promise<void>, megabytes: number): Promise<number | null> {
   if (!isInstalled('pgloader')) return null
-  const file = await writeLineitem(join(lab.dir, 'pgloader.csv'), { seed: 9, until: { bytes: 5e7 } })
+  const file = await writeLineitem(join(lab.dir, 'pgloader.csv'), { seed: 9, until: { bytes: megabytes * 1e6 } })
   await emptied()
   const { seconds } = await measure(lab.stackPid, () => pgloaderCsv(lab.postgresUrl, plainTable, file.path, lab.dir))
   return Math.round(file.rows / seconds / 1000)

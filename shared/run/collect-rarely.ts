@@ -8,5 +8,9 @@ const growthPercent = 300
  * 64 kB that a server reads, what inflates zstd and what decodes a charset one of each piece, and V8 counts them as growth of
  * the heap: of 20 MB, it was collected after each 10 MB, which took half of the CPU of a large PUT, and a third of a stage's
  * as long as zlib made such buffers, too (docs/decisions.md, 2026-11-30). V8 reads this flag at each collection; NODE_OPTIONS may not name it.
+ * Until it is disposed of: what an instance does next may hold much more, and has to be collected in time.
  */
-export const collectRarely = () => setFlagsFromString(`--heap-growing-percent=${growthPercent}`)
+export function collectRarely(): Disposable {
+  setFlagsFromString(`--heap-growing-percent=${growthPercent}`)
+  return { [Symbol.dispose]: () => setFlagsFromString('--heap-growing-percent=0') }
+}

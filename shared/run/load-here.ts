@@ -52,7 +52,7 @@ export function openLoadingHere(
   { generation, isMerged, isOnlySlice }: HowToLoad,
 ): LoadingHere {
   const { world, run, deadline, log } = context
-  collectRarely()
+  const collecting = collectRarely()
   const { concurrent } = run.spec.settings
   // One more than may COPY at a time: claims and commits of a chunk of 8 MB would leave the server idle, 4 % of the time.
   const lanes = Math.min(isMerged ? concurrent : concurrent + 1, mostLanes)
@@ -130,6 +130,7 @@ export function openLoadingHere(
       await Promise.allSettled(running)
       const unused = (await Promise.allSettled(opening)).flatMap((one) => (one.status === 'fulfilled' ? one.value : []))
       for (const lane of [...idle, ...unused]) await lane[Symbol.asyncDispose]()
+      collecting[Symbol.dispose]()
     },
   }
 }
