@@ -27,8 +27,9 @@ export async function measure(stackPid: number, work: () => Promise<unknown>, si
 }
 
 /**
- * Rounds of each case in turn, so that a slow minute of the machine slows all of them.
- * @returns all rounds of each case
+ * Rounds of each case in turn, so that a slow minute of the machine slows all of them. Of several, one comes before that is told
+ * and not counted: in it functions start, their code is compiled, and files are read for the first time.
+ * @returns the rounds of each case that count
  */
 export async function interleave<Name extends string>(
   rounds: number,
@@ -36,11 +37,11 @@ export async function interleave<Name extends string>(
 ): Promise<Record<Name, Measured[]>> {
   const names = Object.keys(cases) as Name[]
   const all = Object.fromEntries(names.map((name) => [name, [] as Measured[]])) as Record<Name, Measured[]>
-  for (let round = 1; round <= rounds; round += 1) {
+  for (let round = rounds > 1 ? 0 : 1; round <= rounds; round += 1) {
     for (const name of names) {
       const measured = await cases[name]()
-      all[name].push(measured)
-      console.error(`round ${round}: ${name} ${measured.seconds.toFixed(2)} s`)
+      if (round > 0) all[name].push(measured)
+      console.error(`${round === 0 ? 'to warm up' : `round ${round}`}: ${name} ${measured.seconds.toFixed(2)} s`)
     }
   }
   return all

@@ -1,4 +1,4 @@
-import { plainTable, tableWithSource } from '../forms.ts'
+import { plainTable } from '../forms.ts'
 import type { Lab } from '../lab.ts'
 import { createLineitem } from '../lineitem.ts'
 import { type Measured, measure, rounded } from '../measure.ts'
@@ -33,8 +33,6 @@ export async function memory(
 
 async function createTables(lab: Lab): Promise<void> {
   await lab.sql(createLineitem(plainTable))
-  await lab.sql(createLineitem(tableWithSource))
-  await lab.sql(`alter table ${tableWithSource} add l_source varchar(8)`)
   await lab.sql(`create unlogged table ${wideTable} (${wideColumns.map((name) => `${name} integer`).join(', ')})`)
   await lab.sql(`create unlogged table ${narrowTable} (id bigint, note text)`)
   await lab.sql(`create unlogged table ${textTable} (${textColumns.map((name) => `${name} text`).join(', ')})`)

@@ -2,7 +2,7 @@ import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { collectGarbage } from '../../shared/codecs/collect-garbage.ts'
 import { isInstalled } from '../command.ts'
-import { type Form, forms, plainTable, tableWithSource } from '../forms.ts'
+import { type Form, forms, plainTable } from '../forms.ts'
 import type { Lab } from '../lab.ts'
 import { createLineitem, type LineitemFile, writeLineitem } from '../lineitem.ts'
 import { warmMemory } from '../machine.ts'
@@ -18,11 +18,9 @@ export async function wholePath(lab: Lab, { megabytes, rounds, only }: WholePath
   const files = await writeParts(lab, megabytes, cores)
   const all = { rows: sum(files.map(({ rows }) => rows)), bytes: sum(files.map(({ bytes }) => bytes)) }
   await lab.sql(createLineitem(plainTable))
-  await lab.sql(createLineitem(tableWithSource))
-  await lab.sql(`alter table ${tableWithSource} add l_source varchar(8)`)
   /** Right before what is measured, and not before the PUT of a case. */
   const emptied = async () => {
-    await lab.sql(`truncate ${plainTable}, ${tableWithSource}`)
+    await lab.sql(`truncate ${plainTable}`)
     await lab.sql('checkpoint')
     collectGarbage()
     await warmMemory(1.2 * all.bytes)
