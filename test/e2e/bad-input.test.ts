@@ -393,7 +393,8 @@ describe('bad input', () => {
     const { token, url } = stack.stack.file.address.api
     const call = (verb: string) =>
       fetch(`${url}/v1/runs/${runId}/${verb}`, { method: 'POST', headers: { authorization: `Bearer ${token}` } })
-    const waiting = "select 1 as one from pg_stat_activity where wait_event_type = 'Lock' and query like 'copy%'"
+    const waiting =
+      "select 1 as one from pg_stat_activity where wait_event_type = 'Lock' and query ~ '^([a-z0-9 ]+; )*copy'"
     await eventually(async () => (await stack.sql(waiting)).length > 0)
     expect((await call('stop')).status).toBe(200)
     await holder.query('commit')
