@@ -1,11 +1,10 @@
-import type { CopyTarget, Source } from '../connectors/contract.ts'
+import type { Source } from '../connectors/contract.ts'
 import { asTransferError, TransferError } from '../errors/index.ts'
 import * as ledger from '../ledger/index.ts'
-import type { SqlSession } from '../ports/index.ts'
 import { openOn } from './chunk-source.ts'
 import { collectRarely } from './collect-rarely.ts'
 import { sendAnew } from './dispatch.ts'
-import { openTarget } from './ends.ts'
+import { type Lane, openLanes } from './lanes.ts'
 import { afterLoading, moveOpened } from './load-chunk.ts'
 import type { RunContext } from './run-context.ts'
 import { sendChunkAfter } from './window.ts'
@@ -55,23 +54,10 @@ export function openLoadingHere(
   const collecting = collectRarely()
   const { concurrent } = run.spec.settings
   // One more than may COPY at a time: claims and commits of a chunk of 8 MB would leave the server idle, 4 % of the time.
-  const lanes = Math.min(isMerged ? concurrent : concurrent + 1, mostLanes)
-  const inTurn = openTurns(concurrent)
-  const idle: Lane[] = []
-  const opening: Promise<Lane>[] = []
-  let lanesOpened = 0
+  const most = Math.min(isMerged ? concurrent : concurrent + 1, mostLanes)
+  const lanes = openLanes(context, { most, copying: concurrent })
   const spare: Buffer[] = []
   const running = new Set<Promise<void>>()
-
-  /** Ahead of the chunk that needs it: a session takes as long as inflating a chunk does. */
-  function openAhead(): void {
-    if (lanesOpened === lanes) return
-    lanesOpened += 1
-    const lane = openLane(context, inTurn)
-    // Thrown to the chunk that takes it.
-    lane.catch(() => undefined)
-    opening.push(lane)
-  }
 
   async function loadOn(lane: Lane, { known, bytes, records, mayHoldEndMarker }: ChunkInHand): Promise<void> {
     if (known.source.from === 'stage')
@@ -100,9 +86,9 @@ export function openLoadingHere(
     const { ordinal, part } = chunk.known
     let lane: Lane | null = null
     try {
-      lane = idle.pop() ?? (await (opening.shift() ?? openLane(context, inTurn)))
+      lane = await lanes.take()
       await loadOn(lane, chunk)
-      idle.push(lane)
+      lanes.giveBack(lane)
     } catch (thrown) {
       log.warn('a chunk is left to a loader', { ordinal, error: asTransferError(thrown).report() })
       await lane?.[Symbol.asyncDispose]()
@@ -111,12 +97,12 @@ export function openLoadingHere(
     }
   }
 
-  openAhead()
+  lanes.openAhead()
   return {
     nextBuffer: (bytes) => spare.pop() ?? Buffer.allocUnsafeSlow(bytes),
     async load(chunk) {
-      if (!chunk.isLast) openAhead()
-      while (running.size >= lanes) await Promise.race(running)
+      if (!chunk.isLast) lanes.openAhead()
+      while (running.size >= most) await Promise.race(running)
       const one = work(chunk).finally(() => {
         running.delete(one)
         spare.push(Buffer.from(chunk.bytes.buffer))
@@ -128,75 +114,9 @@ export function openLoadingHere(
     settled: async () => void (await Promise.all(running)),
     async [Symbol.asyncDispose]() {
       await Promise.allSettled(running)
-      const unused = (await Promise.allSettled(opening)).flatMap((one) => (one.status === 'fulfilled' ? one.value : []))
-      for (const lane of [...idle, ...unused]) await lane[Symbol.asyncDispose]()
       collecting[Symbol.dispose]()
+      await lanes[Symbol.asyncDispose]()
     },
-  }
-}
-
-/** A session, and the destination as it is seen through it. */
-interface Lane extends AsyncDisposable {
-  readonly session: SqlSession
-  readonly target: CopyTarget
-}
-
-async function openLane(context: RunContext, inTurn: InTurn): Promise<Lane> {
-  const session = await context.world.connectSql(context.address, context.deadline.signal)
-  try {
-    const target = (await openTarget(context)) as CopyTarget
-    // Asked once: both questions to the catalog take as long as all else that is asked for a chunk.
-    const columns = await target.columns(session)
-    return {
-      session: copyingInTurn(session, inTurn),
-      target: { ...target, columns: async () => columns },
-      async [Symbol.asyncDispose]() {
-        await target[Symbol.asyncDispose]()
-        await session[Symbol.asyncDispose]()
-      },
-    }
-  } catch (error) {
-    await session[Symbol.asyncDispose]()
-    throw error
-  }
-}
-
-type InTurn = <T>(work: () => Promise<T>) => Promise<T>
-
-/**
- * The first COPY of a transaction waits for its turn. Another one does not: who has the turn may be waiting for the end of
- * this transaction, which has a key that both bring.
- */
-function copyingInTurn(session: SqlSession, inTurn: InTurn): SqlSession {
-  let isFirst = true
-  return {
-    ...session,
-    async transaction(work) {
-      isFirst = true
-      return await session.transaction(work)
-    },
-    async copyIn(...given) {
-      if (!isFirst) return await session.copyIn(...given)
-      isFirst = false
-      return await inTurn(() => session.copyIn(...given))
-    },
-  }
-}
-
-/** At most so many at a time, in the order of asking. */
-function openTurns(count: number): InTurn {
-  const waiting: (() => void)[] = []
-  let free = count
-  return async (work) => {
-    if (free > 0) free -= 1
-    else await new Promise<void>((resolve) => waiting.push(resolve))
-    try {
-      return await work()
-    } finally {
-      const next = waiting.shift()
-      if (next === undefined) free += 1
-      else next()
-    }
   }
 }
 
