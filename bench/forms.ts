@@ -15,7 +15,7 @@ export interface Form {
 }
 
 export const plainTable = 'public.lineitem'
-/** A constant in the place of one field: COPY's column list cannot say that, so records are rewritten; rows are as wide as before. */
+/** A constant in the place of one field: COPY's column list cannot say that, so records are rewritten; rows are as wide as the ceiling's. */
 const decoded = lineitemColumns.map(([name], index) => (name === 'l_linestatus' ? { value: 'O' } : { index }))
 
 /** One stream, at the level that gzip has by itself. */

@@ -11,7 +11,7 @@ export interface Lane extends AsyncDisposable {
 
 /** Sessions that load chunks side by side, each used for one chunk after the other. */
 export interface Lanes extends AsyncDisposable {
-  /** Of the chunk that needs it: a session takes as long as inflating a chunk does. No more than there may be. */
+  /** Opens one more, if there may be more, before a chunk needs it: that takes as long as inflating a chunk does. */
   openAhead(): void
   take(): Promise<Lane>
   /** For the next chunk. One that failed is disposed of instead. */

@@ -35,17 +35,17 @@ const rowOf = (n: number) => `${n},${'x'.repeat(90)}\n`
 const megabyte = Buffer.from([...Array(10_000).keys()].map(rowOf).join(''))
 
 /** How many sessions in the middle of a chunk of the table are seen at once, until the run has ended. */
-async function mostCopiesDuring<T>(table: string, run: Promise<T>): Promise<{ most: number; result: T }> {
+async function mostLoadingDuring<T>(table: string, run: Promise<T>): Promise<{ most: number; result: T }> {
   let isOver = false
   const result = run.finally(() => {
     isOver = true
   })
   let most = 0
   while (!isOver) {
-    const [seen] = await stack.sql<{ copies: number }>(
-      `select count(*)::integer as copies from pg_stat_activity where state <> 'idle' and query ~ '^([a-z0-9 ]+; )*copy.*${table}'`,
+    const [seen] = await stack.sql<{ loading: number }>(
+      `select count(*)::integer as loading from pg_stat_activity where state <> 'idle' and query ~ '^([a-z0-9 ]+; )*copy.*${table}'`,
     )
-    most = Math.max(most, seen?.copies ?? 0)
+    most = Math.max(most, seen?.loading ?? 0)
     await sleep(20)
   }
   return { most, result: await result }
@@ -58,7 +58,7 @@ it.each([
   const table = await makeTable('paced')
   await stack.world.store.put(`data/${table}.csv`, megabyte)
   const job = dataxJob(table, fromOss(`data/${table}.csv`), intoAdbpg(`public.${table}`), { speed })
-  const { most, result } = await mostCopiesDuring(table, stack.run({ job }))
+  const { most, result } = await mostLoadingDuring(table, stack.run({ job }))
   expect(result).toMatchObject({ state: 'succeeded', rows: { read: 10_000, loaded: 10_000 } })
   expect(most).toBeGreaterThan(0)
   expect(most).toBeLessThanOrEqual(3)
