@@ -1,3 +1,4 @@
+import type { Duplex } from 'node:stream'
 import type { Connection, FieldPacket, Query } from 'mysql2'
 import { TransferError } from '../errors/index.ts'
 import type { MysqlField, MysqlRowSink } from '../ports/index.ts'
@@ -40,8 +41,9 @@ interface Flow<P> {
 }
 
 /**
- * Rows as fast as they are taken: a sink that is full pauses the socket. Leaving early calls `end`, as a result cannot be
- * left in its middle.
+ * Rows as fast as they are taken: a sink that is full pauses the socket. Rows that have come by then still go into the sink
+ * (the driver's own `pause` would copy each), none comes while what was taken is being used. Leaving early calls `end`, as
+ * a result cannot be left in its middle.
  */
 export async function* streamRows<P>(
   client: Connection,
@@ -66,7 +68,7 @@ export async function* streamRows<P>(
       if (flow.failure !== null) throw asMysqlError(flow.failure)
       if (flow.sink?.isFull()) {
         yield flow.sink.take()
-        client.resume()
+        socketOf(client).resume()
       } else if (flow.isOver) break
       else
         await new Promise<void>((resolve) => {
@@ -100,9 +102,14 @@ function listen<P>(
   const row = (packet: RowPacket, connection: unknown): unknown => {
     const { sink } = flow
     if (packet.isEOF() || sink === null) return last.call(query, packet, connection)
-    guarded(() => sink.row(packet.buffer, packet.offset, packet.end))
+    // Not guarded(): a function for each row.
+    try {
+      if (!flow.isOver) sink.row(packet.buffer, packet.offset, packet.end)
+    } catch (error) {
+      stop(error)
+    }
     if (sink.isFull() || flow.isOver) {
-      client.pause()
+      socketOf(client).pause()
       flow.wake()
     }
     return row
@@ -119,6 +126,9 @@ function listen<P>(
   query.on('error', stop)
   query.on('end', () => stop(null))
 }
+
+/** Another one after the handshake of TLS. */
+const socketOf = (client: Connection) => (client as unknown as { readonly stream: Duplex }).stream
 
 /** Of a row over 16 MB the driver gathers the packets here until the last one has come. */
 interface Inside {

@@ -154,9 +154,9 @@ export interface MysqlRowSink<P> {
   /** Of a longer row no more than about this much is held, and `row` gets its beginning alone. */
   readonly maxRowBytes: number
   row(bytes: Buffer, start: number, end: number): void
-  /** Asked after each row: true stops the server until `take` was called. */
+  /** Asked after each row: true stops the server until `take` was called; what is on its way, 64 KiB or less, still comes. */
   isFull(): boolean
-  /** What has been gathered. */
+  /** What has been gathered. No row comes before the next piece is asked for. */
   take(): P
 }
 

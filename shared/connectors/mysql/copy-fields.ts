@@ -14,6 +14,9 @@ escapes[lineFeed] = 0x6e
 escapes[0x0d] = 0x72
 escapes[backslash] = backslash
 
+/** 1 for a byte that a text cannot hold as it is in COPY text, or at all. */
+export const changesText = Uint8Array.from(escapes, (escaped, byte) => (escaped !== 0 || byte === 0 ? 1 : 0))
+
 const hexDigits = Buffer.from('0123456789abcdef')
 
 /** Writes one field of a row as COPY text. @returns where it ends */
@@ -47,7 +50,7 @@ const writeByte = (to: Buffer, at: number, byte: number): number => {
 }
 
 /** Short runs byte by byte: a call of `copy` costs more than the bytes of a usual field. */
-function copyBytes(from: Buffer, start: number, end: number, to: Buffer, at: number): number {
+export function copyBytes(from: Buffer, start: number, end: number, to: Buffer, at: number): number {
   if (end - start > 48) return at + from.copy(to, at, start, end)
   let next = at
   for (let read = start; read < end; read += 1) to[next++] = from[read] as number

@@ -1,13 +1,16 @@
 import type { RawRecord } from '../../codecs/records.ts'
 import type { RecordReason } from '../../load/record-error.ts'
 import type { MysqlConnection, MysqlField, MysqlRowSink } from '../../ports/index.ts'
-import { type WriteField, writerOf } from './copy-fields.ts'
+import { copyBytes, type WriteField, writerOf } from './copy-fields.ts'
 import { conversionOf } from './field-types.ts'
+import { findUnchangedOf } from './unchanged-fields.ts'
 
 export interface CopyRowsOptions extends Pick<MysqlConnection, 'timeZone' | 'zeroDates'> {
   readonly maxRecordBytes: number
   /** Columns of single precision that were read as doubles, by their place. */
   readonly floats: ReadonlySet<number>
+  /** What is taken is used until the next row comes, no longer. */
+  readonly lent: boolean
 }
 
 /** A record that is left out of the bytes. */
@@ -23,6 +26,10 @@ export interface CopyRows {
 
 /** What staging is fastest with: large enough that a pause of the socket costs nothing. */
 const pieceBytes = 256 * 1024
+/** Rows that come when a piece is full (MysqlRowSink) make it no larger than this, if they grow by little. */
+const usualBytes = pieceBytes + 80 * 1024
+/** Where a piece begins, as something may be written before it (`writeFields`). */
+const pieceStart = 1
 const tab = 0x09
 const lineFeed = 0x0a
 const backslash = 0x5c
@@ -39,13 +46,13 @@ export function openCopyRows(fields: readonly MysqlField[], options: CopyRowsOpt
   const refuse = (code: RecordReason['code'], message: string) => {
     refusal ??= { code, message }
   }
-  const writers = fields.map((field, index) =>
-    writerOf(options.floats.has(index) ? 'float' : conversionOf(field), field, options, refuse),
-  )
+  const conversions = fields.map((field, index) => (options.floats.has(index) ? 'float' : conversionOf(field)))
+  const writers = fields.map((field, index) => writerOf(conversions[index] ?? 'text', field, options, refuse))
+  const findUnchanged = findUnchangedOf(conversions)
   /** Hex doubles bytes, escapes too; what is added to a field is bounded. */
   const roomFor = (rowBytes: number) => 2 * rowBytes + 80 * writers.length + 16
-  let out = Buffer.allocUnsafe(pieceBytes + 4096)
-  let at = 0
+  let out = Buffer.allocUnsafe(usualBytes)
+  let at = pieceStart
   let refused: Refused[] = []
   let refusedBytes = 0
   let number = 0
@@ -71,23 +78,51 @@ export function openCopyRows(fields: readonly MysqlField[], options: CopyRowsOpt
   function writeFields(bytes: Buffer, start: number): string | null {
     let column: string | null = null
     let from = start
-    for (let index = 0; index < writers.length; index += 1) {
-      if (index > 0) out[at++] = tab
-      const first = bytes[from] as number
-      if (first === nullMarker) {
-        from += 1
-        out[at++] = backslash
-        out[at++] = 0x4e
-        continue
-      }
-      const head = first < nullMarker ? 1 : first === 0xfc ? 3 : first === 0xfd ? 4 : 9
-      const length = head === 1 ? first : lengthAt(bytes, from + 1, head - 1)
-      from += head
-      at = (writers[index] as WriteField)(bytes, from, from + length, out, at)
-      from += length
+    let index = 0
+    // The tab before the first field goes where the line before ends.
+    const begin = at
+    at -= 1
+    while (index < writers.length) {
+      const changed = findUnchanged(bytes, from, index)
+      index += copyUnchanged(bytes, from, changed)
+      from = changed
+      if (index === writers.length) break
+      from = writeField(bytes, from, index)
       if (refusal !== null && column === null) column = fields[index]?.name ?? null
+      index += 1
     }
+    out[begin - 1] = lineFeed
     return column
+  }
+
+  /** Puts tabs in the place of lengths. @returns how many fields these are */
+  function copyUnchanged(bytes: Buffer, from: number, end: number): number {
+    const to = out
+    const shift = at - from
+    let count = 0
+    copyBytes(bytes, from, end, to, at)
+    for (let length = from; length < end; length += 1 + (bytes[length] as number)) {
+      to[length + shift] = tab
+      count += 1
+    }
+    at = end + shift
+    return count
+  }
+
+  /** @returns where the next field begins */
+  function writeField(bytes: Buffer, from: number, index: number): number {
+    out[at++] = tab
+    const first = bytes[from] as number
+    if (first === nullMarker) {
+      out[at++] = backslash
+      out[at++] = 0x4e
+      return from + 1
+    }
+    const head = first < nullMarker ? 1 : first === 0xfc ? 3 : first === 0xfd ? 4 : 9
+    const start = from + head
+    const end = start + (head === 1 ? first : lengthAt(bytes, from + 1, head - 1))
+    at = (writers[index] as WriteField)(bytes, start, end, out, at)
+    return end
   }
 
   function makeRoom(bytes: number): void {
@@ -123,11 +158,11 @@ export function openCopyRows(fields: readonly MysqlField[], options: CopyRowsOpt
   return {
     maxRowBytes: maxRecordBytes,
     row,
-    isFull: () => at >= pieceBytes || refusedBytes >= pieceBytes || refused.length >= 1000,
+    isFull: () => at - pieceStart >= pieceBytes || refusedBytes >= pieceBytes || refused.length >= 1000,
     take() {
-      const taken = { bytes: out.subarray(0, at), refused }
-      out = Buffer.allocUnsafe(pieceBytes + 4096)
-      at = 0
+      const taken = { bytes: out.subarray(pieceStart, at), refused }
+      if (!options.lent || out.length > usualBytes) out = Buffer.allocUnsafe(usualBytes)
+      at = pieceStart
       refused = []
       refusedBytes = 0
       return taken

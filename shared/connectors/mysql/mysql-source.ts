@@ -21,6 +21,11 @@ const lineFeed = 0x0a
 
 type Refuse = (record: RawRecord, reason: RecordReason) => Promise<void>
 
+interface Reading {
+  readonly onRefused: Refuse
+  readonly lent: boolean
+}
+
 /** Connects when first asked. Each slice is read in a session of its own, as several may be read side by side. */
 export function openMysqlSource(options: MysqlReaderOptions, context: ConnectorContext): Source {
   const query = options.querySql[0] === undefined ? null : withoutSemicolon(options.querySql[0])
@@ -43,7 +48,7 @@ export function openMysqlSource(options: MysqlReaderOptions, context: ConnectorC
     columns: () => asking(async (sql) => await columnsOf(sql, await select(sql))),
     split: (want) => asking(async (sql) => await splitMysql(sql, await select(sql), options.splitPk ?? null, want)),
     offer: () => copyText,
-    async read(slice, encoding, signal, { onRefused = failOnRefused } = {}) {
+    async read(slice, encoding, signal, { onRefused = failOnRefused, lent = false } = {}) {
       const origin = { name: name === null ? 'querySql' : printTableName(name), start: 0, firstRecord: 1 }
       const { maxRecordBytes } = options
       const refuse: Refuse = (record, reason) => onRefused(record, reason, origin)
@@ -52,7 +57,7 @@ export function openMysqlSource(options: MysqlReaderOptions, context: ConnectorC
         newline: lineFeed,
         maxRecordBytes,
         origin,
-        body: readSlice(slice, signal, refuse),
+        body: readSlice(slice, signal, { onRefused: refuse, lent }),
       }
     },
     async describe(slice) {
@@ -93,13 +98,17 @@ export function openMysqlSource(options: MysqlReaderOptions, context: ConnectorC
     return { from: 'table', table, columns, where }
   }
 
-  async function* readSlice(slice: Slice, signal: AbortSignal, onRefused: Refuse): AsyncGenerator<Uint8Array> {
+  async function* readSlice(
+    slice: Slice,
+    signal: AbortSignal,
+    { onRefused, lent }: Reading,
+  ): AsyncGenerator<Uint8Array> {
     const predicate = predicateOf(slice)
     const sql = await connect().catch((error: unknown) => Promise.reject(asSourceError(error)))
     try {
       const from = await select(sql)
       const { timeZone, zeroDates } = options.connection
-      const copying = { timeZone, zeroDates, maxRecordBytes: options.maxRecordBytes, floats: floatsOf(from) }
+      const copying = { timeZone, zeroDates, maxRecordBytes: options.maxRecordBytes, floats: floatsOf(from), lent }
       await sql.run('start transaction with consistent snapshot, read only')
       for await (const { bytes, refused } of sql.stream(
         selectText(from, predicate),
