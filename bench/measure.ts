@@ -28,7 +28,8 @@ export async function measure(stackPid: number, work: () => Promise<unknown>, si
 
 /**
  * Rounds of each case in turn, so that a slow minute of the machine slows all of them. Of several, one comes before that is told
- * and not counted: in it functions start, their code is compiled, and files are read for the first time.
+ * and not counted: in it functions start, their code is compiled, and files are read for the first time. Each begins a third of
+ * the cases later than the one before, as whoever comes behind another case pays for what that one left.
  * @returns the rounds of each case that count
  */
 export async function interleave<Name extends string>(
@@ -38,7 +39,8 @@ export async function interleave<Name extends string>(
   const names = Object.keys(cases) as Name[]
   const all = Object.fromEntries(names.map((name) => [name, [] as Measured[]])) as Record<Name, Measured[]>
   for (let round = rounds > 1 ? 0 : 1; round <= rounds; round += 1) {
-    for (const name of names) {
+    const first = Math.floor((round * names.length) / 3) % names.length
+    for (const name of [...names.slice(first), ...names.slice(0, first)]) {
       const measured = await cases[name]()
       if (round > 0) all[name].push(measured)
       console.error(`${round === 0 ? 'to warm up' : `round ${round}`}: ${name} ${measured.seconds.toFixed(2)} s`)
