@@ -36,8 +36,8 @@ const backslash = 0x5c
 const nullMarker = 0xfb
 
 /**
- * Rows of the protocol, whose fields are text already, into COPY text: byte by byte, without a string per field. Values stay
- * exact, because none is ever a number of ours.
+ * Rows of the protocol, whose fields are text already, into COPY text, without a string per field. Values stay exact, because
+ * none is ever a number of ours.
  */
 export function openCopyRows(fields: readonly MysqlField[], options: CopyRowsOptions): MysqlRowSink<CopyRows> {
   const { maxRecordBytes } = options
