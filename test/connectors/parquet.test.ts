@@ -194,6 +194,20 @@ describe('values', () => {
     },
   )
 
+  // Such a page ends behind its head, which tells of eight miniblocks all the same.
+  test.each([
+    ["select 5::bigint as i, 'x' as t", '5\tx\n'],
+    [
+      'select range::bigint as i, null::integer as n, null::varchar as t from range(3)',
+      '0\t\\N\t\\N\n1\t\\N\t\\N\n2\t\\N\t\\N\n',
+    ],
+    ['select 1::bigint as i, {a: null::integer} as s', '1\t{"a":null}\n'],
+  ])('of one row, or of NULLs alone, in pages of differences: %s', async (query, text) => {
+    await lab.putQuery('short.parquet', query, 'parquet_version v2')
+    await using source = await lab.open({ path: 'short.parquet' })
+    expect(await lab.textOf(source, await lab.slicesOf(source))).toBe(text)
+  })
+
   test('that no text of PostgreSQL can be go to the server as they are', async () => {
     await lab.putQuery(
       'nul.parquet',

@@ -33,8 +33,10 @@ export function readDeltas(bytes: Uint8Array, start: number, maxCount: number): 
   const miniBlocks = Number(varint())
   const count = Number(varint())
   const miniValues = blockValues / miniBlocks
+  // The first number is in the head, so of one or none no block is there, however many miniblocks it would have.
+  const isTooShort = count > 1 && miniBlocks > bytes.length
   // A number may take no bits, so the bytes say nothing of how many there can be.
-  if (!(miniValues > 0) || miniValues % 8 !== 0 || miniBlocks > bytes.length || count > maxCount)
+  if (!(miniValues > 0) || miniValues % 8 !== 0 || isTooShort || count > maxCount)
     throw new RangeError('a page of differences has no sound head')
   const low = new Int32Array(count)
   const high = new Int32Array(count)
