@@ -28,8 +28,8 @@ export async function measure(stackPid: number, work: () => Promise<unknown>, si
 
 /**
  * Rounds of each case in turn, so that a slow minute of the machine slows all of them. Of several, one comes before that is told
- * and not counted: in it functions start, their code is compiled, and files are read for the first time. Each begins a third of
- * the cases later than the one before, as whoever comes behind another case pays for what that one left.
+ * and not counted: in it functions start, their code is compiled, and files are read for the first time. Of three, each
+ * begins a third of the cases later than the one before, as a case may pay for what the one before it left.
  * @returns the rounds of each case that count
  */
 export async function interleave<Name extends string>(
