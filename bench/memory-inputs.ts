@@ -10,6 +10,8 @@ export interface MemoryInput {
   readonly put: (lab: Lab, key: string) => Promise<unknown>
   readonly ends: (key: string) => { readonly reader: object; readonly writer: object }
   readonly expected: 'rows' | 'dirty' | 'refused'
+  /** Dirty records that are allowed; 10 when unset. */
+  readonly errorLimit?: number
 }
 
 export const wideTable = 'public.wide'
@@ -48,6 +50,14 @@ export const memoryInputs = (megabytes: number): Readonly<Record<string, MemoryI
   'a record of 64 MB, decoded': input(narrowTableWithSource, decoded, () => record(64 * megabyte + 1), 'dirty'),
   'a record of 64 MB, inflated': input(narrowTable, gzip, () => gzipSync(record(64 * megabyte + 1)), 'dirty'),
   'a record of 64 MB, as JSON': input(narrowTable, jsonLines, () => object(64 * megabyte + 1), 'dirty'),
+  'very many bad records': {
+    ...input(narrowTable, {}, () => badRows(200_000), 'dirty'),
+    errorLimit: 1_000_000,
+  },
+  'a damaged gzip file': {
+    ...input(narrowTable, gzip, () => damaged(gzipSync(goodRows(1_000_000))), 'refused'),
+    errorLimit: 1_000_000,
+  },
   'a bomb of one record': input(narrowTable, gzip, () => bomb(Buffer.alloc(16 * megabyte, 'x')), 'refused'),
   'a bomb of records': input(
     narrowTable,
@@ -138,6 +148,19 @@ const object = (bytes: number) =>
     Buffer.alloc(bytes - 19, 'x'),
     Buffer.from('"}\n{"id":2,"note":"short"}\n'),
   ])
+
+const goodRows = (rows: number) =>
+  Buffer.from(Array.from({ length: rows }, (_, row) => `${row},note ${row * 7919}\n`).join(''))
+/** The first half is good. */
+const badRows = (rows: number) =>
+  Buffer.from(Array.from({ length: rows }, (_, row) => `${row * 2 < rows ? '' : 'x'}${row},note\n`).join(''))
+
+/** What comes behind is made of what was there before, so nearly every record is bad. */
+function damaged(bytes: Buffer): Buffer {
+  const from = Math.floor(bytes.length / 2)
+  for (let at = from; at < from + 40; at += 1) bytes[at] = (bytes[at] ?? 0) ^ 0xff
+  return bytes
+}
 
 /** 4 GB, of which nobody waits for the last. */
 const bomb = (part: Buffer) => Buffer.concat(Array(256).fill(gzipSync(part)))

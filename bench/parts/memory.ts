@@ -52,7 +52,7 @@ async function measureInput(lab: Lab, name: string, input: MemoryInput, index: n
   await input.put(lab, key)
   let ended = ''
   const measured = await measure(lab.stackPid, async () => {
-    ended = await outcomeOf(lab, input, jobOf(`memory-${index}`, input.ends(key)))
+    ended = await outcomeOf(lab, input, jobOf(`memory-${index}`, input, key))
   })
   await lab.remove([key])
   const peaks = peaksOf(measured)
@@ -89,7 +89,7 @@ function verdictOf(results: Readonly<Record<string, PeaksOfInput>>) {
   return { largest, holds: Object.values(results).every(({ over }) => over.length === 0) }
 }
 
-const jobOf = (name: string, ends: ReturnType<MemoryInput['ends']>) => ({
+const jobOf = (name: string, { ends, errorLimit = 10 }: MemoryInput, key: string) => ({
   name,
-  script: { job: { content: [ends], setting: { speed: { channel: 2 }, errorLimit: { record: 10 } } } },
+  script: { job: { content: [ends(key)], setting: { speed: { channel: 2 }, errorLimit: { record: errorLimit } } } },
 })

@@ -53,13 +53,12 @@ export async function* batchesOf(body: AsyncIterable<Uint8Array>, options: Batch
       open.add(piece.subarray(start, end))
       start = end
       close()
+      if (batch.length < maxRecords && batchBytes < maxBytes) continue
+      yield batch
+      batch = []
+      batchBytes = 0
     }
     if (start < piece.length) open.add(piece.subarray(start))
-    while (batch.length >= maxRecords || batchBytes >= maxBytes) {
-      yield batch.slice(0, maxRecords)
-      batch = batch.slice(maxRecords)
-      batchBytes = batch.reduce((sum, record) => sum + record.bytes.length, 0)
-    }
   }
   if (open.isBegun()) close()
   if (batch.length > 0) yield batch

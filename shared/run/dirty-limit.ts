@@ -4,15 +4,15 @@ import type { DirtyRecord } from '../load/dirty-record.ts'
 import { type Allowance, dirtyAllowance, type RecordsKnown } from '../plan/dirty-allowance.ts'
 import type { SqlSession } from '../ports/index.ts'
 import { type Piece, placeOf } from './dispatch.ts'
-import type { RunContext } from './run-context.ts'
+import { type RunContext, refuseIfOver } from './run-context.ts'
 
 /** Looks after `errorLimit` for one piece of work while all pieces go on. */
 export interface DirtyGuard extends AsyncDisposable {
   readonly piece: string
   /**
-   * Told of each dirty record when it is kept.
+   * Told of each dirty record when it is kept. Many of them may take minutes, so it also looks whether the run was stopped.
    * @param count of this piece so far
-   * @throws record/limit-exceeded, or the record's own reason where none is allowed
+   * @throws record/limit-exceeded, or the record's own reason where none is allowed; run/stopped
    */
   met(count: number, record: DirtyRecord): Promise<void>
 }
@@ -29,14 +29,19 @@ export function openDirtyGuard(context: RunContext, piece: Piece, leastRecordByt
   let opened: Promise<SqlSession> | null = null
   let allowed: Allowance | null = null
   let elsewhere = 0
-  let nextLookMs = 0
+  let nextLookMs = performance.now() + lookMs
+
+  async function session(): Promise<SqlSession> {
+    opened ??= context.world.connectSql(context.address, context.deadline.signal)
+    nextLookMs = performance.now() + lookMs
+    return await opened
+  }
 
   async function look(count: number): Promise<Allowance> {
-    opened ??= context.world.connectSql(context.address, context.deadline.signal)
-    const sql = await opened
+    const sql = await session()
+    await refuseIfOver({ ...context, sql })
     await ledger.insertDirtySeen(sql, place, count, context.world.clock.now())
     elsewhere = await ledger.countDirtyElsewhere(sql, place)
-    nextLookMs = performance.now() + lookMs
     const { errorLimit } = context.run.spec.settings
     const known = errorLimit.record === null ? await recordsKnown({ ...context, sql }, leastRecordBytes) : null
     return dirtyAllowance(errorLimit, known)
@@ -48,9 +53,13 @@ export function openDirtyGuard(context: RunContext, piece: Piece, leastRecordByt
     piece: place.piece,
     async met(count, record) {
       const { errorLimit } = context.run.spec.settings
-      if (errorLimit.record === null && errorLimit.percentage === null) return
+      const isDue = performance.now() >= nextLookMs
+      if (errorLimit.record === null && errorLimit.percentage === null) {
+        if (isDue) await refuseIfOver({ ...context, sql: await session() })
+        return
+      }
       if (errorLimit.record === 0) throw ofRecord(record)
-      if (allowed === null || isOver(count) || performance.now() >= nextLookMs) allowed = await look(count)
+      if (allowed === null || isOver(count) || isDue) allowed = await look(count)
       if (isOver(count)) throw overLimit(elsewhere + count, allowed.says, record)
     },
     async [Symbol.asyncDispose]() {

@@ -15,7 +15,8 @@ export interface DirtyLog {
   close(): Promise<string | null>
 }
 
-const objectBytes = 4 * 1024 * 1024
+/** Held as text, put together, and as bytes, by each loader of an instance. */
+const objectBytes = 1024 * 1024
 
 /**
  * Keys are made of the piece, so a repeat writes the same objects again; what an earlier attempt wrote beyond them is

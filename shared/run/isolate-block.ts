@@ -38,7 +38,7 @@ export async function isolateBlock(block: RecordBlock, isolation: BlockIsolation
 
 /** Placed as they are in the body. */
 async function* recordsOf(block: RecordBlock, body: BlockIsolation['body']): AsyncIterable<RawRecord[]> {
-  const bounds = { maxRecords: 20_000, maxBytes: 4 * 1024 * 1024 }
+  const bounds = { maxRecords: 1000, maxBytes: 1024 * 1024 }
   for await (const batch of batchesOf(streamOf(block), { ...body, ...bounds }))
     yield batch.map((record) => ({
       ...record,

@@ -12,7 +12,7 @@ import { countsDiffer, isDirtyChunk, type Move } from './move-records.ts'
 import type { Screen } from './screen.ts'
 import { cutStretchAtLine, recordsIn, type Stretch, sentOf } from './stretch.ts'
 
-/** So often a block is cut where the server points; beyond, its records are looked at each. */
+/** So often a stretch is cut where the server points; beyond, its records are looked at each. */
 const maxCuts = 8
 
 export interface BlockMove extends Move {
@@ -21,37 +21,84 @@ export interface BlockMove extends Move {
   readonly dirty: DirtyLog
   readonly screen: Screen
   readonly maxAttemptRecords: number | undefined
+  /** Records that look wrong and are asked about before the others of a block go in. */
+  readonly suspectsAtOnce: number
+}
+
+/** Of a body. */
+interface Amount {
+  readonly records: number
+  readonly bytes: number
+}
+
+const amountOf = (stretch: Stretch): Amount => ({
+  records: recordsIn(stretch),
+  bytes: stretch.reduce((sum, { bytes }) => sum + bytes.length, 0),
+})
+
+/** Not all of it, and not where bad records were taken out of its middle already. */
+function isEndOf({ bytes, before }: RecordBlock, left: Stretch): boolean {
+  const start = left[0]?.before.bytes ?? before.bytes
+  return start > before.bytes && start + amountOf(left).bytes === before.bytes + bytes.length
 }
 
 /** `refused`: how often many records were sent for nothing. */
 export type Moved = Pick<ledger.ChunkCounts, 'loaded' | 'filtered'> & { readonly refused: number }
 
-/** Loads a block, and keeps what of it is refused. @throws record/limit-exceeded, or the reason of the record where none is allowed */
-export async function moveBlockOrRecord(move: BlockMove, next: BlockOrRecord): Promise<Moved> {
-  if ('block' in next)
-    return move.maxAttemptRecords === undefined ? await moveBlock(move, next.block) : await isolate(move, [next.block])
+/**
+ * Loads a block, and keeps what of it is refused. Where many records are bad, a block may take minutes: it ends before its
+ * end when `isOutOfTime` says so behind some of it.
+ * @returns as `left` how much of the block was not looked at
+ * @throws record/limit-exceeded, or the reason of the record where none is allowed; run/stopped
+ */
+export async function moveBlockOrRecord(
+  move: BlockMove,
+  next: BlockOrRecord,
+  isOutOfTime: () => boolean,
+): Promise<Moved & { readonly left: Amount }> {
+  if ('block' in next && move.maxAttemptRecords === undefined) return await moveBlock(move, next.block, isOutOfTime)
+  return { ...(await moveAtOnce(move, next)), left: amountOf([]) }
+}
+
+async function moveAtOnce(move: BlockMove, next: BlockOrRecord): Promise<Moved> {
+  if ('block' in next) return await isolate(move, [next.block])
   const { tooLarge: record } = next
   const { body, dirty } = move
   await dirty.add(describeDirty(record, tooLarge(record.length, body.maxRecordBytes), originOf(body, record)))
   return { loaded: 0, filtered: 0, refused: 0 }
 }
 
-async function moveBlock(move: BlockMove, block: RecordBlock): Promise<Moved> {
-  let moved: Moved = { loaded: 0, filtered: 0, refused: 0 }
-  let left = await withoutBadOnes(move, [block])
+async function moveBlock(
+  move: BlockMove,
+  block: RecordBlock,
+  isOutOfTime: () => boolean,
+): Promise<Moved & { readonly left: Amount }> {
+  let moved = nothing
+  let left: Stretch = [block]
+  while (recordsIn(left) > 0) {
+    const { good, rest } = await withoutBadOnes(move, left)
+    const { toLookAt, ...put } = await moveScreened(move, good)
+    moved = sum(moved, put)
+    left = [...toLookAt, ...rest]
+    if (isEndOf(block, left) && isOutOfTime()) break
+  }
+  return { ...moved, left: amountOf(left) }
+}
+
+/** @returns as `toLookAt` what was not put, as a refusal has taught something to look at */
+async function moveScreened(move: BlockMove, stretch: Stretch): Promise<Moved & { readonly toLookAt: Stretch }> {
+  let moved = nothing
+  let left = stretch
   let cuts = 0
   while (recordsIn(left) > 0) {
     const tried = await tryStretch(move, left)
-    if (!('refusal' in tried)) return sum(moved, tried)
+    if (!('refusal' in tried)) return { ...sum(moved, tried), toLookAt: [] }
     moved = { ...moved, refused: moved.refused + 1 }
-    if (move.screen.learn(tried.refusal)) {
-      left = await withoutBadOnes(move, left)
-      continue
-    }
+    if (move.screen.learn(tried.refusal)) return { ...moved, toLookAt: left }
     cuts += 1
     const cut =
       cuts > maxCuts || tried.line === null ? null : cutStretchAtLine(left, { ...move.body, line: tried.line })
-    if (cut === null) return sum(moved, await isolate(move, left))
+    if (cut === null) return { ...sum(moved, await isolate(move, left)), toLookAt: [] }
     if (cut.before.length > 0) {
       const before = await tryStretch(move, cut.before)
       moved = sum(moved, 'refusal' in before ? await isolate(move, cut.before) : before)
@@ -59,7 +106,7 @@ async function moveBlock(move: BlockMove, block: RecordBlock): Promise<Moved> {
     moved = sum(moved, await isolate(move, [cut.record]))
     left = cut.behind
   }
-  return moved
+  return { ...moved, toLookAt: [] }
 }
 
 const sum = (left: Moved, right: Moved): Moved => ({
@@ -68,16 +115,24 @@ const sum = (left: Moved, right: Moved): Moved => ({
   refused: left.refused + right.refused,
 })
 
-/** Records that look wrong are asked about alone, before the others go together; the server decides, not the look. */
-async function withoutBadOnes(move: BlockMove, stretch: Stretch): Promise<Stretch> {
+/**
+ * Records that look wrong are asked about alone, before the others go together; the server decides, not the look.
+ * @returns as `rest` what was not looked at, as so many before it looked wrong
+ */
+async function withoutBadOnes(move: BlockMove, stretch: Stretch): Promise<{ good: Stretch; rest: Stretch }> {
   const good: RecordBlock[] = []
-  for (const block of stretch) {
-    for (const part of move.screen.cut(block) ?? [{ block, isSuspect: false }]) {
+  let mostSuspects = move.suspectsAtOnce
+  for (const [index, block] of stretch.entries()) {
+    if (mostSuspects === 0) return { good, rest: stretch.slice(index) }
+    const { parts, rest } = move.screen.cut(block, mostSuspects) ?? { parts: [{ block, isSuspect: false }], rest: null }
+    for (const part of parts) {
+      if (part.isSuspect) mostSuspects -= 1
       const isAsked = part.isSuspect && move.screen.isTrusted()
       if (!isAsked || !(await isRefusedAlone(move, part.block))) good.push(part.block)
     }
+    if (rest !== null) return { good, rest: [rest, ...stretch.slice(index + 1)] }
   }
-  return good
+  return { good, rest: [] }
 }
 
 /**

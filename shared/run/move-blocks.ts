@@ -19,6 +19,8 @@ import { openScreen } from './screen.ts'
 const cleanBlockBytes = 8 * 1024 * 1024
 const dirtyBlockBytes = 2 * 1024 * 1024
 const leastBlockBytes = 64 * 1024
+/** A second of COPYs, and a megabyte of what is made of them. */
+const suspectsAtOnce = 1000
 /** A block of a source that is slow, or held to a cap, goes on its way after so long: the destination sees the cap too. */
 const gatherWithinMs = 250
 
@@ -41,7 +43,7 @@ export async function moveInBlocks(
   const dirty = guess === undefined ? log : holdDirty(log, guess, allowsNone)
   try {
     const screen = openScreen(body, opened.rewriterOf(body, columns) === null ? columns : null)
-    const moved = await moveAll({ ...move, put, body, dirty, screen, maxAttemptRecords })
+    const moved = await moveAll({ ...move, put, body, dirty, screen, maxAttemptRecords, suspectsAtOnce })
     // Written before the commit: a dirty record that the ledger counts is never missing.
     const dirtyObject = dirty.count() === 0 ? null : await dirty.close()
     return { ...moved, dirty: dirty.count(), dirtyObject, dirtyParts: dirty.byPart(), next: null }
@@ -96,12 +98,16 @@ async function moveAll(move: BlockMove): Promise<ChunkMoved> {
       break
     }
     if ('block' in next) makeRoomFor(next.block.bytes.length)
-    const { loaded, filtered, refused } = await moveBlockOrRecord(move, next)
+    const { loaded, filtered, refused, left } = await moveBlockOrRecord(move, next, () => isOutOfTime(move))
     blockBytes = nextBlockBytes(blockBytes, refused)
-    moved.read += 'block' in next ? next.block.records : 1
-    moved.bytes += 'block' in next ? next.block.bytes.length : next.tooLarge.length
+    moved.read += ('block' in next ? next.block.records : 1) - left.records
+    moved.bytes += ('block' in next ? next.block.bytes.length : next.tooLarge.length) - left.bytes
     moved.loaded += loaded
     moved.filtered += filtered
+    if (left.records > 0) {
+      moved.handedOver = true
+      break
+    }
   }
   // Not behind a failure: what was cut off may still be on its way out of them.
   giveBack()

@@ -1,15 +1,21 @@
 import { fieldFinder } from '../codecs/field-finder.ts'
 import type { RecordBlock } from '../codecs/record-blocks.ts'
-import { createRecordScanner } from '../codecs/record-ends.ts'
+import { createRecordScanner, type RecordScanner } from '../codecs/record-ends.ts'
 import type { Body } from '../connectors/contract.ts'
 import type { TransferError } from '../errors/index.ts'
 import { type IsPlain, plainValueOf } from '../load/plain-value.ts'
 import type { Column } from '../schema/index.ts'
 
-/** A part of a block. A suspect is a single record. */
+/** A part of a block. A suspect is a single record; of the others each is as long as may be. */
 export interface ScreenedPart {
   readonly block: RecordBlock
   readonly isSuspect: boolean
+}
+
+export interface ScreenedBlock {
+  readonly parts: readonly ScreenedPart[]
+  /** Behind the last part, not looked at; null: nothing is. */
+  readonly rest: RecordBlock | null
 }
 
 /**
@@ -20,8 +26,11 @@ export interface ScreenedPart {
 export interface Screen {
   /** @returns whether a block should be looked over anew: the refusal has taught something */
   learn(refusal: TransferError): boolean
-  /** null: nothing is suspect */
-  cut(block: RecordBlock): readonly ScreenedPart[] | null
+  /**
+   * Looks no further than at `mostSuspects`, as each is an object or two, and a block may have half a million of them.
+   * @returns null: nothing is suspect
+   */
+  cut(block: RecordBlock, mostSuspects: number): ScreenedBlock | null
   /** A suspect was good after all. */
   wasWrong(): void
   /** It was not wrong too often. */
@@ -78,9 +87,9 @@ export function openScreen(
       checks.set(index, isPlain)
       return true
     },
-    cut(block) {
+    cut(block, mostSuspects) {
       if (!isCounting || !isTrusted()) return null
-      return cutOut(block, createRecordScanner(encoding, newline), isSuspect)
+      return cutOut(block, { scanner: createRecordScanner(encoding, newline), isSuspect, mostSuspects })
     },
     wasWrong() {
       wrong += 1
@@ -93,35 +102,56 @@ const notNull = '23502'
 /** Too many fields, or too few. */
 const shape = '22P04'
 
-function cutOut(
-  whole: RecordBlock,
-  scanner: ReturnType<typeof createRecordScanner>,
-  isSuspect: (bytes: Buffer, start: number, end: number) => boolean,
-): readonly ScreenedPart[] | null {
-  const { bytes, records, before } = whole
+interface CutOptions {
+  readonly scanner: RecordScanner
+  readonly isSuspect: (bytes: Buffer, start: number, end: number) => boolean
+  readonly mostSuspects: number
+}
+
+function cutOut(whole: RecordBlock, { scanner, isSuspect, mostSuspects }: CutOptions): ScreenedBlock | null {
+  const { bytes } = whole
+  const ends = endsIn(bytes, scanner)
+  if (ends.length !== whole.records) return null
   const parts: ScreenedPart[] = []
-  let start = 0
-  let number = 0
+  let suspects = 0
+  let [start, number] = [0, 0]
   let [partStart, partNumber] = [0, 0]
   const close = (end: number, count: number, suspect: boolean) => {
     if (count === partNumber) return
-    const place = { records: before.records + partNumber, bytes: before.bytes + partStart }
-    const block = { ...whole, bytes: bytes.subarray(partStart, end), records: count - partNumber, before: place }
-    parts.push({ block, isSuspect: suspect })
+    parts.push({ block: between(whole, [partStart, partNumber], [end, count]), isSuspect: suspect })
     ;[partStart, partNumber] = [end, count]
   }
-  const look = (end: number) => {
+  for (; number < ends.length && suspects < mostSuspects; number += 1) {
+    const end = ends[number] as number
     if (isSuspect(bytes, start, end)) {
+      suspects += 1
       close(start, number, false)
       close(end, number + 1, true)
     }
-    number += 1
     start = end
   }
-  const { count, places } = scanner.find(bytes)
-  for (let index = 0; index < count; index += 1) look(places[index] as number)
-  if (start < bytes.length) look(bytes.length)
-  if (number !== records) return null
-  close(bytes.length, number, false)
-  return parts.some((part) => part.isSuspect) ? parts : null
+  if (suspects === 0) return null
+  close(start, number, false)
+  const isAll = number === whole.records
+  return { parts, rest: isAll ? null : between(whole, [start, number], [bytes.length, whole.records]) }
 }
+
+/** Behind each record, the last of which may have no line end. */
+function endsIn(bytes: Buffer, scanner: RecordScanner): Int32Array {
+  const { count, places } = scanner.find(bytes)
+  const ends = places.subarray(0, count)
+  if ((ends.at(-1) ?? 0) === bytes.length) return ends
+  const withLast = new Int32Array(count + 1)
+  withLast.set(ends)
+  withLast[count] = bytes.length
+  return withLast
+}
+
+type PlaceInBlock = readonly [bytes: number, records: number]
+
+const between = (whole: RecordBlock, [start, first]: PlaceInBlock, [end, last]: PlaceInBlock): RecordBlock => ({
+  ...whole,
+  bytes: whole.bytes.subarray(start, end),
+  records: last - first,
+  before: { records: whole.before.records + first, bytes: whole.before.bytes + start },
+})

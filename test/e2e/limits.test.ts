@@ -1,8 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import type { RunId } from '../../shared/job/index.ts'
+import * as ledger from '../../shared/ledger/index.ts'
 import type { DirtyRecord } from '../../shared/load/dirty-record.ts'
+import type { SqlSession } from '../../shared/ports/index.ts'
 import { openDirtyGuard } from '../../shared/run/dirty-limit.ts'
-import { openRun } from '../../shared/run/run-context.ts'
+import { openRun, type RunContext } from '../../shared/run/run-context.ts'
 import { ample } from '../support/deliveries.ts'
 import { dataxJob, fromOss, intoAdbpg, startTestStack, type TestStack, unique } from '../support/stack.ts'
 
@@ -31,6 +34,12 @@ const dirty: DirtyRecord = {
   raw: 'x',
   rawEncoding: 'utf8',
 }
+/** Of a run that has ended: one that goes on. */
+async function openNextGeneration(sql: SqlSession, runId: RunId): Promise<RunContext> {
+  const ended = await openRun(stack.world, sql, { address: stack.adbpg, runId }, ample)
+  return { ...ended, run: { ...ended.run, generation: ended.run.generation + 1 } }
+}
+
 const rowOf = (n: number) => `${n},${'x'.repeat(90)}\n`
 const megabyte = Buffer.from([...Array(10_000).keys()].map(rowOf).join(''))
 
@@ -91,7 +100,7 @@ it('what one loader has met counts for the others before its chunk is in', async
   const job = dataxJob(table, fromOss(`data/${table}.csv`), intoAdbpg(`public.${table}`), { errorLimit: { record: 4 } })
   const { runId } = await stack.run({ job })
   await using sql = await stack.world.connectSql(stack.adbpg, ample.signal)
-  const context = await openRun(stack.world, sql, { address: stack.adbpg, runId }, ample)
+  const context = await openNextGeneration(sql, runId)
   const guard = (ordinal: number) => openDirtyGuard(context, { step: 'load', ordinal, part: 0 }, 2)
   await using first = guard(1)
   await using second = guard(2)
@@ -105,4 +114,25 @@ it('what one loader has met counts for the others before its chunk is in', async
     message: '6 dirty records, errorLimit allows 4; the last: no number',
     context: { record: 7, dirty: 6 },
   })
+})
+
+it.each([
+  ['a count is allowed', { record: 100 }],
+  ['any number is allowed', undefined],
+])('who keeps many dirty records finds out that the run was stopped, where %s', async (_what, errorLimit) => {
+  const table = await makeTable('stopped_amid')
+  await stack.world.store.put(`data/${table}.csv`, Buffer.from(rowOf(1)))
+  const job = dataxJob(table, fromOss(`data/${table}.csv`), intoAdbpg(`public.${table}`), {
+    ...(errorLimit && { errorLimit }),
+  })
+  const { runId } = await stack.run({ job })
+  await using sql = await stack.world.connectSql(stack.adbpg, ample.signal)
+  const context = await openNextGeneration(sql, runId)
+  await using guard = openDirtyGuard(context, { step: 'load', ordinal: 1, part: 0 }, 2)
+  await guard.met(1, dirty)
+  await sleep(550)
+  await guard.met(2, dirty)
+  await ledger.insertStop(sql, runId, 1, new Date())
+  await sleep(550)
+  await expect(guard.met(3, dirty)).rejects.toMatchObject({ code: 'run/stopped' })
 })
