@@ -1,5 +1,5 @@
 import { oneAhead } from '../codecs/one-ahead.ts'
-import { blockInMemory, blocksOf } from '../codecs/record-blocks.ts'
+import { type BlockOrRecord, blockInMemory, blocksOf } from '../codecs/record-blocks.ts'
 import type * as ledger from '../ledger/index.ts'
 import { dirtyPrefixOfChunk } from '../staging/keys.ts'
 import { borrowBlockBuffers, makeRoomFor } from './block-buffers.ts'
@@ -92,7 +92,7 @@ async function moveAll(move: BlockMove): Promise<ChunkMoved> {
     body.inMemory === undefined
       ? blocksOf(crashing(context, body), { ...body, targetBytes, buffers })
       : blockInMemory(crashing(context, body), { ...body, ...body.inMemory })
-  for await (const next of oneAhead(blocks)) {
+  for await (const next of oneAhead(lookedOver(blocks, move))) {
     if (moved.read > 0 && isOutOfTime(move)) {
       moved.handedOver = true
       break
@@ -115,6 +115,16 @@ async function moveAll(move: BlockMove): Promise<ChunkMoved> {
   if (moved.read !== accounted) throw countsDiffer(moved.read, accounted)
   refuseUnlessPlanned(move, moved.read, moved.handedOver)
   return moved
+}
+
+async function* lookedOver(
+  blocks: AsyncIterable<BlockOrRecord>,
+  { screen, suspectsAtOnce }: Pick<BlockMove, 'screen' | 'suspectsAtOnce'>,
+): AsyncIterable<BlockOrRecord> {
+  for await (const next of blocks) {
+    if ('block' in next) await screen.lookAhead(next.block, suspectsAtOnce)
+    yield next
+  }
 }
 
 /** @param refused how often the block before, or a part of it, was sent for nothing; the first time teaches something */

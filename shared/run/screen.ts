@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import { fieldFinder } from '../codecs/field-finder.ts'
 import type { RecordBlock } from '../codecs/record-blocks.ts'
 import { createRecordScanner, type RecordScanner } from '../codecs/record-ends.ts'
@@ -31,6 +32,8 @@ export interface Screen {
    * @returns null: nothing is suspect
    */
   cut(block: RecordBlock, mostSuspects: number): ScreenedBlock | null
+  /** Keeps what `cut` will be asked for, while the block before is on its way to the server. */
+  lookAhead(block: RecordBlock, mostSuspects: number): Promise<void>
   /** A suspect was good after all. */
   wasWrong(): void
   /** It was not wrong too often. */
@@ -38,7 +41,13 @@ export interface Screen {
 }
 
 /** Of records whose fields are found by their keys. */
-const unseeing: Screen = { learn: () => false, cut: () => null, wasWrong: () => undefined, isTrusted: () => false }
+const unseeing: Screen = {
+  learn: () => false,
+  cut: () => null,
+  lookAhead: async () => undefined,
+  wasWrong: () => undefined,
+  isTrusted: () => false,
+}
 
 /** Each costs a COPY of one record. */
 const maxWrong = 8
@@ -75,11 +84,19 @@ export function openScreen(
     return false
   }
 
+  const ahead = new WeakMap<RecordBlock, { readonly lessons: number; readonly screened: ScreenedBlock | null }>()
+  let lessons = 0
+  function look(block: RecordBlock, mostSuspects: number): Look | null {
+    if (!isCounting || !isTrusted()) return null
+    return cutOut(block, { scanner: createRecordScanner(encoding, newline), isSuspect, mostSuspects })
+  }
+
   return {
     learn({ context: { sqlstate, column } }) {
       if (columns === null || !isTrusted()) return false
       const isNew = !isCounting
       isCounting = true
+      lessons += 1
       const index = columns.findIndex(({ name }) => name === column)
       const type = columns[index]?.type
       const isPlain = type === undefined ? null : (plainValueOf(type) ?? (sqlstate === notNull ? () => true : null))
@@ -88,8 +105,13 @@ export function openScreen(
       return true
     },
     cut(block, mostSuspects) {
-      if (!isCounting || !isTrusted()) return null
-      return cutOut(block, { scanner: createRecordScanner(encoding, newline), isSuspect, mostSuspects })
+      const known = ahead.get(block)
+      return known?.lessons === lessons ? known.screened : endOf(look(block, mostSuspects))
+    },
+    async lookAhead(block, mostSuspects) {
+      // As it is now: what is learned meanwhile makes the look worthless.
+      const known = lessons
+      ahead.set(block, { lessons: known, screened: await endInSteps(look(block, mostSuspects)) })
     },
     wasWrong() {
       wrong += 1
@@ -102,13 +124,36 @@ const notNull = '23502'
 /** Too many fields, or too few. */
 const shape = '22P04'
 
+/** A look in steps, between which something else may be done. */
+type Look = Generator<void, ScreenedBlock | null>
+
+/** A millisecond, in which a COPY lives on what is in its socket. */
+const recordsInStep = 4096
+
+function endOf(look: Look | null): ScreenedBlock | null {
+  for (;;) {
+    const step = look?.next()
+    if (step === undefined) return null
+    if (step.done === true) return step.value
+  }
+}
+
+async function endInSteps(look: Look | null): Promise<ScreenedBlock | null> {
+  for (;;) {
+    const step = look?.next()
+    if (step === undefined) return null
+    if (step.done === true) return step.value
+    await setImmediate()
+  }
+}
+
 interface CutOptions {
   readonly scanner: RecordScanner
   readonly isSuspect: (bytes: Buffer, start: number, end: number) => boolean
   readonly mostSuspects: number
 }
 
-function cutOut(whole: RecordBlock, { scanner, isSuspect, mostSuspects }: CutOptions): ScreenedBlock | null {
+function* cutOut(whole: RecordBlock, { scanner, isSuspect, mostSuspects }: CutOptions): Look {
   const { bytes } = whole
   const ends = endsIn(bytes, scanner)
   if (ends.length !== whole.records) return null
@@ -129,6 +174,7 @@ function cutOut(whole: RecordBlock, { scanner, isSuspect, mostSuspects }: CutOpt
       close(end, number + 1, true)
     }
     start = end
+    if (number % recordsInStep === 0) yield
   }
   if (suspects === 0) return null
   close(start, number, false)

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { type CopyEncoding, copyText, defaultCsv } from '../../shared/codecs/encoding.ts'
+import { oneAhead } from '../../shared/codecs/one-ahead.ts'
 import { blocksOf } from '../../shared/codecs/record-blocks.ts'
 import { plainValueOf } from '../../shared/load/plain-value.ts'
 import { appendRecords } from '../../shared/load/put-records.ts'
@@ -46,12 +47,14 @@ interface MoveOptions {
   readonly suspectsAtOnce?: number
   /** Time is over at each look, and what is left of a block is moved by another, which knows nothing. */
   readonly inHaste?: boolean
+  /** Blocks are looked over while the one before is put. */
+  readonly looksAhead?: boolean
 }
 
 async function moveAll(
   whole: string,
   blockBytes: number,
-  { encoding = defaultCsv, suspectsAtOnce = 1000, inHaste = false }: MoveOptions = {},
+  { encoding = defaultCsv, suspectsAtOnce = 1000, inHaste = false, looksAhead = false }: MoveOptions = {},
 ): Promise<MoveResult & { readonly handedOver: number }> {
   const append = appendRecords(session, table, ['id', 'n', 'day', 'note'], encoding)
   const dirty: Found[] = []
@@ -77,7 +80,13 @@ async function moveAll(
     const bytes = (async function* () {
       yield Buffer.from(whole).subarray(from.bytes)
     })()
-    for await (const next of blocksOf(bytes, { ...place, targetBytes: () => blockBytes })) {
+    const looked = async function* () {
+      for await (const next of blocksOf(bytes, { ...place, targetBytes: () => blockBytes })) {
+        if ('block' in next && looksAhead) await moving.screen.lookAhead(next.block, suspectsAtOnce)
+        yield next
+      }
+    }
+    for await (const next of oneAhead(looked())) {
       const moved = await moveBlockOrRecord(moving, next, () => inHaste)
       loaded += moved.loaded
       if (moved.left.records === 0 || !('block' in next)) continue
@@ -138,7 +147,7 @@ describe('records of a block', () => {
       fc.asyncProperty(
         fc.array(line, { maxLength: 40 }),
         fc.constantFrom(1, 200, 100_000),
-        fc.record({ suspectsAtOnce: fc.constantFrom(1, 2, 3, 1000), inHaste: fc.boolean() }),
+        fc.record({ suspectsAtOnce: fc.constantFrom(1, 2, 3, 1000), inHaste: fc.boolean(), looksAhead: fc.boolean() }),
         async (lines, blockBytes, options) => {
           const refused = await judge(lines)
           const moved = await moveAll(lines.join(''), blockBytes, options)
