@@ -52,7 +52,12 @@ describe('a record that is too large', () => {
       fc.asyncProperty(text, fc.integer({ min: 1, max: 20 }), async (whole, pieceBytes) => {
         const options = { encoding: defaultCsv, newline: 0x0a, maxRecords: 3, maxBytes: 20, maxRecordBytes }
         const found: RawRecord[] = []
-        for await (const batch of batchesOf(inPieces(Buffer.from(whole), pieceBytes), options)) found.push(...batch)
+        for await (const batch of batchesOf(inPieces(Buffer.from(whole), pieceBytes), options)) {
+          found.push(...batch)
+          expect(batch.length).toBeLessThanOrEqual(options.maxRecords)
+          const bytes = batch.slice(0, -1).reduce((sum, record) => sum + record.bytes.length, 0)
+          expect(bytes).toBeLessThan(options.maxBytes)
+        }
         const records = recordsOf(whole)
         expect(found.map(({ number, offset, length }) => ({ number, offset, length }))).toEqual(placesOf(records))
         for (const [index, { bytes, isTooLarge, length }] of found.entries()) {
