@@ -1,3 +1,5 @@
+import { spawnSync } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
 import type { Command } from 'commander'
 import { expect, it } from 'vitest'
 import { programOf, type Verbs } from '../../shared/cli/main.ts'
@@ -94,4 +96,12 @@ it.each([
   expect(JSON.parse(machine.stdout)).toMatchObject({
     error: { code: 'usage/invalid', message: expect.stringMatching(says) },
   })
+})
+
+it('may be read to its first line alone', () => {
+  const bin = fileURLToPath(new URL('../../shared/cli/bin.mjs', import.meta.url))
+  // Who reads has left before the help is written.
+  const script = 'exec 3> >(:); wait $!; "$0" "$1" --help >&3; echo "exit $?" >&2'
+  const { stderr } = spawnSync('bash', ['-c', script, process.execPath, bin], { encoding: 'utf8' })
+  expect(stderr).toBe('exit 0\n')
 })
