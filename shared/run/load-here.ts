@@ -12,6 +12,9 @@ import { sendChunkAfter } from './window.ts'
 /** Each has a chunk in memory, and a session; one stream of gzip feeds no more on two cores. */
 const mostLanes = 3
 
+/** A clean file leaves the heap below; many bad records are objects, and three times those are more than a function may have. */
+const smallHeapBytes = 80 * 1024 * 1024
+
 /** A chunk that is known to the ledger, and what it holds. */
 export interface ChunkInHand {
   readonly known: ledger.NewChunk
@@ -51,7 +54,7 @@ export function openLoadingHere(
   { generation, isMerged, isOnlySlice }: HowToLoad,
 ): LoadingHere {
   const { world, run, deadline, log } = context
-  const collecting = collectRarely()
+  const collecting = collectRarely(smallHeapBytes)
   const { concurrent } = run.spec.settings
   // One more than may COPY at a time: claims and commits of a chunk of 8 MB would leave the server idle, 4 % of the time.
   const most = Math.min(isMerged ? concurrent : concurrent + 1, mostLanes)

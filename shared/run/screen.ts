@@ -85,7 +85,7 @@ export function openScreen(
   }
 
   const ahead = new WeakMap<RecordBlock, { readonly lessons: number; readonly screened: ScreenedBlock | null }>()
-  let lessons = 0
+  const lessons = () => checks.size + Number(isCounting)
   function look(block: RecordBlock, mostSuspects: number): Look | null {
     if (!isCounting || !isTrusted()) return null
     return cutOut(block, { scanner: createRecordScanner(encoding, newline), isSuspect, mostSuspects })
@@ -96,7 +96,6 @@ export function openScreen(
       if (columns === null || !isTrusted()) return false
       const isNew = !isCounting
       isCounting = true
-      lessons += 1
       const index = columns.findIndex(({ name }) => name === column)
       const type = columns[index]?.type
       const isPlain = type === undefined ? null : (plainValueOf(type) ?? (sqlstate === notNull ? () => true : null))
@@ -106,11 +105,11 @@ export function openScreen(
     },
     cut(block, mostSuspects) {
       const known = ahead.get(block)
-      return known?.lessons === lessons ? known.screened : endOf(look(block, mostSuspects))
+      return known?.lessons === lessons() ? known.screened : endOf(look(block, mostSuspects))
     },
     async lookAhead(block, mostSuspects) {
       // As it is now: what is learned meanwhile makes the look worthless.
-      const known = lessons
+      const known = lessons()
       ahead.set(block, { lessons: known, screened: await endInSteps(look(block, mostSuspects)) })
     },
     wasWrong() {
