@@ -58,6 +58,10 @@ export async function wholePath(lab: Lab, { megabytes, rounds, only }: WholePath
     pgloaderKrowsPerSecond: pgloader,
     /** Rows per second beside those of the ceiling. */
     ratios: Object.fromEntries(ours.map(([name, { krowsPerSecond }]) => [name, ratio(krowsPerSecond, ceiling)])),
+    /** Seconds of the ceiling beside ours of the same round, for the same rows: how far one round may be trusted. */
+    ratiosByRound: Object.fromEntries(
+      ours.map(([name]) => [name, ratiosByRound(measured[ceilingName], measured[name])]),
+    ),
     csvBesidePgloader: pgloader === null ? null : ratio(csv, pgloader),
   }
 }
@@ -69,6 +73,11 @@ interface WholePathOptions {
   readonly only?: readonly string[] | undefined
 }
 
+const ratiosByRound = (ceiling: readonly Measured[] = [], ours: readonly Measured[] = []) =>
+  ours.flatMap(({ seconds }, round) => {
+    const theirs = ceiling[round]
+    return theirs === undefined ? [] : [ratio(theirs.seconds, seconds)]
+  })
 const ratio = (ours: number, theirs: number) => Number((ours / theirs).toFixed(3))
 const sum = (numbers: readonly number[]) => numbers.reduce((total, number) => total + number, 0)
 

@@ -16,6 +16,8 @@ export interface RecordBlock {
 export interface BlockOptions extends Pick<BatchOptions, 'encoding' | 'newline' | 'maxRecordBytes'> {
   /** Asked behind each piece. @param gatheredMs how long the block has been gathered */
   readonly targetBytes: (gatheredMs: number) => number
+  /** At most, of the first block: who waits for it begins sooner. Unset: as the others. */
+  readonly firstBytes?: number
   /** What follows the body, of which the record is taken that is open at its end. Unset: the body ends with a record. */
   readonly overrun?: () => AsyncIterable<Uint8Array>
   /** Where the body begins in its file. */
@@ -54,7 +56,7 @@ export type BlockOrRecord = { readonly block: RecordBlock } | { readonly tooLarg
  * the pieces themselves kept a third of a loader's CPU busy collecting garbage (docs/decisions.md, 2026-11-25).
  */
 export async function* blocksOf(body: AsyncIterable<Uint8Array>, options: BlockOptions): AsyncIterable<BlockOrRecord> {
-  const { targetBytes, maxRecordBytes } = options
+  const { targetBytes, firstBytes = Number.POSITIVE_INFINITY, maxRecordBytes } = options
   const scanner = createRecordScanner(options.encoding, options.newline)
   const usualBytes = Math.min(Math.max(targetBytes(0), maxRecordBytes), mostUsualBytes) + pieceRoomBytes
   const block = openBlock({ usualBytes, maxRecordBytes }, options.buffers ?? newBlockBuffers())
@@ -64,7 +66,8 @@ export async function* blocksOf(body: AsyncIterable<Uint8Array>, options: BlockO
     const { count, places, mayBeginWithBackslash } = scanner.find(piece)
     if (mayBeginWithBackslash) block.suspectEndMarker()
     yield* piece.length <= maxRecordBytes ? addAtOnce(piece, count, places) : addEach(piece, count, places)
-    if (block.length() >= targetBytes(performance.now() - begunAt)) {
+    const enough = targetBytes(performance.now() - begunAt)
+    if (block.length() >= (block.isFirst() ? Math.min(firstBytes, enough) : enough)) {
       yield* block.close()
       begunAt = performance.now()
     }
@@ -196,6 +199,7 @@ function openBlock(
   return {
     close,
     length: () => length,
+    isFirst: () => before.records === 0,
     isOpen: () => open.length > 0,
     /** For good: where records begin so, others may, and who looks closer is told. */
     suspectEndMarker() {

@@ -11,15 +11,18 @@ const lookMs = 500
  * as long as zlib made such buffers, too (docs/decisions.md, 2026-11-30). V8 reads this flag at each collection; NODE_OPTIONS may not name it.
  * Until it is disposed of, or the heap is found to hold more than `untilHeapBytes`: what an instance does next may hold much more, and has to be collected in time.
  */
-export function collectRarely(untilHeapBytes = Number.POSITIVE_INFINITY): Disposable {
+export function collectRarely(untilHeapBytes?: number): Disposable {
   setFlagsFromString(`--heap-growing-percent=${growthPercent}`)
-  const watch = setInterval(() => {
-    if (getHeapStatistics().used_heap_size > untilHeapBytes) stop()
-  }, lookMs)
-  watch.unref()
   const stop = () => {
     clearInterval(watch)
     setFlagsFromString('--heap-growing-percent=0')
   }
+  const watch =
+    untilHeapBytes === undefined
+      ? undefined
+      : setInterval(() => {
+          if (getHeapStatistics().used_heap_size > untilHeapBytes) stop()
+        }, lookMs)
+  watch?.unref()
   return { [Symbol.dispose]: stop }
 }

@@ -224,6 +224,14 @@ describe('blocks of records', () => {
       { numRuns: 500 },
     ))
 
+  it('begin with one as small as asked for, and go on with what they are told', async () => {
+    const lines = Buffer.from('1,a\n'.repeat(100))
+    const options = { encoding: defaultCsv, newline, targetBytes: () => 80, firstBytes: 12, maxRecordBytes }
+    const records: number[] = []
+    for await (const one of blocksOf(inPieces(lines, 4), options)) if ('block' in one) records.push(one.block.records)
+    expect(records).toEqual([3, 20, 20, 20, 20, 17])
+  })
+
   it('go on their way after a time, however slowly they come', async () => {
     const body = async function* () {
       for (let n = 0; n < 12; n += 1) {

@@ -29,7 +29,8 @@ export interface Account {
   readonly waiting: Set<() => void>
 }
 
-const idleMs = 60_000
+/** Function Compute keeps one "usually 3 to 5 minutes" (documentation, Instance modes: on-demand mode). */
+const idleMs = 180_000
 
 export function openPool(options: InstanceOptions, limits: PoolLimits): Pool {
   const idle: Instance[] = []

@@ -166,7 +166,7 @@ describe('preStop', () => {
     expect(await linesOf('calls')).toEqual(['stop'])
   })
 
-  it('runs when an instance has been idle for a minute, and the instance goes', async () => {
+  it('runs when an instance has been idle for three minutes, and the instance goes', async () => {
     vi.useFakeTimers({ toFake: ['setInterval', 'Date'] })
     onTestFinished(() => void vi.useRealTimers())
     const server = await start({
@@ -174,7 +174,7 @@ describe('preStop', () => {
       props: lifecycle('preStop'),
     })
     await invoke(server.endpoint, 'one')
-    vi.advanceTimersByTime(50_000)
+    vi.advanceTimersByTime(170_000)
     expect(server.pids()).toHaveLength(1)
     vi.advanceTimersByTime(20_000)
     expect(server.pids()).toEqual([])
