@@ -1,23 +1,11 @@
-import { setImmediate } from 'node:timers/promises'
 import { fieldFinder } from '../codecs/field-finder.ts'
 import type { RecordBlock } from '../codecs/record-blocks.ts'
-import { createRecordScanner, type RecordScanner } from '../codecs/record-ends.ts'
+import { createRecordScanner } from '../codecs/record-ends.ts'
 import type { Body } from '../connectors/contract.ts'
 import type { TransferError } from '../errors/index.ts'
 import { type IsPlain, plainValueOf } from '../load/plain-value.ts'
 import type { Column } from '../schema/index.ts'
-
-/** A part of a block. A suspect is a single record; of the others each is as long as may be. */
-export interface ScreenedPart {
-  readonly block: RecordBlock
-  readonly isSuspect: boolean
-}
-
-export interface ScreenedBlock {
-  readonly parts: readonly ScreenedPart[]
-  /** Behind the last part, not looked at; null: nothing is. */
-  readonly rest: RecordBlock | null
-}
+import { cutOut, endInSteps, endOf, type Look, type ScreenedBlock } from './cut-out-suspects.ts'
 
 /**
  * Looks records over before they are sent together, once the server has refused one: at the columns it has refused, and at
@@ -122,81 +110,3 @@ export function openScreen(
 const notNull = '23502'
 /** Too many fields, or too few. */
 const shape = '22P04'
-
-/** A look in steps, between which something else may be done. */
-type Look = Generator<void, ScreenedBlock | null>
-
-/** A millisecond, in which a COPY lives on what is in its socket. */
-const recordsInStep = 4096
-
-function endOf(look: Look | null): ScreenedBlock | null {
-  for (;;) {
-    const step = look?.next()
-    if (step === undefined) return null
-    if (step.done === true) return step.value
-  }
-}
-
-async function endInSteps(look: Look | null): Promise<ScreenedBlock | null> {
-  for (;;) {
-    const step = look?.next()
-    if (step === undefined) return null
-    if (step.done === true) return step.value
-    await setImmediate()
-  }
-}
-
-interface CutOptions {
-  readonly scanner: RecordScanner
-  readonly isSuspect: (bytes: Buffer, start: number, end: number) => boolean
-  readonly mostSuspects: number
-}
-
-function* cutOut(whole: RecordBlock, { scanner, isSuspect, mostSuspects }: CutOptions): Look {
-  const { bytes } = whole
-  const ends = endsIn(bytes, scanner)
-  if (ends.length !== whole.records) return null
-  const parts: ScreenedPart[] = []
-  let suspects = 0
-  let [start, number] = [0, 0]
-  let [partStart, partNumber] = [0, 0]
-  const close = (end: number, count: number, suspect: boolean) => {
-    if (count === partNumber) return
-    parts.push({ block: between(whole, [partStart, partNumber], [end, count]), isSuspect: suspect })
-    ;[partStart, partNumber] = [end, count]
-  }
-  for (; number < ends.length && suspects < mostSuspects; number += 1) {
-    const end = ends[number] as number
-    if (isSuspect(bytes, start, end)) {
-      suspects += 1
-      close(start, number, false)
-      close(end, number + 1, true)
-    }
-    start = end
-    if (number % recordsInStep === 0) yield
-  }
-  if (suspects === 0) return null
-  close(start, number, false)
-  const isAll = number === whole.records
-  return { parts, rest: isAll ? null : between(whole, [start, number], [bytes.length, whole.records]) }
-}
-
-/** Behind each record, the last of which may have no line end. */
-function endsIn(bytes: Buffer, scanner: RecordScanner): Int32Array {
-  const { count, places } = scanner.find(bytes)
-  const ends = places.subarray(0, count)
-  if ((ends.at(-1) ?? 0) === bytes.length) return ends
-  const withLast = new Int32Array(count + 1)
-  withLast.set(ends)
-  withLast[count] = bytes.length
-  return withLast
-}
-
-type PlaceInBlock = readonly [bytes: number, records: number]
-
-const between = (whole: RecordBlock, [start, first]: PlaceInBlock, [end, last]: PlaceInBlock): RecordBlock => ({
-  ...whole,
-  bytes: whole.bytes.subarray(start, end),
-  records: last - first,
-  before: { records: whole.before.records + first, bytes: whole.before.bytes + start },
-})
