@@ -2,9 +2,9 @@ import { TransferError } from '../errors/index.ts'
 import * as ledger from '../ledger/index.ts'
 import type { DirtyRecord } from '../load/dirty-record.ts'
 import { type Allowance, dirtyAllowance, type RecordsKnown } from '../plan/dirty-allowance.ts'
-import type { SqlSession } from '../ports/index.ts'
 import { type Piece, placeOf } from './dispatch.ts'
-import { type RunContext, refuseIfOver } from './run-context.ts'
+import type { RunContext } from './run-context.ts'
+import { openStopLook } from './stop-look.ts'
 
 /** Looks after `errorLimit` for one piece of work while all pieces go on. */
 export interface DirtyGuard extends AsyncDisposable {
@@ -17,29 +17,18 @@ export interface DirtyGuard extends AsyncDisposable {
   met(count: number, record: DirtyRecord): Promise<void>
 }
 
-/** How often a piece says what it has met and asks for what the others have. */
-const lookMs = 500
-
 /**
  * In a session of its own, opened with the first dirty record: what a chunk's transaction writes nobody else can see before
  * it ends, and a chunk may take minutes.
  */
 export function openDirtyGuard(context: RunContext, piece: Piece, leastRecordBytes: number): DirtyGuard {
   const place = placeOf(context, piece)
-  let opened: Promise<SqlSession> | null = null
+  const stops = openStopLook(context)
   let allowed: Allowance | null = null
   let elsewhere = 0
-  let nextLookMs = performance.now() + lookMs
-
-  async function session(): Promise<SqlSession> {
-    opened ??= context.world.connectSql(context.address, context.deadline.signal)
-    nextLookMs = performance.now() + lookMs
-    return await opened
-  }
 
   async function look(count: number): Promise<Allowance> {
-    const sql = await session()
-    await refuseIfOver({ ...context, sql })
+    const sql = await stops.look()
     await ledger.insertDirtySeen(sql, place, count, context.world.clock.now())
     elsewhere = await ledger.countDirtyElsewhere(sql, place)
     const { errorLimit } = context.run.spec.settings
@@ -53,18 +42,15 @@ export function openDirtyGuard(context: RunContext, piece: Piece, leastRecordByt
     piece: place.piece,
     async met(count, record) {
       const { errorLimit } = context.run.spec.settings
-      const isDue = performance.now() >= nextLookMs
       if (errorLimit.record === null && errorLimit.percentage === null) {
-        if (isDue) await refuseIfOver({ ...context, sql: await session() })
+        if (stops.isDue()) await stops.look()
         return
       }
       if (errorLimit.record === 0) throw ofRecord(record)
-      if (allowed === null || isOver(count) || isDue) allowed = await look(count)
+      if (allowed === null || isOver(count) || stops.isDue()) allowed = await look(count)
       if (isOver(count)) throw overLimit(elsewhere + count, allowed.says, record)
     },
-    async [Symbol.asyncDispose]() {
-      await (await opened)?.[Symbol.asyncDispose]()
-    },
+    [Symbol.asyncDispose]: () => stops[Symbol.asyncDispose](),
   }
 }
 

@@ -13,6 +13,8 @@ import { removeDirty } from './dirty-log.ts'
 import { openSource } from './ends.ts'
 import { type Keeping, type MovedCounts, moveInBlocks } from './move-blocks.ts'
 import { isDirtyChunk, type Move, moveWhole } from './move-records.ts'
+import type { RunContext } from './run-context.ts'
+import { openStopLook } from './stop-look.ts'
 
 /*
  * A chunk of objects that arrived by themselves and only share a run. Each is held to `errorLimit` as if it had come alone, and
@@ -41,7 +43,7 @@ export async function loadGathered(
   const together = { ...move, opened }
   const keeping = {
     prefix: dirtyPrefixOfChunk(id),
-    openGuard: () => guardEach(context.run.spec.settings.errorLimit, id, slices),
+    openGuard: () => openGuardOfEach(context, id, slices),
   }
   try {
     return await claim({ opened }, () =>
@@ -70,7 +72,12 @@ function slicesOf({ source, records, bytes }: ledger.ChunkRow): readonly Gathere
 const pieceOf = ({ ordinal, part }: ledger.ChunkId) => `c${ordinal}-p${part}`
 
 /** Holds each object to the limit. Its records are known, so a share is a number. */
-function guardEach(limit: ErrorLimit, id: ledger.ChunkId, slices: readonly GatheredSlice[]): DirtyGuard {
+export function openGuardOfEach(
+  context: RunContext,
+  id: ledger.ChunkId,
+  slices: readonly Pick<GatheredSlice, 'records'>[],
+): DirtyGuard {
+  const stops = openStopLook(context)
   const met = new Map<string, number>()
   return {
     piece: pieceOf(id),
@@ -78,9 +85,10 @@ function guardEach(limit: ErrorLimit, id: ledger.ChunkId, slices: readonly Gathe
       const count = (met.get(record.piece) ?? 0) + 1
       met.set(record.piece, count)
       const part = /-f(\d+)$/.exec(record.piece)?.[1] ?? '0'
-      refuseOver(limit, slices[Number(part)]?.records ?? 0, count, record)
+      refuseOver(context.run.spec.settings.errorLimit, slices[Number(part)]?.records ?? 0, count, record)
+      if (stops.isDue()) await stops.look()
     },
-    async [Symbol.asyncDispose]() {},
+    [Symbol.asyncDispose]: () => stops[Symbol.asyncDispose](),
   }
 }
 
@@ -137,7 +145,7 @@ function openEach(move: GatheredMove, target: CopyTarget, slices: readonly Gathe
 
 const keepingOf = ({ context, id }: GatheredMove, slices: readonly GatheredSlice[], part: number): Keeping => ({
   prefix: `${dirtyPrefixOfChunk(id)}f${String(part).padStart(6, '0')}-`,
-  openGuard: () => guardEach(context.run.spec.settings.errorLimit, id, slices),
+  openGuard: () => openGuardOfEach(context, id, slices),
 })
 
 const nothing: MovedCounts = {

@@ -5,6 +5,7 @@ import * as ledger from '../../shared/ledger/index.ts'
 import type { DirtyRecord } from '../../shared/load/dirty-record.ts'
 import type { SqlSession } from '../../shared/ports/index.ts'
 import { openDirtyGuard } from '../../shared/run/dirty-limit.ts'
+import { openGuardOfEach } from '../../shared/run/load-gathered.ts'
 import { openRun, type RunContext } from '../../shared/run/run-context.ts'
 import { ample } from '../support/deliveries.ts'
 import { dataxJob, fromOss, intoAdbpg, startTestStack, type TestStack, unique } from '../support/stack.ts'
@@ -116,23 +117,32 @@ it('what one loader has met counts for the others before its chunk is in', async
   })
 })
 
+const amid = (context: RunContext, how: 'together' | 'each') =>
+  how === 'together'
+    ? openDirtyGuard(context, { step: 'load', ordinal: 1, part: 0 }, 2)
+    : openGuardOfEach(context, { runId: context.run.runId, ordinal: 1, part: 0 }, [{ records: 1000 }])
+
 it.each([
-  ['a count is allowed', { record: 100 }],
-  ['any number is allowed', undefined],
-])('who keeps many dirty records finds out that the run was stopped, where %s', async (_what, errorLimit) => {
-  const table = await makeTable('stopped_amid')
-  await stack.world.store.put(`data/${table}.csv`, Buffer.from(rowOf(1)))
-  const job = dataxJob(table, fromOss(`data/${table}.csv`), intoAdbpg(`public.${table}`), {
-    ...(errorLimit && { errorLimit }),
-  })
-  const { runId } = await stack.run({ job })
-  await using sql = await stack.world.connectSql(stack.adbpg, ample.signal)
-  const context = await openNextGeneration(sql, runId)
-  await using guard = openDirtyGuard(context, { step: 'load', ordinal: 1, part: 0 }, 2)
-  await guard.met(1, dirty)
-  await sleep(550)
-  await guard.met(2, dirty)
-  await ledger.insertStop(sql, runId, 1, new Date())
-  await sleep(550)
-  await expect(guard.met(3, dirty)).rejects.toMatchObject({ code: 'run/stopped' })
-})
+  ['a count is allowed', { record: 100 }, 'together'],
+  ['any number is allowed', undefined, 'together'],
+  ['objects share the run', { record: 100 }, 'each'],
+] as const)(
+  'who keeps many dirty records finds out that the run was stopped, where %s',
+  async (_what, errorLimit, how) => {
+    const table = await makeTable('stopped_amid')
+    await stack.world.store.put(`data/${table}.csv`, Buffer.from(rowOf(1)))
+    const job = dataxJob(table, fromOss(`data/${table}.csv`), intoAdbpg(`public.${table}`), {
+      ...(errorLimit && { errorLimit }),
+    })
+    const { runId } = await stack.run({ job })
+    await using sql = await stack.world.connectSql(stack.adbpg, ample.signal)
+    const context = await openNextGeneration(sql, runId)
+    await using guard = amid(context, how)
+    await guard.met(1, dirty)
+    await sleep(550)
+    await guard.met(2, dirty)
+    await ledger.insertStop(sql, runId, 1, new Date())
+    await sleep(550)
+    await expect(guard.met(3, dirty)).rejects.toMatchObject({ code: 'run/stopped' })
+  },
+)
