@@ -31,6 +31,17 @@ export async function listOrdinalsOfSlice(sql: Sql, runId: RunId, slice: number)
   return rows.map((row) => row.ordinal)
 }
 
+/** Of those that are known of a slice, what is not in the table. */
+export async function listOpenChunksOfSlice(
+  sql: Sql,
+  runId: RunId,
+  slice: number,
+): Promise<{ ordinal: number; part: number }[]> {
+  const values = [runId, slice]
+  const { rows } = await sql.query<{ ordinal: number; part: number }>(statements['list-open-chunks-of-slice'], values)
+  return rows
+}
+
 /** Rows of one statement: its values are held three times over, as arrays, as text and in the socket. */
 export const rowsPerInsert = 5000
 

@@ -44,8 +44,8 @@ export interface LoadingHere extends AsyncDisposable {
 }
 
 /**
- * Any loader can load such a chunk, by reading the file up to it once more; so what fails here is sent to one. What dies here
- * counts as sent when it was made known, so that `tick` sends it after its lease.
+ * Any loader can load such a chunk, by reading the file up to it once more; so what fails here is sent to one, and what dies
+ * here by the next attempt (left-behind.ts).
  * @param source that the chunks are parts of
  */
 export function openLoadingHere(

@@ -7,6 +7,7 @@ import * as ledger from '../ledger/index.ts'
 import { formatStagedChunk } from '../staging/keys.ts'
 import { placeOf } from './dispatch.ts'
 import type { StageEvent } from './events.ts'
+import { sendLeftBehind } from './left-behind.ts'
 import { openLoadingHere } from './load-here.ts'
 import { isNear } from './near-target.ts'
 import { capped, isCapped } from './rate-cap.ts'
@@ -47,6 +48,7 @@ export async function stageParts(context: RunContext, event: StageEvent, work: P
   const targetBytes = world.settings.stageChunkBytes / (isLoadedHere ? loadedHerePart : 2)
   const { generation } = event
   const how = { generation, isMerged: work.target.conflict !== null, isOnlySlice: work.slices === 1 }
+  if (before.parts > 0) await sendLeftBehind(context, event.slice, isLoadedHere)
   await using here = isLoadedHere ? openLoadingHere(context, work.source, how) : null
   try {
     const placed = { ...body.origin, start: startOf(body) }

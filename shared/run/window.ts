@@ -43,7 +43,9 @@ export async function sendChunksInTurn(context: RunContext, ordinals: readonly n
 /** After a chunk was loaded: the chunk whose turn it is now, if it is known yet. */
 export async function sendChunkAfter(context: RunContext, ordinal: number): Promise<'sent' | 'none'> {
   const next = ordinal + windowOf(context)
-  if ((await ledger.readProgress(context.sql, context.run.runId, next)) === 'unknown') return 'none'
+  // One that is done was sent out of turn by `tick`, or loaded where it was cut, and has looked for what comes behind it. To send
+  // it once more would leave to that delivery who ends the run, and the platform drops it where it had that task id before.
+  if ((await ledger.readProgress(context.sql, context.run.runId, next)) !== 'open') return 'none'
   await send(context, { step: 'load', ordinal: next, part: 0 })
   return 'sent'
 }

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { RunId } from '../../shared/job/index.ts'
-import { StartEvent } from '../../shared/run/events.ts'
+import { StartEvent, type StepEvent } from '../../shared/run/events.ts'
 import { type RunReport, reportRun } from '../../shared/run/report.ts'
 import { openRun } from '../../shared/run/run-context.ts'
 import { startJob } from '../../shared/run/start-job.ts'
@@ -74,6 +74,34 @@ describe.each([
     expect(report).toMatchObject(sound)
     await made.expectDone()
   })
+})
+
+/** Each number below `count` once, in an order that the seed decides. */
+const shuffled = (count: number, seed: number) =>
+  [...Array(count).keys()].sort((one, other) => ((one * 79 + seed * 31) % 97) - ((other * 79 + seed * 31) % 97))
+
+it.each([1, 2, 3, 4])('the last chunk ends the run, whatever the order of the loads (seed %i)', async (seed) => {
+  const made = await objectImport(stack)
+  const small = { ...stack.world, settings: { ...stack.world.settings, chunkBytes: 10_000 } }
+  const deliverer = deliverTwice(small, { seed, copies: 0 })
+  const runId = await startTwice(deliverer, made)
+  const find = (step: string) => deliverer.sent.find(({ name }) => name === step)
+  const execute = async (step: string, more: object = {}) => {
+    const one = find(step)
+    if (one === undefined) throw new Error(`no ${step} was sent`)
+    await deliverer.execute({ ...one, event: { ...one.event, ...more } as StepEvent })
+  }
+  await execute('plan')
+  const [found] = await stack.sql(`select count(*)::integer as n from adbpg_sync.chunk where run_id = '${runId}'`)
+  expect(Number(found?.n)).toBeGreaterThan(5)
+  // Each once, though others send it too: a repair has sent them out of turn, and the platform queues a task id once.
+  for (const ordinal of shuffled(Number(found?.n), seed)) {
+    expect(find('finish')).toBeUndefined()
+    await execute('load', { ordinal })
+  }
+  await execute('finish')
+  expect(await reportOf(runId)).toMatchObject(sound)
+  await made.expectDone()
 })
 
 it('events of a generation that a retry has left behind do nothing', async () => {

@@ -7,7 +7,16 @@ import { startJob } from '../../shared/run/start-job.ts'
 import type { World } from '../../shared/run/world.ts'
 import { ample, deliverTwice } from '../support/deliveries.ts'
 import { startTestStack, type TestStack } from '../support/stack.ts'
-import { atomicImport, objectImport, sound, stagedImport, tableExport, tableImport } from '../support/subjects.ts'
+import {
+  atomicImport,
+  cappedImport,
+  objectImport,
+  packedImport,
+  sound,
+  stagedImport,
+  tableExport,
+  tableImport,
+} from '../support/subjects.ts'
 
 /**
  * A step that fails anywhere is repeated by the platform, and the repeat alone brings the run to its end: `tick` never has
@@ -30,13 +39,16 @@ function failingAt(base: World, point: CrashPoint): { world: World; failed: () =
 }
 
 const cases = crashPoints.flatMap((point) =>
-  [objectImport, tableImport, stagedImport, atomicImport, tableExport].map(
+  [objectImport, packedImport, cappedImport, tableImport, stagedImport, atomicImport, tableExport].map(
     (subject) => [point, subject.name, subject] as const,
   ),
 )
 /** Points that a run of the kind never comes to. */
 const away: Record<string, RegExp> = {
   objectImport: /^stage\/|between|in-publication|before-next/,
+  packedImport: /stage\/mid-object|load\/mid|between|in-publication|before-next/,
+  // As packedImport once it is staged.
+  cappedImport: /^(start|plan|load|finish)\/|between|in-publication|before-next/,
   tableImport: /after-part|stage\/mid-object|stage\/after-object|between|in-publication|before-next/,
   // As tableImport before it is read, and once it is loaded.
   stagedImport: /^(start|plan|finish)\/|after-part|between/,

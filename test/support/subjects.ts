@@ -1,3 +1,4 @@
+import { gzipSync } from 'node:zlib'
 import { expect } from 'vitest'
 import { dataxJob, fromOss, intoAdbpg, type TestStack, unique } from './stack.ts'
 
@@ -26,14 +27,34 @@ async function expectWhole(stack: TestStack, table: string) {
   expect(found).toEqual({ rows: subjectRows, ids: subjectRows, high: subjectRows - 1 })
 }
 
+const subjectCsv = () =>
+  [...Array(subjectRows).keys()].map((n) => `${n},"note ""${n}""\n${'y'.repeat(n % 50)}"\n`).join('')
+
 export async function objectImport(stack: TestStack, change: (csv: string) => string = (csv) => csv): Promise<Subject> {
   const table = unique('twice')
   await stack.sql(`create table public.${table} (id bigint, note text)`)
-  const csv = [...Array(subjectRows).keys()].map((n) => `${n},"note ""${n}""\n${'y'.repeat(n % 50)}"\n`).join('')
-  await stack.world.store.put(`data/${table}.csv`, Buffer.from(change(csv)))
+  await stack.world.store.put(`data/${table}.csv`, Buffer.from(change(subjectCsv())))
   const job = dataxJob(table, fromOss(`data/${table}.csv`, { maxRecordBytes }), intoAdbpg(`public.${table}`))
   return { table, job, expectDone: () => expectWhole(stack, table) }
 }
+
+/** A gzip stream: its chunks are loaded by the function that reads it, or staged where there is a cap. */
+export async function packedImport(stack: TestStack, speed: object = { channel: 2 }): Promise<Subject> {
+  const table = unique('twice')
+  await stack.sql(`create table public.${table} (id bigint, note text)`)
+  await stack.world.store.put(`data/${table}.csv.gz`, gzipSync(subjectCsv()))
+  const reader = fromOss(`data/${table}.csv.gz`, { maxRecordBytes })
+  const job = dataxJob(table, reader, intoAdbpg(`public.${table}`), { speed, errorLimit: { record: 0 } })
+  const expectDone = async () => {
+    await expectWhole(stack, table)
+    const [found] = await stack.sql(`select count(*)::integer as chunks from adbpg_sync.chunk c
+      join adbpg_sync.run r on r.run_id = c.run_id where r.job = '${table}'`)
+    expect(found?.chunks).toBeGreaterThan(3)
+  }
+  return { table, job, expectDone }
+}
+
+export const cappedImport = (stack: TestStack) => packedImport(stack, { channel: 2, record: 100_000 })
 
 /** Each slice is read into the table; one that stands alone is staged, for several to load. */
 export async function tableImport(
