@@ -61,6 +61,7 @@ const values: Readonly<Record<string, readonly unknown[]>> = {
   'list-dirty-pieces': [mine],
   'list-chunks-of-object': [mine, 'part-000000.csv'],
   'list-open-chunks': [mine, 0, chunks, 200],
+  'list-open-chunks-of-slice': [mine, 1999],
   'list-open-slices': [mine, 0, 0, chunks, 200],
   'list-ordinals-of-slice': [mine, 1999],
   'list-parts': [mine, 2000],
