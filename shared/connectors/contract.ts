@@ -159,6 +159,8 @@ export type SliceText =
       readonly objectBytes: number
       readonly start: number
       readonly end: number
+      /** Records are what these bytes inflate to. */
+      readonly isCompressed: boolean
     }
   | { readonly statement: string }
 

@@ -9,6 +9,10 @@ export interface PlannedWork {
   readonly pieces: number
   /** null: only reading would tell. */
   readonly bytes: number | null
+  /** Beside `bytes`, of files that are inflated. */
+  readonly compressedBytes: number
+  /** Chunks that `stage` loads at a time where it reads them; null: it leaves them to `load`. */
+  readonly sideBySide: number | null
 }
 
 export interface EstimatedCost extends Cost {
@@ -26,27 +30,33 @@ const scanRangeBytes = 8 * 1024 * 1024
 /** Of one invocation beside its bytes: its connection and the ledger. */
 const overheadMs = 150
 const uploadPartBytes = 8 * 1024 * 1024
+/** What gzip's own level makes of rows of orders and of flights; a log may have ten times, numbers at random two. */
+const inflatedBytesPerByte = 4
 
 /** @returns null where the size of the source is not known */
-export function estimateCost({ staged, pieces, bytes }: PlannedWork, prices: Prices): EstimatedCost | null {
-  if (bytes === null) return null
-  const moved = milliseconds(bytes, loadBytesPerSecond) + pieces * overheadMs
+export function estimateCost(work: PlannedWork, prices: Prices): EstimatedCost | null {
+  const { staged, pieces, sideBySide, compressedBytes } = work
+  if (work.bytes === null) return null
+  const bytes = work.bytes + compressedBytes * inflatedBytesPerByte
+  const moved = (lanes: number) => milliseconds(bytes, loadBytesPerSecond * lanes) + pieces * overheadMs
   const times: [SizedFunction, number][] = [
     ['plan', milliseconds(staged ? 0 : bytes, scanBytesPerSecond) + overheadMs],
-    ...(staged ? [['stage', moved] satisfies [SizedFunction, number]] : []),
-    ['load', moved],
+    ['stage', staged ? moved(sideBySide ?? 1) : 0],
+    ['load', sideBySide === null ? moved(1) : 0],
     ['finish', 2 * overheadMs],
   ]
-  const parts = staged ? Math.ceil(bytes / uploadPartBytes) + 2 * pieces : 0
+  const isMovedTwice = staged && sideBySide === null
+  const parts = isMovedTwice ? Math.ceil(bytes / uploadPartBytes) + 2 * pieces : 0
   const use: FunctionUse = {
-    invocations: 2 + pieces * (staged ? 2 : 1),
+    invocations: 2 + pieces * (isMovedTwice ? 2 : 1),
     vcpuMs: total(times, (name) => functionSizes[name].vcpu),
     memoryMbMs: total(times, (name) => functionSizes[name].memoryMb),
     reads: pieces + (staged ? 0 : Math.ceil(bytes / scanRangeBytes)),
     writes: 2 + parts,
   }
   const rates = `${loadBytesPerSecond / 1e6} MB/s a loader, ${overheadMs} ms beside that for each invocation`
-  return { ...costOf(use, prices), assuming: `${rates}; the sizes of functions in s.yaml; no repeats` }
+  const inflating = compressedBytes > 0 ? `; ${inflatedBytesPerByte} bytes of records for each compressed one` : ''
+  return { ...costOf(use, prices), assuming: `${rates}${inflating}; the sizes of functions in s.yaml; no repeats` }
 }
 
 const milliseconds = (bytes: number, bytesPerSecond: number) => Math.ceil((1000 * bytes) / bytesPerSecond)

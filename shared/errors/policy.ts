@@ -159,7 +159,10 @@ export const policies: Record<ErrorCode, Policy> = {
   ),
   'run/stopped': never('job', 'The run was stopped on request; `adbpg-sync retry <run>` goes on with what is left.'),
   'run/snapshot-lost': again('platform', 'The snapshot holder died; the export starts over by itself.'),
-  'run/gave-up': never('platform', 'Look at the error of the last attempt; then `adbpg-sync retry <run>`.'),
+  'run/gave-up': never(
+    'platform',
+    'Mend what the last attempt says; `adbpg-sync retry <run>` goes on with what is left.',
+  ),
   'run/overtime': never(
     'job',
     'Raise timeoutMinutes of the schedule, or `concurrent`; `adbpg-sync retry <run>` goes on with what is left.',

@@ -68,7 +68,11 @@ export type TimerEvent = z.infer<typeof TimerEvent>
 
 /** What the platform sends to the failure destination of a task it gave up on (fc-oss.md §3.3; fields parsed defensively). */
 export const FailureEvent = z.object({
-  requestContext: z.looseObject({ requestId: z.string().optional(), condition: z.string().optional() }),
+  requestContext: z.looseObject({
+    requestId: z.string().optional(),
+    condition: z.string().optional(),
+    approximateInvokeCount: z.number().optional().catch(undefined),
+  }),
   requestPayload: z.unknown(),
   responsePayload: z.unknown().optional(),
 })

@@ -17,7 +17,7 @@ const maxSendings = 7
  * lease, a bounded number of times; anything else ends the run. Either way somebody is told.
  */
 export async function giveUp(world: World, event: FailureEvent, deadline: Deadline): Promise<void> {
-  const { requestId = 'unknown', condition = 'unknown' } = event.requestContext
+  const { requestId = 'unknown', condition = 'unknown', approximateInvokeCount: attempts } = event.requestContext
   const step = StepEvent.safeParse(event.requestPayload)
   const failure = failureOf(event.responsePayload)
   const context = { requestId, condition }
@@ -38,7 +38,8 @@ export async function giveUp(world: World, event: FailureEvent, deadline: Deadli
     const message = `${piece} of run ${runId} failed in all retries and will be sent again: ${failure.reason}`
     await tell(world, message, { condition, runId })
   } else {
-    const message = `${piece} failed for good: ${failure.reason}`
+    const often = attempts === undefined ? '' : ` after ${attempts} ${attempts === 1 ? 'attempt' : 'attempts'}`
+    const message = `${piece} failed for good${often}, the last with: ${failure.reason}`
     await failRun(run, step.data, new TransferError('run/gave-up', message, context))
   }
 }

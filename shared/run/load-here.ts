@@ -10,7 +10,7 @@ import type { RunContext } from './run-context.ts'
 import { sendChunkAfter } from './window.ts'
 
 /** Each has a chunk in memory, and a session; one stream of gzip feeds no more on two cores. */
-const mostLanes = 3
+export const mostLanes = 3
 
 /** A clean file leaves the heap below; many bad records are objects, and three times those are more than a function may have. */
 const smallHeapBytes = 80 * 1024 * 1024

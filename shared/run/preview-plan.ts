@@ -1,10 +1,12 @@
-import type { Decision, Slice, SliceText, Source, Statements } from '../connectors/contract.ts'
-import { type EstimatedCost, estimateCost } from '../cost/estimate.ts'
+import type { Decision, Slice, SliceText, Source, Statements, Target } from '../connectors/contract.ts'
+import { type EstimatedCost, estimateCost, type PlannedWork } from '../cost/estimate.ts'
 import type { JobSpec } from '../job/index.ts'
 import type { WorkPlan } from '../plan/work.ts'
 import { decideWork, holdSnapshot } from './decide-work.ts'
 import { type EndsContext, ledgerOf, openSource, openTarget } from './ends.ts'
 import { incrementalOf, type PlannedIncrement, planIncrement } from './increment.ts'
+import { mostLanes } from './load-here.ts'
+import { isNear } from './near-target.ts'
 import type { Deadline, World } from './world.ts'
 import { sentEncoding, statementsOf } from './write-statements.ts'
 
@@ -53,15 +55,41 @@ export async function previewPlan(world: World, spec: JobSpec, deadline: Deadlin
     staged: plan.toStage.length > 0,
     pieces: plan.slices.length,
     ...sumOf(plan),
-    cost: estimateCost(
-      { staged: plan.toStage.length > 0, pieces: plan.slices.length, bytes: sumOf(plan).bytes },
-      world.settings.prices,
-    ),
+    cost: estimateCost(await workOf(context, target, plan, texts), world.settings.prices),
     decisions: plan.decisions,
     objects: objectsOf(texts),
     reads: texts.slice(0, told.slices),
     writes: await statementsOf(context, source, target, plan),
   }
+}
+
+async function workOf(
+  context: EndsContext,
+  target: Target,
+  plan: WorkPlan,
+  texts: readonly SliceText[],
+): Promise<PlannedWork> {
+  const { world, run } = context
+  const staged = plan.toStage.length > 0
+  const isLoadedWhereRead = staged && isNear(context, target, await ledgerOf(world, run.spec))
+  const { bytes } = sumOf(plan)
+  return {
+    staged,
+    pieces: plan.slices.length,
+    ...(bytes === null ? bytesOfFiles(texts) : { bytes, compressedBytes: 0 }),
+    sideBySide: isLoadedWhereRead ? Math.min(run.spec.settings.concurrent, mostLanes) : null,
+  }
+}
+
+/** @returns as `bytes` null where a slice is a statement */
+function bytesOfFiles(texts: readonly SliceText[]): Pick<PlannedWork, 'bytes' | 'compressedBytes'> {
+  let [bytes, compressedBytes] = [0, 0]
+  for (const text of texts) {
+    if ('statement' in text) return { bytes: null, compressedBytes: 0 }
+    if (text.isCompressed) compressedBytes += text.end - text.start
+    else bytes += text.end - text.start
+  }
+  return { bytes, compressedBytes }
 }
 
 async function previewIncrement(

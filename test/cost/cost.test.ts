@@ -60,19 +60,30 @@ it('decimals are exact, whatever their size', () => {
 })
 
 describe('the estimate of a plan', () => {
+  const work = { staged: false, compressedBytes: 0, sideBySide: null }
+
+  it('of 250 MB of gzip, two chunks of which are loaded at a time where they are inflated: no load', () => {
+    const packed = { ...work, staged: true, pieces: 1, bytes: 0, compressedBytes: 250e6, sideBySide: 2 }
+    const cost = estimateCost(packed, listPrices)
+    expect(cost).toMatchObject({ invocations: 3, writes: 2, assuming: expect.stringContaining('4 bytes of records') })
+    const loaded = estimateCost({ ...packed, sideBySide: null }, listPrices)
+    expect(loaded?.invocations).toBe(4)
+    expect(Number(loaded?.cu)).toBeGreaterThan(2 * Number(cost?.cu))
+  })
+
   it('is none where nobody knows the size', () => {
-    expect(estimateCost({ staged: true, pieces: 3, bytes: null }, listPrices)).toBeNull()
+    expect(estimateCost({ ...work, staged: true, pieces: 3, bytes: null }, listPrices)).toBeNull()
   })
 
   it('of 1 GB in 16 chunks: one plan, sixteen loads, one finish', () => {
-    const cost = estimateCost({ staged: false, pieces: 16, bytes: 1e9 }, listPrices)
+    const cost = estimateCost({ ...work, pieces: 16, bytes: 1e9 }, listPrices)
     // load: 52.4 s × (0.25 + 0.15 × 0.25), plan: 10.15 s × (0.5 + 0.075), finish: 0.3 s × (0.35 + 0.075), 18 × 0.0075.
     expect(cost).toMatchObject({ invocations: 18, cu: '21.164', total: '0.000423', reads: 16 + 120 })
   })
 
   it('of a terabyte is a thousand times that of a gigabyte, about', () => {
     const of = (factor: number) =>
-      Number(estimateCost({ staged: true, pieces: 16 * factor, bytes: 1e9 * factor }, listPrices)?.total)
+      Number(estimateCost({ ...work, staged: true, pieces: 16 * factor, bytes: 1e9 * factor }, listPrices)?.total)
     expect(of(1000) / of(1)).toBeCloseTo(1000, -2)
   })
 })

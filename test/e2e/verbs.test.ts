@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import * as z from 'zod'
 import { listIncidents } from '../../shared/run/job-store.ts'
@@ -359,6 +360,17 @@ describe('plan', () => {
         expect.stringMatching(/^insert into/),
         expect.stringMatching(/^drop table/),
       ])
+  })
+
+  it('says what a compressed file may cost, and on what it counts', async () => {
+    const { table } = await fileJob()
+    const key = `files/${table}.csv.gz`
+    await test.world.store.put(key, gzipSync('1,one\n'))
+    const job = await jobFile(dataxJob(table, fromOss(key, { compress: 'gzip' }), intoAdbpg(`public.${table}`)))
+    expect((await answerOf(['plan', job])).answer).toMatchObject({
+      staged: true,
+      cost: { total: expect.any(String), assuming: expect.stringContaining('4 bytes of records for each compressed') },
+    })
   })
 })
 

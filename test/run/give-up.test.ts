@@ -38,7 +38,7 @@ async function started() {
   const plan = sent[0]?.[1]
   const fail = async (requestPayload: unknown, errorMessage: string | null) => {
     const responsePayload = errorMessage === null ? null : { errorMessage, errorType: 'Error' }
-    const requestContext = { requestId: `q-${runId}`, condition: 'RetriesExhausted' }
+    const requestContext = { requestId: `q-${runId}`, condition: 'RetriesExhausted', approximateInvokeCount: 4 }
     await tick(world, TickEvent.parse({ requestContext, requestPayload, responsePayload }), ample)
   }
   const everyMinute = { triggerTime: new Date().toISOString(), triggerName: 'every-minute', payload: '' }
@@ -95,6 +95,7 @@ describe('an event that the platform gave up', () => {
     await finishRun(world, FinishEvent.parse(finish?.[1]), ample)
     const { state, code, message } = await stateOf(world, runId)
     expect({ state, code }).toEqual({ state: 'failed', code: 'run/gave-up' })
+    expect(message).toContain('plan run failed for good after 4 attempts, the last with: ')
     expect(message).toContain(errorMessage ?? 'no reason was given')
   })
 

@@ -1,8 +1,10 @@
 import Table from 'cli-table3'
 import type { Command } from 'commander'
+import { policies } from '../../errors/index.ts'
 import { DirtyRecord } from '../../load/dirty-record.ts'
 import { findRun } from '../../run/find-run.ts'
 import { dirtyPrefix } from '../../staging/keys.ts'
+import { wrapped } from '../fit.ts'
 import type { ExitCode, Verbs } from '../main.ts'
 import { countUpTo } from '../parse-count.ts'
 import type { Session } from '../session.ts'
@@ -45,19 +47,22 @@ async function readDirty(session: Session, prefix: string, limit: number): Promi
   return records
 }
 
-/** Records of one source under its name, each on one line of the terminal but for its reason. */
+/** Records of one source under its name, each on one line of the terminal but for its reason; behind them what to do. */
 function textOf(records: readonly DirtyRecord[], width: number): string {
   const sources = [...new Set(records.map(({ source }) => source))]
-  return sources
-    .map(
-      (source) =>
-        `${source}\n${tableOf(
-          records.filter((record) => record.source === source),
-          width,
-        )}`,
-    )
-    .join('\n')
+  const tables = sources.map(
+    (source) =>
+      `${source}\n${tableOf(
+        records.filter((record) => record.source === source),
+        width,
+      )}`,
+  )
+  return [...tables, ...adviceOn(records).map((line) => wrapped(line, width, 2))].join('\n')
 }
+
+/** For each code that is among them. */
+export const adviceOn = (records: readonly Pick<DirtyRecord, 'code'>[]): string[] =>
+  [...new Set(records.map(({ code }) => code))].map((code) => `${code}: ${policies[code].advice}`)
 
 /** The four narrow columns and the borders of all. */
 const fixedColumns = 66

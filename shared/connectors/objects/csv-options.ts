@@ -35,7 +35,7 @@ export const CsvReaderConfig = z
     useTextQualifier: notYet('COPY always honours quotes; a file without them reads the same', [true, 'true']),
     useComments: notYet(`comment lines are not left out: ${untouched}`, [false, 'false']),
     trimWhitespace: notYet(`fields are not trimmed: ${untouched}`, [false, 'false']),
-    recordDelimiter: notYet('records end with a newline, as the first one does', [0, '0', '\n', '\r\n', '\u0000']),
+    recordDelimiter: notYet('records end with a newline, also with \\r\\n amid \\n', [0, '0', '\n', '\r\n', '\u0000']),
     delimiter: notYet('set fieldDelimiter instead'),
     skipEmptyRecords: notYet(`empty lines are not left out, they are dirty: ${untouched}`, [false, 'false']),
     safetySwitch: z.unknown().describe('Without meaning here: `maxRecordBytes` bounds a record.'),
@@ -90,7 +90,7 @@ export const csvReaderShape = {
   maxInflateRatio: count({ min: 1, max: 1_000_000, otherwise: 200 }).describe(
     'Inflated bytes for each compressed one, above 1 GiB in all: what holds more ends the run. Our own option.',
   ),
-  lineDelimiter: notYet('records end with \\n, \\r\\n or \\r, as the first one does', [
+  lineDelimiter: notYet('records end with \\n, \\r\\n or \\r, and \\n and \\r\\n may be mixed', [
     '\n',
     '\r\n',
     '\r',

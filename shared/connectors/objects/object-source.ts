@@ -54,7 +54,8 @@ export function objectsIn(
       const range = parseSlice(slice)
       const { key, etag, size } = range
       const bounds = 'packing' in range ? { start: range.from, end: range.to } : { start: range.start, end: range.end }
-      return { object: `oss://${store.bucket}/${key}`, etag, objectBytes: size, ...bounds }
+      const isCompressed = 'packing' in range && range.packing !== 'stored'
+      return { object: `oss://${store.bucket}/${key}`, etag, objectBytes: size, ...bounds, isCompressed }
     },
     projection:
       listed === null && wanted === null

@@ -45,7 +45,7 @@ export function parquetIn(
     },
     async describe(slice) {
       const { key, etag, size, start, end } = parseSlice(slice)
-      return { object: `oss://${store.bucket}/${key}`, etag, objectBytes: size, start, end }
+      return { object: `oss://${store.bucket}/${key}`, etag, objectBytes: size, start, end, isCompressed: false }
     },
     projection: null,
     pick: wanted === null ? (names) => parquetIn(store, options, signal, names) : null,
