@@ -132,7 +132,10 @@ export const policies: Record<ErrorCode, Policy> = {
   ),
   'record/column-count': never('source', 'Correct the number of fields of the record.'),
   'record/encoding': never('source', 'Save the file as UTF-8, or set `encoding` of the reader.'),
-  'record/nul-byte': never('source', 'Remove the NUL bytes: PostgreSQL text cannot hold them.'),
+  'record/nul-byte': never(
+    'source',
+    'Remove the NUL bytes, which PostgreSQL text cannot hold; if the file is UTF-16, set `encoding` of the reader.',
+  ),
   'record/unclosed-quote': never('source', 'Close the quoted field.'),
   'record/format': never('source', 'Correct the value for the type of its column.'),
   'record/constraint': never('source', 'Correct the record, or the constraint of the table.'),

@@ -95,7 +95,7 @@ export async function loadIsolating<R extends SourceRecord>(
       if (error instanceof Miscount) return { line: null, reason: (record) => miscounted(error.rows, record) }
       if (!isRecordError(error)) throw error
       const { line } = error.context
-      return { line: typeof line === 'number' ? line : null, reason: (record) => reasonOf(error, record) }
+      return { line: typeof line === 'number' ? line : null, reason: () => reasonOf(error) }
     }
   }
 

@@ -41,19 +41,23 @@ export function refusalOf(error: unknown): RecordReason {
 }
 
 /** @param error one for which `isRecordError` holds, from a COPY of this record alone */
-export function reasonOf(error: TransferError, record: Uint8Array): RecordReason {
+export function reasonOf(error: TransferError): RecordReason {
   const { sqlstate, column } = error.context
   const isTold = toldCodes.has(error.code)
   return {
-    code: isTold ? (error.code as RecordErrorCode) : codeOf(error, String(sqlstate), record),
+    code: isTold ? (error.code as RecordErrorCode) : codeOf(error, String(sqlstate)),
     message: error.message,
     sqlstate: typeof sqlstate === 'string' ? sqlstate : null,
     column: typeof column === 'string' ? column : null,
   }
 }
 
-function codeOf(error: TransferError, state: string, record: Uint8Array): RecordErrorCode {
-  if (state === '22021' || state === '22P05') return record.includes(0) ? 'record/nul-byte' : 'record/encoding'
+/** What 22021 says of a NUL in every language; other bytes before it are the fault of the encoding, as in UTF-16. */
+const endsWithNul = /: 0x00$/
+
+function codeOf(error: TransferError, state: string): RecordErrorCode {
+  if (state === '22021' && endsWithNul.test(error.message)) return 'record/nul-byte'
+  if (state === '22021' || state === '22P05') return 'record/encoding'
   if (state === '22P04') return shapeCode(error)
   return state.startsWith('22') ? 'record/format' : 'record/constraint'
 }

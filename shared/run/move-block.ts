@@ -147,7 +147,7 @@ async function isRefusedAlone(move: BlockMove, block: RecordBlock): Promise<bool
   }
   const { bytes, before } = block
   const record = { bytes, length: bytes.length, isTooLarge: false, number: before.records + 1, offset: before.bytes }
-  await move.dirty.add(describeDirty(record, reasonOf(tried.refusal, bytes), originOf(move.body, record)))
+  await move.dirty.add(describeDirty(record, reasonOf(tried.refusal), originOf(move.body, record)))
   return true
 }
 

@@ -139,6 +139,7 @@ const kinds: readonly [string, string | Uint8Array, string, string | null][] = [
   ['a blank line', '\n', 'record/column-count', '22P04'],
   ['invalid UTF-8', Buffer.from([0x32, 0x2c, 0x31, 0x2c, 0xff, 0xfe, 0x0a]), 'record/encoding', '22021'],
   ['a NUL byte', Buffer.from([0x32, 0x2c, 0x31, 0x2c, 0x61, 0x00, 0x0a]), 'record/nul-byte', '22021'],
+  ['UTF-16 with its mark', Buffer.from('\ufeff2,1,a\n', 'utf16le'), 'record/encoding', '22021'],
   ['a text longer than its column', '2,1,123456789\n', 'record/format', '22001'],
   ['a number out of range', '2,99999999999,ok\n', 'record/format', '22003'],
   ['a value that CHECK refuses', '2,13,ok\n', 'record/constraint', '23514'],
